@@ -1,0 +1,2 @@
+//! The floe command line: a scripted ICE peer
+fn main() {}

@@ -1,0 +1,1 @@
+//! The vocabulary of ICE: candidates, priorities, credentials, roles and their SDP text

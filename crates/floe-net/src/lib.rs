@@ -1,0 +1,1 @@
+//! Sockets and network interfaces for floe

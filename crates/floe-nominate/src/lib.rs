@@ -1,0 +1,1 @@
+//! ICE nomination: policies and per-component selection, sans-IO (RFC 8445 8)

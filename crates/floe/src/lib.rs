@@ -1,0 +1,1 @@
+//! A full ICE agent (RFC 8445) for tokio
