@@ -1,1 +1,49 @@
-//! The vocabulary of ICE: candidates, priorities, credentials, roles and their SDP text
+//! The vocabulary of ICE (RFC 8445): what every other floe crate speaks.
+//!
+//! Candidates and their SDP text, foundations, priorities, credentials, roles, ids, and the datagram types that cross
+//! the walls between the crates. It is sans-IO: no clock, no socket, no randomness of its own.
+//!
+//! It is not a STUN codec (floe-stun), not an agent (floe), and holds no state.
+//!
+//! ```text
+//!   Candidate ── FromStr / Display ──> "candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host"
+//!       │
+//!   LocalCandidate = Candidate + BaseId ──> Transmit { base, to, payload } / Received { base, from, payload }
+//! ```
+//!
+//! ```
+//! use std::net::SocketAddr;
+//!
+//! use floe_core::{Candidate, CandidateKind, ComponentId, Foundation, Priority, Transport, TypePreference};
+//!
+//! let priority = Priority::new(TypePreference::HOST, 65_535, ComponentId::RTP);
+//! let candidate = Candidate::builder(CandidateKind::Host, Transport::Udp, "192.0.2.1:50000".parse::<SocketAddr>()?)
+//!     .component(ComponentId::RTP)
+//!     .priority(priority)
+//!     .foundation(Foundation::new("1")?)
+//!     .build()?;
+//! assert_eq!(candidate.priority().get(), 2_130_706_431);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod address;
+mod candidate;
+mod credentials;
+mod foundation;
+mod id;
+mod priority;
+mod role;
+mod transmit;
+mod valid;
+
+pub use candidate::{
+    Candidate, CandidateAddress, CandidateBuilder, CandidateError, CandidateKind, Extension, LocalCandidate,
+    TcpType, Transport,
+};
+pub use credentials::{Credentials, CredentialsError};
+pub use foundation::{Foundation, FoundationError};
+pub use id::{BaseId, ComponentId, ComponentIdError, Generation, PairId, StreamId};
+pub use priority::{PairPriority, Priority, PriorityError, TypePreference};
+pub use role::{Role, TieBreaker};
+pub use transmit::{Received, Transmit};
+pub use valid::ValidPair;
