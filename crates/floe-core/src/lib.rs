@@ -31,6 +31,8 @@ mod candidate;
 mod credentials;
 mod foundation;
 mod id;
+mod interface;
+mod outlook;
 mod priority;
 mod role;
 mod transmit;
@@ -43,6 +45,8 @@ pub use candidate::{
 pub use credentials::{Credentials, CredentialsError};
 pub use foundation::{Foundation, FoundationError};
 pub use id::{BaseId, ComponentId, ComponentIdError, Generation, PairId, StreamId};
+pub use interface::{Interface, InterfaceAddress};
+pub use outlook::{Contender, Outlook, Turn};
 pub use priority::{PairPriority, Priority, PriorityError, TypePreference};
 pub use role::{Role, TieBreaker};
 pub use transmit::{Received, Transmit};

@@ -1,0 +1,49 @@
+//! What may still become valid: the evidence that nomination decides on.
+
+use std::time::{Duration, Instant};
+
+use crate::{PairId, PairPriority};
+
+/// What the checks of one component may still bring (RFC 8445 8.1.1).
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outlook {
+    /// The pairs that are neither valid nor failed, best first.
+    pub contenders: Vec<Contender>,
+    /// The largest round-trip time seen on this component so far. Where only retransmitted checks were answered it is
+    /// the time from first sending to the answer, which is never too short. `None` before any answer.
+    pub round_trip: Option<Duration>,
+    /// Whether this agent may still find candidates.
+    pub local_gathering: bool,
+    /// Whether the peer may still signal candidates.
+    pub remote_gathering: bool,
+}
+
+/// A pair that may still become valid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contender {
+    /// The pair.
+    pub pair: PairId,
+    /// Its priority.
+    pub priority: PairPriority,
+    /// Whether its check was sent, or when it will be.
+    pub turn: Turn,
+}
+
+/// Where a contender stands in the paced order of checks (RFC 8445 6.1.4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Its check went out at this time; the answer is awaited.
+    Sent(Instant),
+    /// Its check goes out at about this time, by its place in the queues.
+    Expected(Instant),
+}
+
+impl Turn {
+    /// The time of sending, past or expected.
+    #[must_use]
+    pub const fn at(self) -> Instant {
+        match self {
+            Self::Sent(at) | Self::Expected(at) => at,
+        }
+    }
+}
