@@ -5,7 +5,10 @@ use std::{
     net::{IpAddr, SocketAddr},
 };
 
-use crate::{BaseId, ComponentId, Foundation, Priority, address};
+use crate::{
+    BaseId, ComponentId, Foundation, Priority, address,
+    sdp::{is_mdns_name, is_visible},
+};
 
 /// How a candidate was come by (RFC 8445 4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +112,7 @@ pub enum CandidateAddress {
     Ip(SocketAddr),
     /// A `.local` name that hides the address, to be resolved by mDNS, and a port.
     Mdns {
-        /// The name, ending in `.local`.
+        /// The name: one label and `.local`.
         name: Box<str>,
         /// The port.
         port: u16,
@@ -134,6 +137,13 @@ impl CandidateAddress {
             Self::Mdns { port, .. } => *port,
         }
     }
+
+    pub(crate) const fn set_port(&mut self, new: u16) {
+        match self {
+            Self::Ip(address) => address.set_port(new),
+            Self::Mdns { port, .. } => *port = new,
+        }
+    }
 }
 
 impl From<SocketAddr> for CandidateAddress {
@@ -152,12 +162,20 @@ impl fmt::Debug for CandidateAddress {
 }
 
 /// A name and value behind the known fields of a candidate line (RFC 8839 5.1), kept as it came.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// `Debug` shows the name only: nobody knows what an unknown value gives away.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Extension {
     /// The name.
     pub name: Box<str>,
     /// The value.
     pub value: Box<str>,
+}
+
+impl fmt::Debug for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({} bytes)", self.name, self.value.len())
+    }
 }
 
 /// A candidate: an address that the peer may try (RFC 8445 4).
@@ -261,14 +279,17 @@ impl Candidate {
     }
 
     /// The same candidate with this extension at the end, or in place of one of the same name.
-    #[must_use]
-    pub fn with_extension(mut self, name: &str, value: &str) -> Self {
+    ///
+    /// # Errors
+    /// The extension would break the line it is written in.
+    pub fn with_extension(mut self, name: &str, value: &str) -> Result<Self, CandidateError> {
         let new = Extension { name: name.into(), value: value.into() };
         match self.extensions.iter_mut().find(|extension| extension.name == new.name) {
             Some(old) => *old = new,
             None => self.extensions.push(new),
         }
-        self
+        check_extensions(&self.extensions)?;
+        Ok(self)
     }
 
     /// The same candidate at another address: an mDNS name resolved.
@@ -295,7 +316,7 @@ impl fmt::Debug for Candidate {
 }
 
 /// Builds a [`Candidate`]; the type parameters turn from `()` as component, priority and foundation are given.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[must_use]
 pub struct CandidateBuilder<C, P, F> {
     kind: CandidateKind,
@@ -306,6 +327,12 @@ pub struct CandidateBuilder<C, P, F> {
     foundation: F,
     related: Option<SocketAddr>,
     extensions: Vec<Extension>,
+}
+
+impl<C, P, F> fmt::Debug for CandidateBuilder<C, P, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CandidateBuilder({} {} {:?})", self.kind, self.transport.as_str(), self.address)
+    }
 }
 
 impl<C, P, F> CandidateBuilder<C, P, F> {
@@ -338,13 +365,20 @@ impl<C, P, F> CandidateBuilder<C, P, F> {
         self.extensions.push(Extension { name: name.into(), value: value.into() });
         self
     }
+
+    /// These extensions instead of those so far.
+    pub(crate) fn extensions(mut self, extensions: Vec<Extension>) -> Self {
+        self.extensions = extensions;
+        self
+    }
 }
 
 impl CandidateBuilder<ComponentId, Priority, Foundation> {
     /// The candidate.
     ///
     /// # Errors
-    /// The related address does not fit the kind, or an extension would break the line it is written in.
+    /// The related address does not fit the kind, or the mDNS name or an extension would break the line it is written
+    /// in.
     pub fn build(self) -> Result<Candidate, CandidateError> {
         let Self { kind, transport, address, component, priority, foundation, related, extensions } = self;
         match (kind, related) {
@@ -352,17 +386,36 @@ impl CandidateBuilder<ComponentId, Priority, Foundation> {
             (CandidateKind::Host, None) | (_, Some(_)) => {}
             (kind, None) => return Err(CandidateError::RelatedMissing(kind)),
         }
-        if let Some(bad) = extensions.iter().find(|extension| !is_extension(extension)) {
-            return Err(CandidateError::Extension(bad.name.clone()));
-        }
+        // The variant is public, so a scope may have come in past `From`.
+        let address = match address {
+            CandidateAddress::Ip(address) => address.into(),
+            CandidateAddress::Mdns { name, .. } if !is_mdns_name(&name) => {
+                return Err(CandidateError::MdnsName);
+            }
+            address @ CandidateAddress::Mdns { .. } => address,
+        };
+        check_extensions(&extensions)?;
         Ok(Candidate { kind, transport, address, component, priority, foundation, related, extensions })
     }
 }
 
-/// Whether name and value survive a line of SDP: visible characters and no space (RFC 8839 5.1, byte-string values).
+/// The most bytes that the extensions of a candidate take in its line. Browsers need about 70, and a `ufrag` of the
+/// greatest length 263.
+const MAX_EXTENSIONS_LENGTH: usize = 2048;
+
+/// Whether the extensions survive a line of SDP and are no more than it may hold.
+fn check_extensions(extensions: &[Extension]) -> Result<(), CandidateError> {
+    if let Some(bad) = extensions.iter().find(|extension| !is_extension(extension)) {
+        return Err(CandidateError::Extension(bad.name.clone()));
+    }
+    let length = extensions.iter().map(|extension| extension.name.len() + extension.value.len() + 2).sum();
+    if length > MAX_EXTENSIONS_LENGTH { Err(CandidateError::ExtensionsLength(length)) } else { Ok(()) }
+}
+
+/// Whether name and value are visible characters only, and the name not one that the candidate itself writes.
 fn is_extension(extension: &Extension) -> bool {
-    let clean = |text: &str| !text.contains([' ', '\r', '\n', '\0']);
-    !extension.name.is_empty() && clean(&extension.name) && clean(&extension.value)
+    let own = ["raddr", "rport", "tcptype"].iter().any(|own| extension.name.eq_ignore_ascii_case(own));
+    !own && !extension.name.is_empty() && is_visible(&extension.name) && is_visible(&extension.value)
 }
 
 /// Why the parts make no candidate.
@@ -375,9 +428,16 @@ pub enum CandidateError {
     /// A reflexive or relayed candidate needs a related address: give one, or `0.0.0.0:9` to hide it.
     #[error("a {0} candidate needs a related address")]
     RelatedMissing(CandidateKind),
-    /// The name or the value of an extension holds white space or a control character.
+    /// An mDNS name is something else than one label and `.local`: take a UUID as the label.
+    #[error("the name is not one label and .local")]
+    MdnsName,
+    /// The name or the value of an extension holds something else than visible ASCII, or the name is that of a field
+    /// with a method of its own: `raddr`, `rport`, `tcptype`.
     #[error("extension {0:?} does not fit in a candidate line")]
     Extension(Box<str>),
+    /// The extensions take more than 2048 bytes together: leave some out.
+    #[error("extensions of {0} bytes are too many for a candidate line")]
+    ExtensionsLength(usize),
 }
 
 /// A candidate of this agent, with the base that its checks leave from (RFC 8445 5.1.1).
@@ -454,12 +514,36 @@ mod tests {
     fn extensions_stay_in_order_and_clean() {
         let candidate =
             begin(CandidateKind::Host).extension("generation", "0").extension("xyz", "1").build().unwrap();
-        let candidate = candidate.with_extension("ufrag", "abcd").with_extension("generation", "2");
+        let candidate = candidate.with_extension("ufrag", "abcd").unwrap();
+        let candidate = candidate.with_extension("generation", "2").unwrap();
         let names: Vec<_> = candidate.extensions().iter().map(|e| (&*e.name, &*e.value)).collect();
         assert_eq!(names, [("generation", "2"), ("xyz", "1"), ("ufrag", "abcd")]);
         assert_eq!(candidate.ufrag(), Some("abcd"));
-        let broken = begin(CandidateKind::Host).extension("a\r\nb", "1").build();
-        assert!(matches!(broken, Err(CandidateError::Extension(_))));
+        for (name, value) in
+            [("a\r\nb", "1"), ("a", "b c"), ("", "1"), ("é", "1"), ("raddr", "::"), ("TcpType", "so")]
+        {
+            let broken = begin(CandidateKind::Host).extension(name, value).build();
+            assert_eq!(broken, Err(CandidateError::Extension(name.into())));
+            assert_eq!(
+                candidate.clone().with_extension(name, value),
+                Err(CandidateError::Extension(name.into()))
+            );
+        }
+        let long = candidate.with_extension("x", &"y".repeat(2048));
+        assert!(matches!(long, Err(CandidateError::ExtensionsLength(2081))), "{long:?}");
+    }
+
+    #[test]
+    fn a_hidden_address_is_one_label_and_local() {
+        let build = |name: &str| {
+            let mut builder = begin(CandidateKind::Host);
+            builder.address = CandidateAddress::Mdns { name: name.into(), port: 9 };
+            builder.build().map(|_| ())
+        };
+        assert_eq!(build("a1b2-c3.local"), Ok(()));
+        for bad in ["", "local", ".local", "a.b.local", "a b.local", "a.locale", "a.local."] {
+            assert_eq!(build(bad), Err(CandidateError::MdnsName), "{bad}");
+        }
     }
 
     #[test]

@@ -35,6 +35,7 @@ mod interface;
 mod outlook;
 mod priority;
 mod role;
+pub mod sdp;
 mod transmit;
 mod valid;
 
@@ -49,5 +50,6 @@ pub use interface::{Interface, InterfaceAddress};
 pub use outlook::{Contender, Outlook, Turn};
 pub use priority::{PairPriority, Priority, PriorityError, TypePreference};
 pub use role::{Role, TieBreaker};
+pub use sdp::ParseCandidateError;
 pub use transmit::{Received, Transmit};
 pub use valid::ValidPair;
