@@ -3,16 +3,18 @@
 use std::fmt;
 
 use rand::{CryptoRng, RngExt as _};
+use zeroize::Zeroizing;
 
 use crate::foundation::is_ice_char;
 
 /// A user name fragment and password: what a peer must know to be answered.
 ///
-/// `Debug` shows the fragment, which every check carries in the clear, and never the password.
+/// `Debug` shows the fragment, which every check carries in the clear, and never the password; what a dropped one held
+/// of the password is wiped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
     ufrag: Box<str>,
-    pwd: Box<str>,
+    pwd: Zeroizing<Box<str>>,
 }
 
 /// Characters of a generated fragment: 8 of 64 make 48 bits, where RFC 8445 5.3 asks for 24.
@@ -23,7 +25,7 @@ const PWD_LENGTH: usize = 24;
 impl Credentials {
     /// New ones from a cryptographic generator: 48 and 144 random bits.
     pub fn random(rng: &mut impl CryptoRng) -> Self {
-        Self { ufrag: random_text(rng, UFRAG_LENGTH), pwd: random_text(rng, PWD_LENGTH) }
+        Self { ufrag: random_text(rng, UFRAG_LENGTH), pwd: Zeroizing::new(random_text(rng, PWD_LENGTH)) }
     }
 
     /// These ones, checked.
@@ -33,7 +35,18 @@ impl Credentials {
     pub fn new(ufrag: &str, pwd: &str) -> Result<Self, CredentialsError> {
         check_ufrag(ufrag)?;
         check_pwd(pwd)?;
-        Ok(Self { ufrag: ufrag.into(), pwd: pwd.into() })
+        Ok(Self { ufrag: ufrag.into(), pwd: Zeroizing::new(pwd.into()) })
+    }
+
+    /// These ones, chosen for this agent rather than received: like [`new`](Self::new), with what holds for sending.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new), and the fragment has more than 32 characters (RFC 8839 5.4).
+    pub fn for_sending(ufrag: &str, pwd: &str) -> Result<Self, CredentialsError> {
+        if ufrag.len() > 32 {
+            return Err(CredentialsError::UfragTooLongToSend(ufrag.len()));
+        }
+        Self::new(ufrag, pwd)
     }
 
     /// The user name fragment.
@@ -58,10 +71,13 @@ impl fmt::Debug for Credentials {
 /// Text of so many random ice-chars; each of the 64 is equally likely.
 fn random_text(rng: &mut impl CryptoRng, length: usize) -> Box<str> {
     const CHARS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let text: String = (0..length)
-        .filter_map(|_| CHARS.get(usize::from(rng.random::<u8>() & 63)))
-        .map(|&byte| char::from(byte))
-        .collect();
+    // In one piece from the start: a text that grows leaves copies of a secret behind.
+    let mut text = String::with_capacity(length);
+    text.extend(
+        (0..length)
+            .filter_map(|_| CHARS.get(usize::from(rng.random::<u8>() & 63)))
+            .map(|&byte| char::from(byte)),
+    );
     text.into()
 }
 
@@ -89,6 +105,9 @@ pub enum CredentialsError {
     /// The fragment is too short or too long.
     #[error("a ufrag has 4 to 256 characters, this one {0}")]
     UfragLength(usize),
+    /// The fragment is good to receive and too long to send: take at most 32 characters.
+    #[error("a ufrag that is sent has at most 32 characters, this one {0}")]
+    UfragTooLongToSend(usize),
     /// The fragment holds something that is no letter, digit, `+` or `/`.
     #[error("{0:?} in the ufrag is no ice-char")]
     UfragCharacter(char),
@@ -118,7 +137,7 @@ mod tests {
             assert_eq!(Credentials::new(made.ufrag(), made.pwd()).as_ref(), Ok(&made));
             // 6 bits a character.
             assert!(made.ufrag().len() * 6 >= 24 && made.pwd().len() * 6 >= 128);
-            assert!(seen.insert(made.ufrag.clone()) && seen.insert(made.pwd));
+            assert!(seen.insert(made.ufrag.clone()) && seen.insert(made.pwd().into()));
         }
     }
 
@@ -134,6 +153,15 @@ mod tests {
         assert_eq!(new("abcd", &"p".repeat(21)), Err(CredentialsError::PwdLength(21)));
         assert_eq!(new("abcd", &"p".repeat(257)), Err(CredentialsError::PwdLength(257)));
         assert_eq!(new("abcd", &format!("{pwd} ")), Err(CredentialsError::PwdCharacter));
+    }
+
+    #[test]
+    fn what_is_sent_has_a_shorter_ufrag() {
+        let pwd = "x".repeat(22);
+        let sending = |length| Credentials::for_sending(&"u".repeat(length), &pwd).map(|_| ());
+        assert_eq!(sending(32), Ok(()));
+        assert_eq!(sending(33), Err(CredentialsError::UfragTooLongToSend(33)));
+        assert_eq!(sending(3), Err(CredentialsError::UfragLength(3)));
     }
 
     #[test]

@@ -50,6 +50,6 @@ pub use interface::{Interface, InterfaceAddress};
 pub use outlook::{Contender, Outlook, Turn};
 pub use priority::{PairPriority, Priority, PriorityError, TypePreference};
 pub use role::{Role, TieBreaker};
-pub use sdp::ParseCandidateError;
+pub use sdp::{IceOptions, IceOptionsError, Pacing, PacingError, ParseCandidateError};
 pub use transmit::{Received, Transmit};
 pub use valid::ValidPair;

@@ -17,7 +17,7 @@ use std::{
 
 use super::{
     CandidateDefect as Defect, CandidateField as Field, ParseCandidateError,
-    line::{Fields, equal, is_token, is_visible, number},
+    line::{Fields, equal, is_token, is_visible, number, strip},
 };
 use crate::{
     Candidate, CandidateAddress, CandidateKind, ComponentId, Extension, Foundation, Priority, TcpType,
@@ -67,8 +67,7 @@ impl FromStr for Candidate {
         if text.len() > MAX_CANDIDATE_LENGTH {
             return Err(ParseCandidateError::new(Field::Line, 0, Defect::TooLong(text.len())));
         }
-        let value = text.strip_prefix("a=").unwrap_or(text);
-        let value = value.strip_prefix("candidate:").unwrap_or(value);
+        let value = strip(strip(text, "a="), "candidate:");
         let mut fields = Fields::new(value.trim_ascii_end(), text.len() - value.len());
 
         let foundation = foundation(&mut fields)?;

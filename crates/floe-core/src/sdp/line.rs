@@ -39,6 +39,14 @@ pub(super) fn equal(text: &str, keyword: &str) -> bool {
     text.eq_ignore_ascii_case(keyword)
 }
 
+/// The text without this prefix, whatever its case; as it is where it has none.
+pub(super) fn strip<'a>(text: &'a str, prefix: &str) -> &'a str {
+    match text.split_at_checked(prefix.len()) {
+        Some((start, rest)) if equal(start, prefix) => rest,
+        _ => text,
+    }
+}
+
 /// The number made of 1 to this many digits; `None` for anything else.
 pub(super) fn number(text: &str, digits: usize) -> Option<u64> {
     let fits = (1..=digits).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -44,6 +44,7 @@ fn keywords_are_read_in_any_case_and_with_any_prefix() {
     for same in [
         "candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host",
         "a=candidate:1 1 UDP 2130706431 192.0.2.1 5000 typ host",
+        "a=CANDIDATE:1 1 udp 2130706431 192.0.2.1 5000 typ host",
         "1 1 Udp 2130706431 192.0.2.1 5000 TYP Host",
         "a=candidate:1 001 uDp 2130706431 192.0.2.1 5000 typ HOST\r\n",
         "a=candidate:1 1 udp 2130706431 192.0.2.1 05000 typ host \t ",
