@@ -31,6 +31,7 @@ mod candidate;
 mod credentials;
 mod foundation;
 mod id;
+mod init;
 mod interface;
 mod outlook;
 mod priority;
@@ -46,6 +47,7 @@ pub use candidate::{
 pub use credentials::{Credentials, CredentialsError};
 pub use foundation::{Foundation, FoundationError};
 pub use id::{BaseId, ComponentId, ComponentIdError, Generation, PairId, StreamId};
+pub use init::CandidateInit;
 pub use interface::{Interface, InterfaceAddress};
 pub use outlook::{Contender, Outlook, Turn};
 pub use priority::{PairPriority, Priority, PriorityError, TypePreference};

@@ -294,10 +294,7 @@ fn assemble(head: Head, tail: Tail, end: usize) -> Result<Candidate> {
     if let Some(related) = tail.related(kind, &address) {
         builder = builder.related(related);
     }
-    builder
-        .extensions(tail.extensions)
-        .build()
-        .map_err(|error| ParseCandidateError::new(Field::Line, 0, error))
+    builder.extensions(tail.extensions).build().map_err(ParseCandidateError::from)
 }
 
 /// What a connection address is.

@@ -156,3 +156,17 @@ impl ParseCandidateError {
         Self { field, offset, defect: defect.into() }
     }
 }
+
+impl From<CandidateError> for ParseCandidateError {
+    /// For a candidate whose parts were read and do not fit each other.
+    fn from(error: CandidateError) -> Self {
+        let field = match error {
+            CandidateError::Extension(_) | CandidateError::ExtensionsLength(_) => CandidateField::Extension,
+            CandidateError::MdnsName => CandidateField::Address,
+            CandidateError::RelatedOnHost | CandidateError::RelatedMissing(_) => {
+                CandidateField::RelatedAddress
+            }
+        };
+        Self::new(field, 0, error)
+    }
+}
