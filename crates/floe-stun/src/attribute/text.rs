@@ -1,0 +1,74 @@
+//! The limits that all texts share (RFC 8489 14.3, 14.8 to 14.10, 14.14).
+
+use super::ValueError;
+use crate::writer::{ValueWriter, WriteError};
+
+/// The most bytes that a receiver takes: RFC 5389 allowed so many.
+pub(super) const DECODE_LIMIT: usize = 763;
+/// Fewer than 128 characters, of at most 4 bytes each, are sent.
+const ENCODE_CHARACTERS: usize = 127;
+
+pub(super) fn decode(value: &[u8]) -> Result<&str, ValueError> {
+    if value.len() > DECODE_LIMIT {
+        return Err(ValueError::TooLong { limit: DECODE_LIMIT, actual: value.len() });
+    }
+    std::str::from_utf8(value).map_err(|_| ValueError::NotUtf8)
+}
+
+/// Writes a text of fewer than 128 characters.
+pub(super) fn encode(text: &str, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
+    let actual = text.chars().count();
+    if actual > ENCODE_CHARACTERS {
+        return Err(value.refuse(ValueError::TooManyCharacters { limit: ENCODE_CHARACTERS, actual }));
+    }
+    value.put(text.as_bytes())
+}
+
+/// Declares an attribute that is a text, with the limits above.
+macro_rules! text_attribute {
+    ($(#[$doc:meta])* $name:ident, $kind:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $name<'a>(&'a str);
+
+        impl<'a> $name<'a> {
+            /// The attribute of this text; its length is checked when it is written.
+            #[must_use]
+            pub const fn new(text: &'a str) -> Self {
+                Self(text)
+            }
+
+            /// The text.
+            #[must_use]
+            pub const fn as_str(&self) -> &'a str {
+                self.0
+            }
+        }
+
+        impl<'a> $crate::attribute::Attribute<'a> for $name<'a> {
+            const TYPE: $crate::attribute::AttributeType = $crate::attribute::AttributeType::$kind;
+
+            fn decode(
+                value: &'a [u8],
+                _id: $crate::header::TransactionId,
+            ) -> Result<Self, $crate::attribute::ValueError> {
+                $crate::attribute::text::decode(value).map(Self)
+            }
+        }
+
+        impl $crate::attribute::WriteAttribute for $name<'_> {
+            fn kind(&self) -> $crate::attribute::AttributeType {
+                $crate::attribute::AttributeType::$kind
+            }
+
+            fn encode(
+                &self,
+                value: &mut $crate::writer::ValueWriter<'_>,
+            ) -> Result<(), $crate::writer::WriteError> {
+                $crate::attribute::text::encode(self.0, value)
+            }
+        }
+    };
+}
+
+pub(super) use text_attribute;

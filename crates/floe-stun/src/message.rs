@@ -1,0 +1,379 @@
+//! A received message, borrowed (RFC 8489 5, 6.3, 14).
+
+use std::fmt;
+
+use subtle::ConstantTimeEq as _;
+
+use crate::{
+    attribute::{Attribute, AttributeError, AttributeType, RawAttribute},
+    header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId, split_message_type},
+    key::Key,
+};
+
+/// What the CRC of FINGERPRINT is XORed with (RFC 8489 14.7).
+pub(crate) const FINGERPRINT_XOR: u32 = 0x5354_554E;
+
+/// A STUN message whose whole structure was checked: no accessor panics or allocates.
+///
+/// It shows only what may be believed: behind MESSAGE-INTEGRITY nothing but MESSAGE-INTEGRITY-SHA256 and
+/// FINGERPRINT, behind MESSAGE-INTEGRITY-SHA256 nothing but FINGERPRINT (RFC 8489 9). That says nothing about who
+/// sent it: ask [`verify_integrity`](Self::verify_integrity) before anything changes because of it.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    bytes: &'a [u8],
+    header: &'a [u8; HEADER_LENGTH],
+    /// Where the attributes end that are neither integrity nor FINGERPRINT.
+    plain_end: usize,
+    sha1: Option<Span>,
+    sha256: Option<Span>,
+    fingerprint: Option<Span>,
+}
+
+/// Where an attribute lies: from its type to the end of its padding.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Span {
+    start: usize,
+    end: usize,
+}
+
+impl<'a> Message<'a> {
+    /// Checks the structure of a whole datagram, or of one frame of a stream.
+    ///
+    /// # Errors
+    /// It is no STUN message, or its lengths do not fit together; nothing of it can be used then.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ParseError> {
+        let (header, body) = check_header(bytes)?;
+        let mut message =
+            Self { bytes, header, plain_end: bytes.len(), sha1: None, sha256: None, fingerprint: None };
+        let mut rest = body;
+        while !rest.is_empty() {
+            let start = bytes.len() - rest.len();
+            let (attribute, next) = split_attribute(rest).ok_or(ParseError::Attribute { offset: start })?;
+            message.note(attribute, Span { start, end: bytes.len() - next.len() }, next.is_empty())?;
+            rest = next;
+        }
+        Ok(message)
+    }
+
+    /// Remembers where integrity and FINGERPRINT lie, and with them what is still believed.
+    fn note(&mut self, attribute: RawAttribute<'_>, span: Span, is_last: bool) -> Result<(), ParseError> {
+        match attribute.kind {
+            AttributeType::MESSAGE_INTEGRITY if self.sha1.is_none() && self.sha256.is_none() => {
+                self.sha1 = Some(span);
+            }
+            AttributeType::MESSAGE_INTEGRITY_SHA256 if self.sha256.is_none() => self.sha256 = Some(span),
+            AttributeType::FINGERPRINT if !is_last => return Err(ParseError::FingerprintNotLast),
+            AttributeType::FINGERPRINT if attribute.value.len() != 4 => {
+                return Err(ParseError::FingerprintLength(attribute.value.len()));
+            }
+            AttributeType::FINGERPRINT => self.fingerprint = Some(span),
+            _ => return Ok(()),
+        }
+        self.plain_end = self.plain_end.min(span.start);
+        Ok(())
+    }
+
+    /// Its class.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        self.message_type().0
+    }
+
+    /// Its method.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.message_type().1
+    }
+
+    fn message_type(&self) -> (Class, Method) {
+        let [high, low, ..] = *self.header;
+        split_message_type(u16::from_be_bytes([high, low]))
+    }
+
+    /// Its transaction id.
+    #[must_use]
+    pub fn transaction_id(&self) -> TransactionId {
+        let id = self.header.last_chunk().expect("invariant: a header holds 12 bytes of id");
+        TransactionId::new(*id)
+    }
+
+    /// The whole message, as it came.
+    #[must_use]
+    pub fn as_bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The attributes that may be believed, in their order, those of integrity and FINGERPRINT among them.
+    pub fn attributes(&self) -> impl Iterator<Item = RawAttribute<'a>> + use<'a> {
+        let message = *self;
+        let body = self.bytes.get(HEADER_LENGTH..).unwrap_or_default();
+        Attributes { rest: body, end: self.bytes.len() }.filter_map(move |(start, attribute)| {
+            let special = [message.sha1, message.sha256, message.fingerprint];
+            let believed =
+                start < message.plain_end || special.iter().flatten().any(|span| span.start == start);
+            believed.then_some(attribute)
+        })
+    }
+
+    /// The first attribute of this type, undecoded.
+    #[must_use]
+    pub fn raw(&self, kind: AttributeType) -> Option<RawAttribute<'a>> {
+        self.attributes().find(|attribute| attribute.kind == kind)
+    }
+
+    /// The first attribute of the type, decoded; `None` if there is none.
+    ///
+    /// # Errors
+    /// It is there, and its value breaks the rules of its type. RFC 8489 leaves open what follows: a request is best
+    /// answered with 400, anything else dropped.
+    pub fn attribute<A: Attribute<'a>>(&self) -> Result<Option<A>, AttributeError> {
+        let Some(raw) = self.raw(A::TYPE) else { return Ok(None) };
+        A::decode(raw.value, self.transaction_id())
+            .map(Some)
+            .map_err(|problem| AttributeError { attribute: A::TYPE, problem })
+    }
+
+    /// Whether it has a believed attribute of this type, well formed or not.
+    #[must_use]
+    pub fn has(&self, kind: AttributeType) -> bool {
+        self.raw(kind).is_some()
+    }
+
+    /// The types that must be understood and are not in `known` (RFC 8489 6.3.1), duplicates included.
+    ///
+    /// The integrity attributes are known to this crate and never among them.
+    pub fn unknown_required<'k>(
+        &self,
+        known: &'k [AttributeType],
+    ) -> impl Iterator<Item = AttributeType> + use<'a, 'k> {
+        self.attributes()
+            .map(|attribute| attribute.kind)
+            .filter(|kind| kind.is_comprehension_required() && !kind.is_integrity() && !known.contains(kind))
+    }
+
+    /// Checks FINGERPRINT (RFC 8489 14.7).
+    ///
+    /// # Errors
+    /// There is none, or it belongs to other bytes: this is no STUN, or it was damaged.
+    pub fn verify_fingerprint(&self) -> Result<(), FingerprintError> {
+        let span = self.fingerprint.ok_or(FingerprintError::Missing)?;
+        let (covered, attribute) =
+            self.bytes.split_at_checked(span.start).ok_or(FingerprintError::Missing)?;
+        let expected = (crc32fast::hash(covered) ^ FINGERPRINT_XOR).to_be_bytes();
+        let matches = attribute.last_chunk() == Some(&expected);
+        if matches { Ok(()) } else { Err(FingerprintError::Mismatch) }
+    }
+
+    /// Which integrity attribute [`verify_integrity`](Self::verify_integrity) would look at.
+    #[must_use]
+    pub fn integrity_kind(&self) -> Option<IntegrityKind> {
+        let sha256 = self.sha256.map(|_| IntegrityKind::Sha256);
+        sha256.or_else(|| self.sha1.map(|_| IntegrityKind::Sha1))
+    }
+
+    /// Whether it has this integrity attribute where it may be believed.
+    #[must_use]
+    pub fn has_integrity(&self, kind: IntegrityKind) -> bool {
+        match kind {
+            IntegrityKind::Sha1 => self.sha1.is_some(),
+            IntegrityKind::Sha256 => self.sha256.is_some(),
+        }
+    }
+
+    /// Checks that one who knows the key wrote it: the stronger algorithm where there are both (RFC 8489 9.1.3).
+    ///
+    /// # Errors
+    /// There is no integrity attribute, its length is impossible, or it belongs to another key or other bytes.
+    pub fn verify_integrity(&self, key: &Key) -> Result<IntegrityKind, IntegrityError> {
+        let kind = self.integrity_kind().ok_or(IntegrityError::Missing)?;
+        let span = match kind {
+            IntegrityKind::Sha1 => self.sha1,
+            IntegrityKind::Sha256 => self.sha256,
+        };
+        self.verify(kind, span.ok_or(IntegrityError::Missing)?, key).map(|()| kind)
+    }
+
+    fn verify(&self, kind: IntegrityKind, span: Span, key: &Key) -> Result<(), IntegrityError> {
+        let attribute = self.bytes.get(span.start..span.end).ok_or(IntegrityError::Malformed)?;
+        let value = split_attribute(attribute).ok_or(IntegrityError::Malformed)?.0.value;
+        if !kind.allows_length(value.len()) {
+            return Err(IntegrityError::Malformed);
+        }
+        let body = self.bytes.get(HEADER_LENGTH..span.start).ok_or(IntegrityError::Malformed)?;
+        let header = header_with_length(self.header, span.end);
+        let matches = match kind {
+            IntegrityKind::Sha1 => key.sha1(&[&header, body]).ct_eq(value).into(),
+            // RFC 8489 14.6: the value may be the first part of the digest.
+            IntegrityKind::Sha256 => key
+                .sha256(&[&header, body])
+                .get(..value.len())
+                .is_some_and(|digest| digest.ct_eq(value).into()),
+        };
+        if matches { Ok(()) } else { Err(IntegrityError::Mismatch) }
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    /// Shows no attribute's value: addresses and user names do not belong into logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("class", &self.class())
+            .field("method", &self.method())
+            .field("transaction_id", &self.transaction_id())
+            .field("attributes", &DebugTypes(self))
+            .finish()
+    }
+}
+
+struct DebugTypes<'m, 'a>(&'m Message<'a>);
+
+impl fmt::Debug for DebugTypes<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.attributes().map(|attribute| attribute.kind)).finish()
+    }
+}
+
+/// The header as it was when the message ended at `end`: what HMAC covers (RFC 8489 14.5, 14.6).
+fn header_with_length(header: &[u8; HEADER_LENGTH], end: usize) -> [u8; HEADER_LENGTH] {
+    let mut header = *header;
+    let length = u16::try_from(end.saturating_sub(HEADER_LENGTH)).unwrap_or(u16::MAX);
+    if let Some(field) = header.get_mut(2..4) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+    header
+}
+
+/// Checks everything before the attributes.
+fn check_header(bytes: &[u8]) -> Result<(&[u8; HEADER_LENGTH], &[u8]), ParseError> {
+    let (header, body) =
+        bytes.split_first_chunk::<HEADER_LENGTH>().ok_or(ParseError::TooShort(bytes.len()))?;
+    let [first, _, high, low, c0, c1, c2, c3, ..] = *header;
+    if first & 0xC0 != 0 {
+        return Err(ParseError::NotStun { first });
+    }
+    let cookie = u32::from_be_bytes([c0, c1, c2, c3]);
+    if cookie != MAGIC_COOKIE {
+        return Err(ParseError::Cookie(cookie));
+    }
+    let length = u16::from_be_bytes([high, low]);
+    if !length.is_multiple_of(4) {
+        return Err(ParseError::UnalignedLength(length));
+    }
+    if usize::from(length) != body.len() {
+        return Err(ParseError::Length { announced: length, present: body.len() });
+    }
+    Ok((header, body))
+}
+
+/// The attribute in front, and what follows its padding; `None` where it does not fit.
+fn split_attribute(bytes: &[u8]) -> Option<(RawAttribute<'_>, &[u8])> {
+    let (&[t0, t1, l0, l1], rest) = bytes.split_first_chunk()?;
+    let length = usize::from(u16::from_be_bytes([l0, l1]));
+    let (padded, next) = rest.split_at_checked(length.next_multiple_of(4))?;
+    let kind = AttributeType::new(u16::from_be_bytes([t0, t1]));
+    Some((RawAttribute { kind, value: padded.get(..length)? }, next))
+}
+
+/// Walks over attributes that were checked, and says where each starts.
+struct Attributes<'a> {
+    rest: &'a [u8],
+    end: usize,
+}
+
+impl<'a> Iterator for Attributes<'a> {
+    type Item = (usize, RawAttribute<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = self.end - self.rest.len();
+        let (attribute, next) = split_attribute(self.rest)?;
+        self.rest = next;
+        Some((start, attribute))
+    }
+}
+
+/// The algorithm of an integrity attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IntegrityKind {
+    /// MESSAGE-INTEGRITY, HMAC-SHA1 (RFC 8489 14.5).
+    Sha1,
+    /// MESSAGE-INTEGRITY-SHA256, HMAC-SHA256 (RFC 8489 14.6).
+    Sha256,
+}
+
+impl IntegrityKind {
+    const fn allows_length(self, length: usize) -> bool {
+        match self {
+            Self::Sha1 => length == 20,
+            // RFC 8489 14.6: cut to no less than half, in steps of 4.
+            Self::Sha256 => length >= 16 && length <= 32 && length.is_multiple_of(4),
+        }
+    }
+}
+
+/// Why bytes are no STUN message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseError {
+    /// Fewer bytes than a header. Something else, or a frame not yet complete.
+    #[error("{0} bytes are fewer than a STUN header has")]
+    TooShort(usize),
+    /// One of the first two bits is set: another protocol.
+    #[error("a first byte of {first:#04x} is not STUN")]
+    NotStun {
+        /// The byte.
+        first: u8,
+    },
+    /// The cookie is another: another protocol, or RFC 3489, which floe does not speak.
+    #[error("{0:#010x} is not the magic cookie")]
+    Cookie(u32),
+    /// Attributes are padded to 4 bytes, this length is not: broken or forged.
+    #[error("a length of {0} is no multiple of 4")]
+    UnalignedLength(u16),
+    /// The datagram was cut, or something follows the message.
+    #[error("the header announces {announced} bytes of attributes, and there are {present}")]
+    Length {
+        /// What the length field says.
+        announced: u16,
+        /// What follows the header.
+        present: usize,
+    },
+    /// An attribute reaches over the end of the message: broken or forged.
+    #[error("the attribute at byte {offset} reaches over the end")]
+    Attribute {
+        /// Where it starts, from the start of the message.
+        offset: usize,
+    },
+    /// FINGERPRINT stands before another attribute (RFC 8489 14.7): broken, or added to on its way.
+    #[error("FINGERPRINT is not the last attribute")]
+    FingerprintNotLast,
+    /// FINGERPRINT is no CRC-32: broken.
+    #[error("a FINGERPRINT has 4 bytes, this one {0}")]
+    FingerprintLength(usize),
+}
+
+/// Why FINGERPRINT does not vouch for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FingerprintError {
+    /// There is none. Where the usage asks for it, as ICE does (RFC 8445 7.1), drop the message.
+    #[error("the message has no FINGERPRINT")]
+    Missing,
+    /// It belongs to other bytes. Drop the message, or try it as another protocol.
+    #[error("FINGERPRINT does not match")]
+    Mismatch,
+}
+
+/// Why integrity does not vouch for a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum IntegrityError {
+    /// There is no integrity attribute: anyone may have sent it.
+    #[error("the message has no integrity attribute")]
+    Missing,
+    /// The value has a length that its algorithm cannot have: broken or forged.
+    #[error("the integrity attribute has an impossible length")]
+    Malformed,
+    /// It belongs to another key or to other bytes: an old credential, or forged.
+    #[error("the integrity attribute does not match")]
+    Mismatch,
+}

@@ -1,0 +1,279 @@
+//! Writing a message into the caller's buffer (RFC 8489 5, 6.1, 14).
+
+use std::net::IpAddr;
+
+use crate::{
+    attribute::{AttributeType, ValueError, WriteAttribute},
+    header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId, message_type},
+    key::Key,
+    message::{FINGERPRINT_XOR, IntegrityKind},
+};
+
+/// Bytes that a message may have on the way to this address while the path's MTU is not known.
+///
+/// RFC 8489 6.1: 576 bytes of IPv4 or 1280 of IPv6, less the IP and UDP headers. A buffer of this size makes
+/// [`MessageWriter`] refuse anything longer.
+#[must_use]
+pub const fn max_datagram(to: IpAddr) -> usize {
+    match to {
+        IpAddr::V4(_) => 576 - 20 - 8,
+        IpAddr::V6(_) => 1280 - 40 - 8,
+    }
+}
+
+/// Writes a message, attribute by attribute, into a buffer of the caller's; it never allocates.
+///
+/// Each call takes the writer and gives it back. Order is enforced: attributes, then MESSAGE-INTEGRITY, then
+/// MESSAGE-INTEGRITY-SHA256, then FINGERPRINT, each of these three optional.
+///
+/// ```
+/// use floe_stun::{Class, Key, Message, MessageWriter, Method, TransactionId, attribute::Username};
+///
+/// let key = Key::short_term("VOkJxbRl1RmTxUk/WvJxBt");
+/// let mut buffer = [0; 548];
+/// let length = MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, TransactionId::new([7; 12]))?
+///     .attribute(&Username::new("evtj:h6vY"))?
+///     .integrity(&key)?
+///     .fingerprint()?
+///     .finish();
+/// let message = Message::parse(&buffer[..length])?;
+/// message.verify_fingerprint()?;
+/// message.verify_integrity(&key)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct MessageWriter<'b> {
+    buffer: &'b mut [u8],
+    length: usize,
+    id: TransactionId,
+    stage: Stage,
+    padding: u8,
+}
+
+/// What was written last, which decides what may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Attributes,
+    Sha1,
+    Sha256,
+    Fingerprint,
+}
+
+impl<'b> MessageWriter<'b> {
+    /// Writes the header.
+    ///
+    /// # Errors
+    /// The buffer has fewer than 20 bytes.
+    pub fn new(
+        buffer: &'b mut [u8],
+        class: Class,
+        method: Method,
+        id: TransactionId,
+    ) -> Result<Self, WriteError> {
+        let mut writer = Self { buffer, length: 0, id, stage: Stage::Attributes, padding: 0 };
+        writer.put(&message_type(class, method).to_be_bytes())?;
+        writer.put(&[0, 0])?;
+        writer.put(&MAGIC_COOKIE.to_be_bytes())?;
+        writer.put(id.as_bytes())?;
+        Ok(writer)
+    }
+
+    /// Pads with another byte than zero: only to reproduce vectors of older senders.
+    #[cfg(test)]
+    pub(crate) fn padded_with(mut self, padding: u8) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// Appends an attribute.
+    ///
+    /// # Errors
+    /// The buffer is too small, the value breaks a limit of its type, or integrity or FINGERPRINT were already
+    /// written, behind which nothing is believed.
+    pub fn attribute(mut self, attribute: &impl WriteAttribute) -> Result<Self, WriteError> {
+        let kind = attribute.kind();
+        if self.stage != Stage::Attributes || kind.is_integrity() || kind == AttributeType::FINGERPRINT {
+            return Err(WriteError::Order(kind));
+        }
+        let start = self.length;
+        self.put(&kind.get().to_be_bytes())?;
+        self.put(&[0, 0])?;
+        let body = self.buffer.get_mut(self.length..).ok_or(WriteError::BufferTooSmall)?;
+        let mut value = ValueWriter { buffer: body, length: 0, id: self.id, kind };
+        attribute.encode(&mut value)?;
+        let length = value.length;
+        self.length += length;
+        self.pad(length)?;
+        let field = u16::try_from(length).map_err(|_| WriteError::MessageTooLong)?;
+        self.overwrite(start + 2, &field.to_be_bytes())?;
+        Ok(self)
+    }
+
+    /// Appends the attribute if there is one: for attributes that only some messages carry.
+    ///
+    /// # Errors
+    /// Those of [`attribute`](Self::attribute).
+    pub fn optional(self, attribute: Option<&impl WriteAttribute>) -> Result<Self, WriteError> {
+        match attribute {
+            Some(attribute) => self.attribute(attribute),
+            None => Ok(self),
+        }
+    }
+
+    /// Appends MESSAGE-INTEGRITY (RFC 8489 14.5), the one that ICE uses.
+    ///
+    /// # Errors
+    /// The buffer is too small, or an integrity attribute or FINGERPRINT was already written.
+    pub fn integrity(mut self, key: &Key) -> Result<Self, WriteError> {
+        const LENGTH: usize = 20;
+        self.enter(Stage::Sha1, AttributeType::MESSAGE_INTEGRITY)?;
+        self.set_length(self.length + 4 + LENGTH)?;
+        let digest = key.sha1(&[self.written()]);
+        self.append(AttributeType::MESSAGE_INTEGRITY, &digest)
+    }
+
+    /// Appends MESSAGE-INTEGRITY-SHA256 (RFC 8489 14.6), uncut.
+    ///
+    /// # Errors
+    /// The buffer is too small, or MESSAGE-INTEGRITY-SHA256 or FINGERPRINT was already written.
+    pub fn integrity_sha256(mut self, key: &Key) -> Result<Self, WriteError> {
+        const LENGTH: usize = 32;
+        self.enter(Stage::Sha256, AttributeType::MESSAGE_INTEGRITY_SHA256)?;
+        self.set_length(self.length + 4 + LENGTH)?;
+        let digest = key.sha256(&[self.written()]);
+        self.append(AttributeType::MESSAGE_INTEGRITY_SHA256, &digest)
+    }
+
+    /// Appends the integrity attribute of this algorithm: a response uses its request's (RFC 8489 9.1.3).
+    ///
+    /// # Errors
+    /// Those of [`integrity`](Self::integrity) and [`integrity_sha256`](Self::integrity_sha256).
+    pub fn integrity_of(self, kind: IntegrityKind, key: &Key) -> Result<Self, WriteError> {
+        match kind {
+            IntegrityKind::Sha1 => self.integrity(key),
+            IntegrityKind::Sha256 => self.integrity_sha256(key),
+        }
+    }
+
+    /// Appends FINGERPRINT (RFC 8489 14.7), behind which nothing may follow.
+    ///
+    /// # Errors
+    /// The buffer is too small, or there is one already.
+    pub fn fingerprint(mut self) -> Result<Self, WriteError> {
+        const LENGTH: usize = 4;
+        self.enter(Stage::Fingerprint, AttributeType::FINGERPRINT)?;
+        self.set_length(self.length + 4 + LENGTH)?;
+        let crc = crc32fast::hash(self.written()) ^ FINGERPRINT_XOR;
+        self.append(AttributeType::FINGERPRINT, &crc.to_be_bytes())
+    }
+
+    /// Ends the message: so many bytes of the buffer are it.
+    #[must_use]
+    pub fn finish(self) -> usize {
+        self.length
+    }
+
+    fn enter(&mut self, stage: Stage, kind: AttributeType) -> Result<(), WriteError> {
+        if self.stage >= stage {
+            return Err(WriteError::Order(kind));
+        }
+        self.stage = stage;
+        Ok(())
+    }
+
+    /// Appends an attribute that needs no padding and that the length field counts already.
+    fn append(mut self, kind: AttributeType, value: &[u8]) -> Result<Self, WriteError> {
+        let length = u16::try_from(value.len()).map_err(|_| WriteError::MessageTooLong)?;
+        self.put(&kind.get().to_be_bytes())?;
+        self.put(&length.to_be_bytes())?;
+        self.put(value)?;
+        Ok(self)
+    }
+
+    fn pad(&mut self, length: usize) -> Result<(), WriteError> {
+        let padding = [self.padding; 3];
+        self.put(padding.get(..length.next_multiple_of(4) - length).unwrap_or_default())?;
+        self.set_length(self.length)
+    }
+
+    /// Sets the length field as if the message ended there.
+    fn set_length(&mut self, end: usize) -> Result<(), WriteError> {
+        let length = end.saturating_sub(HEADER_LENGTH);
+        let length = u16::try_from(length).map_err(|_| WriteError::MessageTooLong)?;
+        self.overwrite(2, &length.to_be_bytes())
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        self.overwrite(self.length, bytes)?;
+        self.length += bytes.len();
+        Ok(())
+    }
+
+    fn overwrite(&mut self, at: usize, bytes: &[u8]) -> Result<(), WriteError> {
+        let place = self.buffer.get_mut(at..at + bytes.len()).ok_or(WriteError::BufferTooSmall)?;
+        place.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    fn written(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// Where an attribute writes its value; type, length and padding are the [`MessageWriter`]'s.
+#[derive(Debug)]
+pub struct ValueWriter<'b> {
+    buffer: &'b mut [u8],
+    length: usize,
+    id: TransactionId,
+    kind: AttributeType,
+}
+
+impl ValueWriter<'_> {
+    /// Appends bytes to the value.
+    ///
+    /// # Errors
+    /// The buffer is too small.
+    pub fn put(&mut self, bytes: &[u8]) -> Result<(), WriteError> {
+        let end = self.length + bytes.len();
+        let place = self.buffer.get_mut(self.length..end).ok_or(WriteError::BufferTooSmall)?;
+        place.copy_from_slice(bytes);
+        self.length = end;
+        Ok(())
+    }
+
+    /// The id of the message, which some values are mixed with (RFC 8489 14.2).
+    #[must_use]
+    pub fn transaction_id(&self) -> TransactionId {
+        self.id
+    }
+
+    /// What to return for a value that must not be sent.
+    #[must_use]
+    pub fn refuse(&self, problem: ValueError) -> WriteError {
+        WriteError::Value { attribute: self.kind, problem }
+    }
+}
+
+/// Why a message could not be written. The buffer's bytes mean nothing then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WriteError {
+    /// The message is longer than the buffer: give a larger one, or, where its size is the path's, send less.
+    #[error("the message does not fit into the buffer")]
+    BufferTooSmall,
+    /// The attributes are longer than the length field can say: send less.
+    #[error("the message is longer than 65,535 bytes of attributes")]
+    MessageTooLong,
+    /// The attribute may not follow what was written: attributes, integrity, FINGERPRINT is the order.
+    #[error("{0} may not follow what was written")]
+    Order(AttributeType),
+    /// The value breaks a limit of its type: shorten or mend it.
+    #[error("{attribute}: {problem}")]
+    Value {
+        /// Of which attribute.
+        attribute: AttributeType,
+        /// What is wrong with it.
+        problem: ValueError,
+    },
+}
