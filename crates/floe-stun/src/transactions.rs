@@ -111,7 +111,6 @@ impl<K> Completed<K> {
 
 /// What has to happen now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Due<K> {
     /// Send the datagram again, from and to where it was sent before.
     Resend {

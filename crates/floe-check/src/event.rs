@@ -1,0 +1,181 @@
+//! What the check set tells, and what it is told.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use floe_core::{BaseId, Candidate, ComponentId, PairId, PairPriority, Role, StreamId};
+
+use crate::{DropReason, FailReason, ListFailReason, PairCounters, PairState};
+
+/// Why a check was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CheckKind {
+    /// It was the pair's turn (RFC 8445 6.1.4.2).
+    Ordinary,
+    /// A check of the peer came in on the pair, or a role conflict was repaired (RFC 8445 7.3.1.4).
+    Triggered,
+    /// It nominates the pair (RFC 8445 8.1.1).
+    Nominating,
+}
+
+impl fmt::Display for CheckKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ordinary => "ordinary",
+            Self::Triggered => "triggered",
+            Self::Nominating => "nominating",
+        })
+    }
+}
+
+/// Something happened to the checks.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The first datagram of a check was handed out.
+    Checking {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair checked.
+        pair: PairId,
+        /// Why.
+        kind: CheckKind,
+    },
+    /// A pair joined the valid list, or its round-trip time was measured anew (RFC 8445 7.2.5.3.2).
+    Validated {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The valid pair.
+        pair: PairId,
+        /// The pair whose check made it valid.
+        checked: PairId,
+        /// The round-trip time, where the answer told it.
+        rtt: Option<Duration>,
+    },
+    /// A valid pair was nominated, by this side or the peer (RFC 8445 7.2.5.3.4, 7.3.1.5).
+    Nominated {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The valid pair.
+        pair: PairId,
+    },
+    /// A nominating check failed: the pair left the valid list.
+    NominationFailed {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair that was to be nominated: the valid one.
+        pair: PairId,
+        /// Why.
+        why: FailReason,
+    },
+    /// A pair failed.
+    Failed {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// Why.
+        why: FailReason,
+    },
+    /// A peer-reflexive candidate was learnt.
+    PeerReflexive {
+        /// The stream.
+        stream: StreamId,
+        /// The candidate.
+        candidate: Candidate,
+        /// Whether it is one of this agent's (RFC 8445 7.2.5.3.1) or of the peer's (7.3.1.3).
+        local: bool,
+    },
+    /// A role conflict was settled by taking the other role (RFC 8445 7.3.1.1).
+    RoleChanged(Role),
+    /// Every component of the stream has its selected pair (RFC 8445 8.1.2).
+    ListCompleted(StreamId),
+    /// The check list of the stream failed.
+    ListFailed {
+        /// The stream.
+        stream: StreamId,
+        /// Why.
+        why: ListFailReason,
+    },
+    /// A failed check list came back to life (RFC 8445 7.3.1.4).
+    ListResumed(StreamId),
+    /// The outlook of this component changed in a way no other event tells.
+    Changed {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+    },
+}
+
+/// What nomination wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Command {
+    /// Check this pair again with USE-CANDIDATE (RFC 8445 8.1.1). The id of the valid pair or of the one whose check
+    /// made it valid.
+    Nominate(PairId),
+    /// This valid pair is selected: take all other pairs of the component off the check list (RFC 8445 8.1.2).
+    Retire {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The selected pair.
+        keep: PairId,
+    },
+}
+
+/// What became of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Outcome {
+    /// It was a check, an answer or an indication, and was used.
+    Handled,
+    /// It changed nothing, but for an error response that may have been written.
+    Dropped(DropReason),
+}
+
+/// Where the datagrams of a pair go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// What they leave from.
+    pub base: BaseId,
+    /// Where to; with the scope of the base where the address is link-local.
+    pub to: SocketAddr,
+}
+
+/// A pair as statistics and events show it.
+#[derive(Debug, Clone)]
+pub struct PairView {
+    /// The pair.
+    pub id: PairId,
+    /// Its stream.
+    pub stream: StreamId,
+    /// Its component.
+    pub component: ComponentId,
+    /// Its local candidate.
+    pub local: Candidate,
+    /// Its remote candidate.
+    pub remote: Candidate,
+    /// Its priority.
+    pub priority: PairPriority,
+    /// Its state.
+    pub state: PairState,
+    /// Whether it is on the valid list.
+    pub valid: bool,
+    /// Whether it is nominated.
+    pub nominated: bool,
+    /// Whether another pair of its component was selected.
+    pub retired: bool,
+    /// What it has sent, received and measured.
+    pub counters: PairCounters,
+}

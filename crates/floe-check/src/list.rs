@@ -1,0 +1,146 @@
+//! A check list: what belongs to one stream (RFC 8445 6.1.2).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use floe_core::{BaseId, ComponentId, Credentials, PairId, Priority};
+use floe_stun::{Key, TransactionId};
+
+use crate::FailReason;
+
+/// The state of a check list (RFC 8445 6.1.2.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListState {
+    /// Checks go on, or candidates may still come.
+    Running,
+    /// Every component has its selected pair.
+    Completed,
+    /// Some component has no valid pair and nothing is left to check.
+    Failed,
+}
+
+/// What the peer said of itself for one stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RemoteParameters {
+    /// Its credentials.
+    pub credentials: Credentials,
+    /// Its highest component, where signalling tells: components over it are given up (RFC 8445 6.1.2.2).
+    pub components: Option<u16>,
+}
+
+/// The peer's credentials, ready for use.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    pub(crate) credentials: Credentials,
+    pub(crate) key: Key,
+    /// USERNAME of checks: the peer's ufrag, a colon, ours (RFC 8445 7.2.2).
+    pub(crate) username: Box<str>,
+}
+
+/// A component of the stream.
+#[derive(Debug, Default)]
+pub(crate) struct Component {
+    /// The selected pair, once there is one.
+    pub(crate) selected: Option<PairId>,
+    /// The largest round trip seen: see [`floe_core::Outlook`].
+    pub(crate) round_trip: Option<Duration>,
+}
+
+/// A check that came before the peer's description (RFC 8445 7.3): answered, and still to be followed up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Early {
+    pub(crate) base: BaseId,
+    pub(crate) from: SocketAddr,
+    pub(crate) priority: Priority,
+    pub(crate) use_candidate: bool,
+    pub(crate) id: TransactionId,
+}
+
+/// Until when the list must not fail (RFC 8863 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// The peer's description is still to come.
+    Unset,
+    Until(Instant),
+    Over,
+}
+
+/// How many early checks of different paths are remembered for one stream.
+const MAX_EARLY: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct CheckList {
+    pub(crate) components: BTreeMap<ComponentId, Component>,
+    pub(crate) local: Credentials,
+    pub(crate) local_key: Key,
+    pub(crate) remote: Option<Remote>,
+    pub(crate) state: ListState,
+    pub(crate) triggered: VecDeque<PairId>,
+    /// By the peer's ufrag, since the description that comes may be another's (forking).
+    pub(crate) early: Vec<(Box<str>, Early)>,
+    pub(crate) local_ended: bool,
+    pub(crate) remote_ended: bool,
+    pub(crate) patience: Patience,
+    pub(crate) last_failure: Option<FailReason>,
+}
+
+impl CheckList {
+    pub(crate) fn new(components: &[ComponentId], local: Credentials) -> Self {
+        Self {
+            components: components.iter().map(|&id| (id, Component::default())).collect(),
+            local_key: Key::short_term(local.pwd()),
+            local,
+            remote: None,
+            state: ListState::Running,
+            triggered: VecDeque::new(),
+            early: Vec::new(),
+            local_ended: false,
+            remote_ended: false,
+            patience: Patience::Unset,
+            last_failure: None,
+        }
+    }
+
+    /// Queues a triggered check, once.
+    pub(crate) fn trigger(&mut self, pair: PairId) {
+        if !self.triggered.contains(&pair) {
+            self.triggered.push_back(pair);
+        }
+    }
+
+    pub(crate) fn untrigger(&mut self, pair: PairId) {
+        self.triggered.retain(|&queued| queued != pair);
+    }
+
+    /// Remembers an early check; a repeated one adds its USE-CANDIDATE. Says whether there was room.
+    pub(crate) fn remember(&mut self, ufrag: &str, early: Early) -> bool {
+        let same =
+            |(u, e): &&mut (Box<str>, Early)| &**u == ufrag && e.base == early.base && e.from == early.from;
+        if let Some((_, known)) = self.early.iter_mut().find(same) {
+            known.use_candidate |= early.use_candidate;
+            return true;
+        }
+        let room = self.early.len() < MAX_EARLY;
+        if room {
+            self.early.push((ufrag.into(), early));
+        }
+        room
+    }
+
+    pub(crate) fn is_concluded(&self, component: ComponentId) -> bool {
+        self.components.get(&component).is_some_and(|component| component.selected.is_some())
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(credentials: Credentials, local: &Credentials) -> Self {
+        Self {
+            key: Key::short_term(credentials.pwd()),
+            username: format!("{}:{}", credentials.ufrag(), local.ufrag()).into(),
+            credentials,
+        }
+    }
+}

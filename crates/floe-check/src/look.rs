@@ -1,0 +1,85 @@
+//! What can be asked of a check set without changing it.
+
+use std::{cmp::Reverse, net::SocketAddr};
+
+use floe_core::{BaseId, ComponentId, PairId, StreamId, ValidPair, address};
+
+use crate::{CheckSet, PairView, Route, pair::Pair};
+
+impl CheckSet {
+    /// The valid pairs of a component, best first (RFC 8445 7.2.5.3.2).
+    #[must_use]
+    pub fn valid(&self, stream: StreamId, component: ComponentId) -> Vec<ValidPair> {
+        let here = |pair: &&Pair| pair.ends.stream == stream && pair.ends.component == component;
+        let live = self.pairs.iter().filter(here).filter(|pair| !pair.is_retired());
+        let mut valid: Vec<_> = live.filter_map(|pair| self.valid_view(pair)).collect();
+        valid.sort_by_key(|pair| Reverse((pair.priority, Reverse(pair.id))));
+        valid
+    }
+
+    fn valid_view(&self, pair: &Pair) -> Option<ValidPair> {
+        let validity = pair.validity?;
+        let local = self.locals.get(pair.ends.local)?.candidate().kind();
+        let remote = self.remotes.get(pair.ends.remote)?.candidate.kind();
+        Some(ValidPair {
+            id: pair.id,
+            checked: validity.checked,
+            stream: pair.ends.stream,
+            component: pair.ends.component,
+            priority: pair.priority(),
+            kinds: (local, remote),
+            rtt: pair.counts.current_round_trip,
+            since: validity.since,
+            nominated: validity.nominated,
+        })
+    }
+
+    /// Where the datagrams of a pair go; `None` once its base is closed.
+    #[must_use]
+    pub fn route(&self, pair: PairId) -> Option<Route> {
+        let ends = &self.pairs.get(pair)?.ends;
+        let base = self.locals.base(ends.base)?;
+        Some(Route { base: ends.base, to: address::scoped(ends.to, base.address) })
+    }
+
+    /// Whose data this is: `from` has proven, by a check or an answer on this base, to know the password (RFC 8445
+    /// 12.2). `None` for strangers.
+    #[must_use]
+    pub fn accepts(&self, base: BaseId, from: SocketAddr) -> Option<(StreamId, ComponentId)> {
+        self.authenticated.get(&(base, address::unscoped(from))).copied()
+    }
+
+    /// A pair as statistics show it.
+    #[must_use]
+    pub fn describe(&self, pair: PairId) -> Option<PairView> {
+        self.view(self.pairs.get(pair)?)
+    }
+
+    /// All pairs, the retired ones among them, in the order of their ids.
+    pub fn pairs(&self) -> impl Iterator<Item = PairView> + '_ {
+        self.pairs.iter().filter_map(|pair| self.view(pair))
+    }
+
+    fn view(&self, pair: &Pair) -> Option<PairView> {
+        Some(PairView {
+            id: pair.id,
+            stream: pair.ends.stream,
+            component: pair.ends.component,
+            local: self.locals.get(pair.ends.local)?.candidate().clone(),
+            remote: self.remotes.get(pair.ends.remote)?.candidate.clone(),
+            priority: pair.priority(),
+            state: pair.state(),
+            valid: pair.validity.is_some(),
+            nominated: pair.validity.is_some_and(|validity| validity.nominated),
+            retired: pair.is_retired(),
+            counters: pair.counts,
+        })
+    }
+
+    /// How many sources of data are remembered: as many as there may be pairs on a component.
+    pub(crate) fn max_authenticated(&self) -> usize {
+        (self.config.max_remote_candidates + self.config.max_peer_reflexive)
+            .saturating_mul(self.lists.len())
+            .saturating_mul(4)
+    }
+}

@@ -1,0 +1,196 @@
+//! A candidate pair and its state (RFC 8445 6.1.2.6).
+
+use std::{
+    fmt,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use floe_core::{BaseId, ComponentId, PairId, PairPriority, StreamId};
+use floe_stun::TransactionId;
+
+use crate::candidates::{LocalId, RemoteId};
+
+/// The state of a pair (RFC 8445 6.1.2.6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PairState {
+    /// Its check waits until another of its foundation has had its turn.
+    Frozen,
+    /// Its check may be sent.
+    Waiting,
+    /// Its check was sent and is not answered yet.
+    InProgress,
+    /// A check of it, or one that made it valid, was answered.
+    Succeeded,
+    /// Its check brought an error, the wrong answer or none.
+    Failed,
+}
+
+impl PairState {
+    /// All states, in the order of the transition table.
+    pub const ALL: [Self; 5] = [Self::Frozen, Self::Waiting, Self::InProgress, Self::Succeeded, Self::Failed];
+
+    /// The transition table: whether a pair in this state may go to `next`.
+    ///
+    /// ```text
+    ///   from \ to    Frozen  Waiting  InProgress  Succeeded  Failed
+    ///   Frozen         -     thawed       -       made valid base gone
+    ///   Waiting        -       -        sent      late / valid base gone
+    ///   InProgress     -   triggered      -       answered   timeout, error
+    ///   Succeeded      -       -          -           -      nomination failed
+    ///   Failed         -   triggered      -       made valid    -
+    /// ```
+    #[must_use]
+    pub const fn may_become(self, next: Self) -> bool {
+        use PairState::{Failed, Frozen, InProgress, Succeeded, Waiting};
+        match self {
+            Frozen => matches!(next, Waiting | Succeeded | Failed),
+            Waiting => matches!(next, InProgress | Succeeded | Failed),
+            InProgress => matches!(next, Waiting | Succeeded | Failed),
+            Succeeded => matches!(next, Failed),
+            Failed => matches!(next, Waiting | Succeeded),
+        }
+    }
+
+    /// Its name in the statistics of WebRTC (`RTCStatsIceCandidatePairState`).
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frozen => "frozen",
+            Self::Waiting => "waiting",
+            Self::InProgress => "in-progress",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for PairState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether the check list holds a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Membership {
+    /// It is on the check list: scheduled, thawed, counted against the cap.
+    Listed,
+    /// It is on the valid list only: its local candidate is reflexive (RFC 8445 7.2.5.3.2, third case).
+    ValidOnly,
+    /// Another pair of its component was selected (RFC 8445 8.1.2). It is answered, never checked.
+    Retired,
+}
+
+/// A foundation of pairs: what a local and a remote foundation make together, interned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ColumnId(pub(crate) u32);
+
+/// What two candidates make together.
+#[derive(Debug, Clone)]
+pub(crate) struct Ends {
+    pub(crate) stream: StreamId,
+    pub(crate) component: ComponentId,
+    pub(crate) local: LocalId,
+    pub(crate) remote: RemoteId,
+    pub(crate) base: BaseId,
+    pub(crate) to: SocketAddr,
+}
+
+/// A pair. What the indexes of the table depend on is private to it: see [`PairTable`](crate::table::PairTable).
+#[derive(Debug)]
+pub(crate) struct Pair {
+    pub(crate) id: PairId,
+    pub(crate) ends: Ends,
+    pub(crate) ranked: Ranked,
+    /// The transaction whose failure is the pair's; an older, cancelled one may only still succeed.
+    pub(crate) transaction: Option<TransactionId>,
+    /// When a check was first sent; anew when the peer's first check on it came, which makes an answer likely.
+    pub(crate) first_sent: Option<Instant>,
+    /// The peer's latest check on it: one that is resent triggers nothing again (RFC 8489 6.3.1).
+    pub(crate) last_request: Option<TransactionId>,
+    /// The peer nominated it before it was valid (RFC 8445 7.3.1.5).
+    pub(crate) nominate_when_valid: bool,
+    /// A nominating check of it is queued or on its way.
+    pub(crate) nominating: bool,
+    /// The valid pair that its checks made.
+    pub(crate) made: Option<PairId>,
+    /// Its place on the valid list.
+    pub(crate) validity: Option<Validity>,
+    pub(crate) counts: PairCounters,
+}
+
+/// The fields that the table's indexes are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ranked {
+    pub(crate) state: PairState,
+    pub(crate) priority: PairPriority,
+    pub(crate) column: ColumnId,
+    pub(crate) membership: Membership,
+}
+
+/// A pair's place on the valid list.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Validity {
+    pub(crate) checked: PairId,
+    pub(crate) since: Instant,
+    pub(crate) nominated: bool,
+}
+
+/// What a pair has sent, received and measured, under the names of `RTCIceCandidatePairStats`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PairCounters {
+    /// Checks sent, retransmissions counted in.
+    pub requests_sent: u64,
+    /// Of these, retransmissions.
+    pub retransmissions_sent: u64,
+    /// Authenticated answers received.
+    pub responses_received: u64,
+    /// Authenticated checks received.
+    pub requests_received: u64,
+    /// Answers sent.
+    pub responses_sent: u64,
+    /// The latest round-trip time.
+    pub current_round_trip: Option<Duration>,
+    /// The sum of all round-trip times measured.
+    pub total_round_trip: Duration,
+}
+
+impl Pair {
+    pub(crate) const fn state(&self) -> PairState {
+        self.ranked.state
+    }
+
+    pub(crate) const fn priority(&self) -> PairPriority {
+        self.ranked.priority
+    }
+
+    pub(crate) fn is_listed(&self) -> bool {
+        self.ranked.membership == Membership::Listed
+    }
+
+    pub(crate) fn is_retired(&self) -> bool {
+        self.ranked.membership == Membership::Retired
+    }
+
+    /// Whether it may still become valid.
+    pub(crate) fn is_open(&self) -> bool {
+        self.is_listed()
+            && matches!(self.state(), PairState::Frozen | PairState::Waiting | PairState::InProgress)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transition_table_is_the_documented_one() {
+        let row = |from: PairState| PairState::ALL.map(|to| u8::from(from.may_become(to)));
+        let table = PairState::ALL.map(row);
+        assert_eq!(
+            table,
+            [[0, 1, 0, 1, 1], [0, 0, 1, 1, 1], [0, 1, 0, 1, 1], [0, 0, 0, 0, 1], [0, 1, 0, 1, 0]]
+        );
+    }
+}

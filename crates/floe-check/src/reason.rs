@@ -1,0 +1,171 @@
+//! Why something was dropped, refused or failed: typed, in words, and counted.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use floe_core::{StreamId, address::Unusable};
+
+/// Why a datagram changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The bytes are no well-formed STUN message.
+    #[error("no well-formed STUN message")]
+    Malformed,
+    /// The base is not known, or was closed.
+    #[error("nothing is bound to this base")]
+    UnknownBase,
+    /// The message lacks a FINGERPRINT that fits: it is no ICE check (RFC 8445 7.2.4).
+    #[error("no matching FINGERPRINT")]
+    Fingerprint,
+    /// The method is not Binding.
+    #[error("not a Binding message")]
+    Method,
+    /// The request lacks MESSAGE-INTEGRITY or USERNAME (answered 400).
+    #[error("a request without credentials")]
+    NoCredentials,
+    /// The request's USERNAME is not for this agent (answered 401).
+    #[error("a request for another ufrag")]
+    Username,
+    /// The MESSAGE-INTEGRITY does not fit the password.
+    #[error("MESSAGE-INTEGRITY does not fit the password")]
+    Integrity,
+    /// The request holds an attribute that must be understood and is not (answered 420).
+    #[error("an unknown comprehension-required attribute")]
+    UnknownAttribute,
+    /// An authenticated check lacks what every check has, or holds it malformed (answered 400).
+    #[error("a check without a well-formed PRIORITY or role")]
+    Check,
+    /// The answer belongs to no open transaction.
+    #[error("an answer to no open check")]
+    UnknownTransaction,
+    /// A role conflict that the peer has to repair (answered 487).
+    #[error("a role conflict, answered 487")]
+    RoleConflict,
+}
+
+/// Why a pair failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum FailReason {
+    /// No answer to any of its checks (RFC 8445 7.2.5.2.3).
+    #[error("no answer")]
+    Timeout,
+    /// The answer came from, or to, another address than the check went to, or from (RFC 8445 7.2.5.2.1).
+    #[error("the answer took another path than the check")]
+    Asymmetric,
+    /// The peer answered with an error (RFC 8445 7.2.5.2.4).
+    #[error("the peer answered {0}")]
+    Error(u16),
+    /// The answer made no sense.
+    #[error("a malformed answer")]
+    Malformed,
+    /// Its base was closed.
+    #[error("its socket was closed")]
+    BaseClosed,
+    /// The check could not be written: the user names are too long for one datagram.
+    #[error("the check does not fit into a datagram")]
+    Unsendable,
+}
+
+/// Why a check list failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ListFailReason {
+    /// There was no pair to check: no candidates on one of the sides, or none that go together.
+    #[error("no candidates to pair within {0:?}")]
+    NoPairs(Duration),
+    /// Every pair failed.
+    #[error("all {pairs} pairs failed, the last one because of: {last}")]
+    AllFailed {
+        /// How many.
+        pairs: usize,
+        /// Why the last of them did.
+        last: FailReason,
+    },
+}
+
+/// Why a local candidate was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddLocalError {
+    /// The stream is not there: add it first.
+    #[error("stream {0} is not there")]
+    UnknownStream(StreamId),
+    /// The stream has no such component.
+    #[error("stream {0} has no component {1}")]
+    UnknownComponent(StreamId, u16),
+    /// A reflexive candidate came before the host candidate that is its base.
+    #[error("the base of the candidate is not known")]
+    UnknownBase,
+    /// Local candidates were declared complete (RFC 8838 13).
+    #[error("after the end of candidates")]
+    Ended,
+    /// The candidate is an mDNS name: give the address here and the name to the peer.
+    #[error("a local candidate needs its address")]
+    NoAddress,
+}
+
+/// Why the peer's description was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SetRemoteError {
+    /// The stream is not there: add it first.
+    #[error("stream {0} is not there")]
+    UnknownStream(StreamId),
+    /// Other credentials are set already; only a restart changes them (RFC 8445 9).
+    #[error("stream {0} has other remote credentials; only a restart changes them")]
+    AlreadySet(StreamId),
+}
+
+/// What became of a remote candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AddedRemote {
+    /// It is new.
+    New,
+    /// It was known already; nothing changed.
+    Duplicate,
+    /// A check had come from it before: it takes the place of the peer-reflexive candidate (RFC 8838 11).
+    Replaced,
+}
+
+/// Why a remote candidate was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddRemoteError {
+    /// The stream is not there: add it first.
+    #[error("stream {0} is not there")]
+    UnknownStream(StreamId),
+    /// The stream has no such component.
+    #[error("stream {0} has no component {1}")]
+    UnknownComponent(StreamId, u16),
+    /// The peer declared its candidates complete before (RFC 8838 14).
+    #[error("after the end of candidates")]
+    Ended,
+    /// The address is one nothing may be sent to.
+    #[error("{0} cannot be checked")]
+    Unusable(Unusable),
+    /// The candidate is an mDNS name: resolve it first.
+    #[error("an mDNS name has to be resolved first")]
+    NoAddress,
+    /// The peer has signalled as many as are taken.
+    #[error("more than {0} candidates")]
+    TooMany(usize),
+}
+
+/// Counts of what the check set saw and did not use.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Datagrams dropped, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// Error responses to unauthenticated requests that were not sent, because too many were asked for.
+    pub errors_withheld: u64,
+    /// Checks from new addresses that were answered and not learnt, because too many were learnt before.
+    pub peer_reflexive_over_cap: u64,
+    /// Pairs that were not formed or dropped to keep within the cap.
+    pub pairs_over_cap: u64,
+    /// Checks that came before the peer's description and found no room to be remembered.
+    pub early_over_cap: u64,
+    /// Keepalive indications received (RFC 8445 11).
+    pub indications: u64,
+}
