@@ -70,6 +70,16 @@ pub trait WriteAttribute {
     fn encode(&self, value: &mut ValueWriter<'_>) -> Result<(), WriteError>;
 }
 
+impl<T: WriteAttribute + ?Sized> WriteAttribute for &T {
+    fn kind(&self) -> AttributeType {
+        (**self).kind()
+    }
+
+    fn encode(&self, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
+        (**self).encode(value)
+    }
+}
+
 /// An attribute is there and cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{attribute}: {problem}")]

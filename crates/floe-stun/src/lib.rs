@@ -1,4 +1,60 @@
-//! RFC 8489 STUN: borrowed parsing, in-place writing, integrity and transactions
+//! STUN (RFC 8489): the messages that ICE checks and NAT discovery are made of.
+//!
+//! A borrowed [`Message`] view, a [`MessageWriter`] into the caller's buffer, message integrity with its key schedule
+//! computed once per credential ([`Key`]), the [`rules`] for short-term credentials, and the one table of open
+//! [`Transactions`]. Reading, verifying and writing never allocate.
+//!
+//! It is sans-IO: no clock, no socket, no randomness of its own. It is not a STUN client or server, and does not do
+//! the long-term credential mechanism (RFC 8489 9.2), server lookup (8) or the compatibility with RFC 3489 (11).
+//!
+//! ```text
+//!   datagram ──> demux::classify ──> Message::parse ──> verify_fingerprint ──┬─ request ──> rules::check_request
+//!                                                                            └─ response ─> rules::check_response
+//!   MessageWriter ──> datagram ──> Transactions::start .. poll (resend) .. complete (answered)
+//! ```
+//!
+//! A Binding request, checked and answered:
+//!
+//! ```
+//! use floe_stun::{Class, Key, Message, MessageWriter, Method, TransactionId, rules};
+//! use floe_stun::attribute::{AttributeType, Username, XorMappedAddress};
+//!
+//! let key = Key::short_term("VOkJxbRl1RmTxUk/WvJxBt");
+//! let id = TransactionId::new([7; 12]); // from a CSPRNG: TransactionId::random
+//! let mut request = [0; 548];
+//! let length = MessageWriter::new(&mut request, Class::Request, Method::BINDING, id)?
+//!     .attribute(&Username::new("evtj:h6vY"))?
+//!     .integrity(&key)?
+//!     .fingerprint()?
+//!     .finish();
+//!
+//! let request = Message::parse(&request[..length])?;
+//! request.verify_fingerprint()?;
+//! let known = |name: &str| name.starts_with("evtj:").then_some(&key);
+//! let integrity = rules::check_request(&request, AttributeType::ICE, known)?;
+//!
+//! let source = "192.0.2.1:32853".parse()?;
+//! let mut response = [0; 548];
+//! let length = rules::write_success(&mut response, &request, source, Some((integrity, &key)))?;
+//!
+//! let response = Message::parse(&response[..length])?;
+//! response.verify_integrity(&key)?;
+//! assert_eq!(response.attribute()?, Some(XorMappedAddress(source)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | RFC 8489 | here |
+//! |---|---|
+//! | 5 message structure | yes: [`Message`], [`MessageWriter`] |
+//! | 6.2.1, 6.2.2 sending over UDP and TCP | yes: [`Transactions`], [`RetransmitPolicy`] |
+//! | 6.3 receiving | yes: [`rules`] |
+//! | 7 FINGERPRINT | yes |
+//! | 8 server lookup | no |
+//! | 9.1 short-term credentials | yes: [`rules`]; OpaqueString is the caller's, ICE's passwords need none |
+//! | 9.2 long-term credentials | no: a [`Key`] can be made of their digest |
+//! | 10 ALTERNATE-SERVER | no: the attributes only |
+//! | 11 RFC 3489 | no: not planned |
+//! | 14 attributes | yes, but USERHASH and PASSWORD-ALGORITHM(S), which are raw |
 
 pub mod attribute;
 pub mod demux;
@@ -6,6 +62,7 @@ mod header;
 mod key;
 mod message;
 mod retransmit;
+pub mod rules;
 mod transactions;
 #[cfg(test)]
 mod vectors;

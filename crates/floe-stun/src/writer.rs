@@ -6,7 +6,7 @@ use crate::{
     attribute::{AttributeType, ValueError, WriteAttribute},
     header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId, message_type},
     key::Key,
-    message::{FINGERPRINT_XOR, IntegrityKind},
+    message::{FINGERPRINT_XOR, IntegrityKind, Message},
 };
 
 /// Bytes that a message may have on the way to this address while the path's MTU is not known.
@@ -76,6 +76,14 @@ impl<'b> MessageWriter<'b> {
         writer.put(&MAGIC_COOKIE.to_be_bytes())?;
         writer.put(id.as_bytes())?;
         Ok(writer)
+    }
+
+    /// Writes the header of a response: the request's method and transaction id (RFC 8489 6.3.1.1).
+    ///
+    /// # Errors
+    /// The buffer has fewer than 20 bytes.
+    pub fn respond(buffer: &'b mut [u8], request: &Message<'_>, class: Class) -> Result<Self, WriteError> {
+        Self::new(buffer, class, request.method(), request.transaction_id())
     }
 
     /// Pads with another byte than zero: only to reproduce vectors of older senders.

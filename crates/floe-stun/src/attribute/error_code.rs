@@ -33,6 +33,22 @@ impl<'a> ErrorCode<'a> {
         Self { code, reason }
     }
 
+    /// The attribute of this code with the phrase that its RFC recommends; of an unknown code, with none.
+    #[must_use]
+    pub const fn standard(code: u16) -> ErrorCode<'static> {
+        let reason = match code {
+            Self::TRY_ALTERNATE => "Try Alternate",
+            Self::BAD_REQUEST => "Bad Request",
+            Self::UNAUTHENTICATED => "Unauthenticated",
+            Self::UNKNOWN_ATTRIBUTE => "Unknown Attribute",
+            Self::STALE_NONCE => "Stale Nonce",
+            Self::ROLE_CONFLICT => "Role Conflict",
+            Self::SERVER_ERROR => "Server Error",
+            _ => "",
+        };
+        ErrorCode { code, reason }
+    }
+
     /// The code, from 300 to 699.
     #[must_use]
     pub const fn code(&self) -> u16 {
