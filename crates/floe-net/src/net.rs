@@ -1,0 +1,107 @@
+//! What an agent asks of the world.
+
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use async_trait::async_trait;
+use floe_core::{Interface, address};
+
+/// The network of a host: its interfaces, and sockets on their addresses.
+///
+/// More may be asked of a network later (changes of the interfaces, TCP, name resolution); those methods will come with
+/// a default, so that an implementation written today goes on compiling.
+#[async_trait]
+pub trait Net: fmt::Debug + Send + Sync + 'static {
+    /// The interfaces of the host with their addresses, as they are now.
+    ///
+    /// All of them, loopback and those that are down included: floe-gather decides what to use, and says why not.
+    ///
+    /// # Errors
+    /// The system did not tell. The agent then gathers no host candidates, and says so.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    async fn interfaces(&self) -> io::Result<Vec<Interface>>;
+
+    /// A UDP socket on exactly this address; port 0 lets the system choose one.
+    ///
+    /// A link-local IPv6 address comes with the index of its interface as scope. An IPv6 socket takes no IPv4
+    /// datagrams, unless its address is an IPv4-mapped one.
+    ///
+    /// # Errors
+    /// The address is not of this host, or the port is taken, or the system refuses.
+    ///
+    /// # Cancel safety
+    /// Dropping the future closes a socket that was already made.
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>>;
+}
+
+/// A bound UDP socket. Dropping the last reference closes it.
+///
+/// Several tasks may send; one task at a time reads. Errors that come from the path to one peer, such as an ICMP
+/// message, are of no concern to the other peers of the socket, so [`poll_recv`](Self::poll_recv) never returns them.
+///
+/// Batches of datagrams will come as further methods with a default.
+#[async_trait]
+pub trait UdpSocket: fmt::Debug + Send + Sync + 'static {
+    /// The address the socket is bound to, with its port.
+    ///
+    /// # Errors
+    /// The system does not tell, because the socket is no longer any good.
+    fn local_addr(&self) -> io::Result<SocketAddr>;
+
+    /// Takes the next datagram into `buffer`, from its start. A datagram longer than the buffer is cut or dropped;
+    /// 65,535 bytes hold every one.
+    ///
+    /// Only the task that polled last is woken: let one task read at a time.
+    ///
+    /// # Errors
+    /// The socket is no longer any good: close it. An error that passes is not returned, see [`trouble`](crate::trouble).
+    fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Arrival>>;
+
+    /// Sends one datagram if the system takes it at once.
+    ///
+    /// # Errors
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock): the send buffer is full; drop the datagram, as a network would, or
+    /// wait for [`writable`](Self::writable). Anything else: this datagram was not sent;
+    /// [`trouble`](crate::trouble) tells whether the socket is still good.
+    fn try_send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()>;
+
+    /// Waits until the socket may take a datagram again. A `try_send_to` after it may still find the buffer full: wait
+    /// again then. Any number of tasks may wait.
+    ///
+    /// # Errors
+    /// The socket is no longer any good.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    async fn writable(&self) -> io::Result<()>;
+}
+
+/// A datagram that [`UdpSocket::poll_recv`] has put into the buffer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Arrival {
+    /// How many bytes it has.
+    pub len: usize,
+    /// Where it came from. From a link-local IPv6 address with the scope it came in by.
+    pub from: SocketAddr,
+}
+
+impl Arrival {
+    /// A datagram of `len` bytes from this address.
+    #[must_use]
+    pub const fn new(len: usize, from: SocketAddr) -> Self {
+        Self { len, from }
+    }
+}
+
+impl fmt::Debug for Arrival {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Arrival({} bytes from {})", self.len, address::Redacted(self.from))
+    }
+}

@@ -1,0 +1,63 @@
+//! The operating system's network, on tokio.
+
+mod interfaces;
+mod udp;
+
+use std::{io, net::SocketAddr, sync::Arc};
+
+use async_trait::async_trait;
+use floe_core::Interface;
+
+use crate::{Net, UdpSocket};
+
+/// The network of the operating system. Its sockets need a tokio runtime with the IO driver enabled.
+#[derive(Debug, Clone)]
+pub struct SystemNet {
+    receive_buffer: usize,
+    send_buffer: usize,
+}
+
+impl SystemNet {
+    /// With receive and send buffers of 1 MiB per socket: some 80 ms of a stream of 100 Mbit/s.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { receive_buffer: 1 << 20, send_buffer: 1 << 20 }
+    }
+
+    /// How many bytes of datagrams the system may hold for a socket until they are read. The system may grant less:
+    /// Linux caps it at `net.core.rmem_max`.
+    #[must_use]
+    pub const fn receive_buffer(mut self, bytes: usize) -> Self {
+        self.receive_buffer = bytes;
+        self
+    }
+
+    /// How many bytes of datagrams the system may hold for a socket until they have left. The system may grant less:
+    /// Linux caps it at `net.core.wmem_max`.
+    #[must_use]
+    pub const fn send_buffer(mut self, bytes: usize) -> Self {
+        self.send_buffer = bytes;
+        self
+    }
+}
+
+impl Default for SystemNet {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[async_trait]
+impl Net for SystemNet {
+    async fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        // The system calls behind it block, for milliseconds where there are many interfaces.
+        tokio::task::spawn_blocking(interfaces::list).await?
+    }
+
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
+        let socket = udp::SystemUdpSocket::bind(address, self.receive_buffer, self.send_buffer)?;
+        // Tokio takes a new socket for busy until the system has said otherwise: the first check would be lost.
+        socket.writable().await?;
+        Ok(Arc::new(socket))
+    }
+}

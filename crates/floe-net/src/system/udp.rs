@@ -1,0 +1,99 @@
+//! UDP sockets.
+
+use std::{
+    fmt, io,
+    net::{IpAddr, SocketAddr},
+    task::{Context, Poll, ready},
+};
+
+use async_trait::async_trait;
+use floe_core::address::Redacted;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::{io::ReadBuf, net::UdpSocket as TokioUdpSocket};
+
+use crate::{Arrival, Trouble, UdpSocket, trouble};
+
+/// A socket of the system.
+pub(super) struct SystemUdpSocket {
+    socket: TokioUdpSocket,
+    /// The address bound to. Known from the start, and it never changes.
+    local: SocketAddr,
+}
+
+impl SystemUdpSocket {
+    pub(super) fn bind(address: SocketAddr, receive_buffer: usize, send_buffer: usize) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        if let IpAddr::V6(ip) = address.ip() {
+            // An IPv4 peer on an IPv6 socket would show up as ::ffff:a.b.c.d, an address no candidate has.
+            socket.set_only_v6(ip.to_ipv4_mapped().is_none())?;
+        }
+        enlarge(&socket, receive_buffer, send_buffer);
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        let socket = TokioUdpSocket::from_std(socket.into())?;
+        let local = socket.local_addr()?;
+        Ok(Self { socket, local })
+    }
+}
+
+/// Asks for larger buffers; a socket with the system's usual ones is still good, so a refusal is only noted.
+fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
+    if let Err(error) = socket.set_recv_buffer_size(receive_buffer) {
+        tracing::debug!(%error, receive_buffer, "the receive buffer keeps its size");
+    }
+    if let Err(error) = socket.set_send_buffer_size(send_buffer) {
+        tracing::debug!(%error, send_buffer, "the send buffer keeps its size");
+    }
+}
+
+#[async_trait]
+impl UdpSocket for SystemUdpSocket {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.local)
+    }
+
+    fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Arrival>> {
+        loop {
+            let mut buffer = ReadBuf::new(buffer);
+            match ready!(self.socket.poll_recv_from(cx, &mut buffer)) {
+                Ok(from) => return Poll::Ready(Ok(Arrival::new(buffer.filled().len(), from))),
+                // Each such error was one message, which is taken now, so the loop comes to an end; tokio's budget for
+                // a task ends it before, if a flood of them comes.
+                Err(error) if passes(&error) => {
+                    tracing::trace!(%error, socket = ?self, "an error came back for a datagram sent earlier");
+                }
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    fn try_send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        match self.socket.try_send_to(payload, to) {
+            Ok(_) => Ok(()),
+            // The echo of an earlier datagram to a closed port can be reported here; this one has not left then.
+            Err(error) if is_echo(&error) => self.socket.try_send_to(payload, to).map(drop),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        self.socket.writable().await
+    }
+}
+
+/// Whether reading goes on after this error. Reading names no destination, so that errors about one would come again
+/// and again here.
+fn passes(error: &io::Error) -> bool {
+    let lasting = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable);
+    trouble(error) != Trouble::Socket && !lasting
+}
+
+fn is_echo(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::ConnectionReset)
+}
+
+impl fmt::Debug for SystemUdpSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SystemUdpSocket({})", Redacted(self.local))
+    }
+}
