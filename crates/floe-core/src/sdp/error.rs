@@ -1,8 +1,9 @@
-//! What may be wrong with a candidate line, and where.
+//! What may be wrong with a line or a whole description, and where.
 
 use std::fmt;
 
-use crate::{CandidateError, FoundationError};
+use super::{IceOptionsError, MidError, PacingError, RemoteCandidatesError};
+use crate::{CandidateError, CredentialsError, FoundationError};
 
 /// A field of a candidate line (RFC 8839 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -169,4 +170,108 @@ impl From<CandidateError> for ParseCandidateError {
         };
         Self::new(field, 0, error)
     }
+}
+
+/// Why a description cannot be used as a whole, and which line shows it. Nothing of it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("SDP line {line}: {what}")]
+#[non_exhaustive]
+pub struct ParseError {
+    /// The number of the line, from 1; 0 where it is not one line's fault.
+    pub line: usize,
+    /// What is wrong.
+    pub what: ParseErrorKind,
+}
+
+impl ParseError {
+    pub(super) fn new(line: usize, what: impl Into<ParseErrorKind>) -> Self {
+        Self { line, what: what.into() }
+    }
+}
+
+/// What makes a description unusable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ParseErrorKind {
+    /// It is longer than [`MAX_DESCRIPTION_LENGTH`](super::MAX_DESCRIPTION_LENGTH).
+    #[error("{0} bytes are too many for a description")]
+    TooLong(usize),
+    /// It has more than [`MAX_SECTIONS`](super::MAX_SECTIONS) media sections.
+    #[error("there are more than {max} media sections", max = super::MAX_SECTIONS)]
+    TooManySections,
+    /// A fragment or password is none: without it no check can be sent or answered.
+    #[error(transparent)]
+    Credentials(#[from] CredentialsError),
+    /// Fragment or password stands twice on one level, with different values.
+    #[error("{0} stands twice on its level, with different values")]
+    Repeated(&'static str),
+    /// A fragment stands there, and neither its section nor the session has a password.
+    #[error("there is no ice-pwd for this ice-ufrag")]
+    NoPwd,
+    /// A password stands there, and neither its section nor the session has a fragment.
+    #[error("there is no ice-ufrag for this ice-pwd")]
+    NoUfrag,
+    /// Two sections have the same fragment and different passwords (RFC 8839 5.4).
+    #[error("another stream has the same ice-ufrag with another ice-pwd")]
+    PwdDiffers,
+    /// A trickle fragment does not say which generation it belongs to (RFC 8840 4.4).
+    #[error("the trickle fragment has no ice-ufrag and ice-pwd")]
+    NoCredentials,
+}
+
+/// A line that was left out, while the rest of the description was taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("SDP line {line}: {what}")]
+#[non_exhaustive]
+pub struct RefusedLine {
+    /// The number of the line, from 1.
+    pub line: usize,
+    /// The media section it stands in, from 0; `None` before the first.
+    pub section: Option<usize>,
+    /// What is wrong with it.
+    pub what: LineError,
+}
+
+impl RefusedLine {
+    /// Whether RFC 8839 5.1 has the line ignored; see [`ParseCandidateError::is_ignorable`].
+    #[must_use]
+    pub const fn is_ignorable(&self) -> bool {
+        match &self.what {
+            LineError::Candidate(error) => error.is_ignorable(),
+            _ => false,
+        }
+    }
+}
+
+/// What is wrong with one line of a description.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LineError {
+    /// A candidate that cannot be used; its offset counts from the begin of the line.
+    #[error(transparent)]
+    Candidate(#[from] ParseCandidateError),
+    /// `ice-options` holds what is no option.
+    #[error("ice-options: {0}")]
+    Options(#[from] IceOptionsError),
+    /// `ice-pacing` is no number.
+    #[error("ice-pacing: {0}")]
+    Pacing(#[from] PacingError),
+    /// `remote-candidates` is no list of addresses.
+    #[error("remote-candidates: {0}")]
+    RemoteCandidates(#[from] RemoteCandidatesError),
+    /// `mid` is no token.
+    #[error("mid: {0}")]
+    Mid(#[from] MidError),
+    /// An `m=`, `c=` or `a=rtcp` line is not understood, so the default destination is not known.
+    #[error("the default destination is not understood")]
+    Destination,
+    /// The attribute belongs to the session and stands in a media section, or the other way round.
+    #[error("{0} does not belong on this level")]
+    Misplaced(&'static str),
+    /// The attribute stands there once more with another value, or another section has this `mid`.
+    #[error("{0} stands there twice")]
+    Repeated(&'static str),
+    /// The line stands before the `mid` that says which section it is about (RFC 8840 4.4).
+    #[error("there is no mid before {0}")]
+    NoMid(&'static str),
 }

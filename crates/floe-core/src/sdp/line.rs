@@ -47,6 +47,11 @@ pub(super) fn strip<'a>(text: &'a str, prefix: &str) -> &'a str {
     }
 }
 
+/// Whether the text begins with this, whatever its case.
+pub(super) fn starts(text: &str, prefix: &str) -> bool {
+    text.get(..prefix.len()).is_some_and(|start| equal(start, prefix))
+}
+
 /// The number made of 1 to this many digits; `None` for anything else.
 pub(super) fn number(text: &str, digits: usize) -> Option<u64> {
     let fits = (1..=digits).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());

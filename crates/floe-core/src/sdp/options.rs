@@ -62,7 +62,23 @@ impl IceOptions {
         self.tokens.iter().map(|token| &**token)
     }
 
-    pub(super) fn add(&mut self, token: &str) -> Result<(), IceOptionsError> {
+    /// Takes in every good token of the value of an attribute.
+    ///
+    /// # Errors
+    /// What is wrong with the first of the others.
+    pub(super) fn take(&mut self, value: &str) -> Result<(), IceOptionsError> {
+        value.split_ascii_whitespace().map(|token| self.add(token)).fold(Ok(()), Result::and)
+    }
+
+    /// These and the others.
+    #[must_use]
+    pub fn union(&self, other: &Self) -> Self {
+        let mut all = self.clone();
+        all.tokens.extend(other.tokens.iter().filter(|token| !self.contains(token)).cloned());
+        all
+    }
+
+    fn add(&mut self, token: &str) -> Result<(), IceOptionsError> {
         if token.is_empty() || !token.chars().all(is_ice_char) {
             return Err(IceOptionsError::Token);
         }

@@ -179,15 +179,18 @@ fn the_related_address_is_written_for_all_kinds_but_host() {
         ] {
             assert_eq!(rewritten(&read), written, "{read}");
         }
-        // The builder makes none without: so every candidate of this agent has one.
-        assert!(
-            Candidate::builder(kind, Transport::Udp, SocketAddr::from(([192, 0, 2, 1], 1)))
+        // The builder makes none without, and none with a domain name: so every candidate of this agent has one.
+        let built = |address: CandidateAddress, related: Option<SocketAddr>| {
+            let builder = Candidate::builder(kind, Transport::Udp, address)
                 .component(ComponentId::RTP)
                 .priority(Priority::new(TypePreference::HOST, 1, ComponentId::RTP))
-                .foundation(Foundation::from(1))
-                .build()
-                .is_err()
-        );
+                .foundation(Foundation::from(1));
+            related.into_iter().fold(builder, crate::CandidateBuilder::related).build()
+        };
+        let ip = SocketAddr::from(([192, 0, 2, 1], 1));
+        assert!(built(ip.into(), Some(ip)).is_ok() && built(ip.into(), None).is_err());
+        let name = CandidateAddress::Mdns { name: "host.example.com".into(), port: 1 };
+        assert_eq!(built(name, Some(ip)), Err(crate::CandidateError::MdnsName));
     }
 }
 
