@@ -1,6 +1,7 @@
 //! Runs programs one after the other, says which failed, and keeps the time that each took.
 
 use std::io::{BufRead, BufReader, IsTerminal as _};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -135,8 +136,9 @@ pub(crate) fn command_line(command: &Command) -> String {
     let variables = command.get_envs().filter_map(|(name, value)| {
         value.map(|value| format!("{}={}", name.to_string_lossy(), quoted(&value.to_string_lossy())))
     });
-    let program = std::iter::once(command.get_program());
-    let words = program.chain(command.get_args()).map(|word| quoted(&word.to_string_lossy()));
+    // Cargo is started by its full path; `cargo` is what a person types.
+    let program = Path::new(command.get_program()).file_name();
+    let words = program.into_iter().chain(command.get_args()).map(|word| quoted(&word.to_string_lossy()));
     variables.chain(words).collect::<Vec<_>>().join(" ")
 }
 
@@ -151,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_command_line_can_be_typed_again() {
-        let mut command = Command::new("cargo");
+        let mut command = Command::new("/usr/bin/cargo");
         command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", ""]);
         assert_eq!(command_line(&command), "RUSTDOCFLAGS='-D warnings' cargo doc --workspace ''");
     }
