@@ -132,6 +132,7 @@ mod tests {
     use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
     use super::*;
+    use crate::{Message, MessageWriter};
 
     // proves: 8489-5-b
     #[test]
@@ -153,11 +154,23 @@ mod tests {
         assert_eq!(binding, [0x0001, 0x0011, 0x0101, 0x0111]);
     }
 
+    // proves: 8489-5-c
     #[test]
-    fn a_hundred_thousand_transaction_ids_all_differ() {
+    fn a_hundred_thousand_ids_from_the_given_generator_all_differ_and_responses_echo_them() {
         let mut rng = ChaCha20Rng::seed_from_u64(5);
-        let ids: BTreeSet<_> = (0..100_000).map(|_| TransactionId::random(&mut rng)).collect();
-        assert_eq!(ids.len(), 100_000);
+        let mut seen = BTreeSet::new();
+        let (mut request, mut response) = ([0; HEADER_LENGTH], [0; HEADER_LENGTH]);
+        for _ in 0..100_000 {
+            let id = TransactionId::random(&mut rng);
+            assert!(seen.insert(id));
+            MessageWriter::new(&mut request, Class::Request, Method::BINDING, id).unwrap();
+            let request = Message::parse(&request).unwrap();
+            MessageWriter::respond(&mut response, &request, Class::Success).unwrap();
+            assert_eq!(Message::parse(&response).unwrap().transaction_id(), id);
+        }
+        // The same seed gives the same ids: nothing but the generator is drawn on.
+        let mut again = ChaCha20Rng::seed_from_u64(5);
+        assert!((0..1000).all(|_| seen.contains(&TransactionId::random(&mut again))));
     }
 
     #[test]

@@ -46,7 +46,7 @@
 //! | RFC 8489 | here |
 //! |---|---|
 //! | 5 message structure | yes: [`Message`], [`MessageWriter`] |
-//! | 6.2.1, 6.2.2 sending over UDP and TCP | yes: [`Transactions`], [`RetransmitPolicy`] |
+//! | 6.2.1, 6.2.2 sending over UDP and TCP | yes: [`Transactions`], [`RetransmitPolicy`], [`RtoCache`] |
 //! | 6.3 receiving | yes: [`rules`] |
 //! | 7 FINGERPRINT | yes |
 //! | 8 server lookup | no |
@@ -62,6 +62,7 @@ mod header;
 mod key;
 mod message;
 mod retransmit;
+mod rto;
 pub mod rules;
 mod transactions;
 #[cfg(test)]
@@ -72,5 +73,6 @@ pub use header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId};
 pub use key::Key;
 pub use message::{FingerprintError, IntegrityError, IntegrityKind, Message, ParseError};
 pub use retransmit::RetransmitPolicy;
+pub use rto::RtoCache;
 pub use transactions::{Completed, Due, Transaction, Transactions};
 pub use writer::{MessageWriter, ValueWriter, WriteError, max_datagram};

@@ -377,3 +377,276 @@ pub enum IntegrityError {
     #[error("the integrity attribute does not match")]
     Mismatch,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        MessageWriter,
+        attribute::{Nonce, Priority, Realm, UseCandidate, Username, ValueError},
+    };
+
+    const ID: TransactionId = TransactionId::new(*b"0123456789AB");
+
+    fn key() -> Key {
+        Key::short_term("password")
+    }
+
+    /// A header that announces what follows it.
+    fn framed(body: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42];
+        bytes.extend_from_slice(ID.as_bytes());
+        bytes.extend_from_slice(body);
+        relength(bytes)
+    }
+
+    fn relength(mut bytes: Vec<u8>) -> Vec<u8> {
+        let length = u16::try_from(bytes.len() - HEADER_LENGTH).unwrap();
+        bytes[2..4].copy_from_slice(&length.to_be_bytes());
+        bytes
+    }
+
+    fn tlv(kind: AttributeType, value: &[u8]) -> Vec<u8> {
+        let mut bytes =
+            [kind.get().to_be_bytes(), u16::try_from(value.len()).unwrap().to_be_bytes()].concat();
+        bytes.extend_from_slice(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn written(
+        write: impl FnOnce(MessageWriter<'_>) -> Result<MessageWriter<'_>, crate::WriteError>,
+    ) -> Vec<u8> {
+        let mut buffer = vec![0; 2048];
+        let writer = MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, ID).unwrap();
+        let length = write(writer).unwrap().finish();
+        buffer.truncate(length);
+        buffer
+    }
+
+    fn kinds(message: &Message<'_>) -> Vec<AttributeType> {
+        message.attributes().map(|attribute| attribute.kind).collect()
+    }
+
+    // proves: 8489-5-a
+    #[test]
+    fn two_zero_bits_and_the_cookie_make_a_header_of_20_bytes_stun() {
+        let header = framed(&[]);
+        let message = Message::parse(&header).unwrap();
+        assert_eq!(
+            (message.class(), message.method(), message.transaction_id()),
+            (Class::Request, Method::BINDING, ID)
+        );
+        for length in 0..HEADER_LENGTH {
+            assert_eq!(Message::parse(&header[..length]).err(), Some(ParseError::TooShort(length)));
+        }
+        for first in 0..=255 {
+            let mut bytes = header.clone();
+            bytes[0] = first;
+            let expected = if first < 0x40 { None } else { Some(ParseError::NotStun { first }) };
+            assert_eq!(Message::parse(&bytes).err(), expected);
+        }
+        for bit in 0..32 {
+            let mut bytes = header.clone();
+            bytes[4 + bit / 8] ^= 1 << (bit % 8);
+            assert!(matches!(Message::parse(&bytes), Err(ParseError::Cookie(_))), "bit {bit}");
+        }
+    }
+
+    // proves: 8489-5-d
+    #[test]
+    fn the_length_is_a_multiple_of_4_and_exactly_what_follows_the_header() {
+        let whole =
+            written(|writer| writer.attribute(&Username::new("evtj:h6vY"))?.integrity(&key())?.fingerprint());
+        assert!(Message::parse(&whole).is_ok());
+        for length in HEADER_LENGTH..whole.len() {
+            let cut = Message::parse(&whole[..length]);
+            assert!(matches!(cut, Err(ParseError::Length { .. })), "cut to {length}");
+        }
+        for extra in 1..9 {
+            let longer = [&whole[..], &vec![0; extra]].concat();
+            assert!(matches!(Message::parse(&longer), Err(ParseError::Length { .. })), "{extra} more");
+        }
+        for announced in 0..=u16::MAX {
+            let mut bytes = whole.clone();
+            bytes[2..4].copy_from_slice(&announced.to_be_bytes());
+            let expected = match announced {
+                _ if !announced.is_multiple_of(4) => Some(ParseError::UnalignedLength(announced)),
+                _ if usize::from(announced) == whole.len() - HEADER_LENGTH => None,
+                _ => Some(ParseError::Length { announced, present: whole.len() - HEADER_LENGTH }),
+            };
+            assert_eq!(Message::parse(&bytes).err(), expected);
+        }
+    }
+
+    #[test]
+    fn an_attribute_that_reaches_over_the_end_is_refused_where_it_starts() {
+        let good = tlv(AttributeType::PRIORITY, &[0; 4]);
+        for length in 5..=u16::MAX {
+            let mut bad = tlv(AttributeType::USERNAME, b"abcd");
+            bad[2..4].copy_from_slice(&length.to_be_bytes());
+            let bytes = framed(&[&good[..], &bad].concat());
+            let refused = Message::parse(&bytes).err();
+            assert_eq!(refused, Some(ParseError::Attribute { offset: 28 }), "length {length}");
+        }
+        // Padding that is not there counts as missing, too.
+        assert!(Message::parse(&framed(&[0, 6, 0, 3, b'a', b'b', b'c', 0])).is_ok());
+    }
+
+    // proves: 8489-14-a
+    #[test]
+    fn the_first_of_duplicates_wins_and_padding_is_sent_as_zero_and_ignored() {
+        let bytes = written(|writer| {
+            writer
+                .attribute(&Username::new("first"))?
+                .attribute(&Username::new("another"))?
+                .attribute(&Priority::new(7))
+        });
+        assert_eq!(bytes[20..32], *b"\x00\x06\x00\x05first\x00\x00\x00", "the length leaves the padding out");
+        for padding in 0..=255 {
+            let mut bytes = bytes.clone();
+            bytes[29..32].fill(padding);
+            let message = Message::parse(&bytes).unwrap();
+            assert_eq!(message.attribute(), Ok(Some(Username::new("first"))));
+            assert_eq!(message.attribute(), Ok(Some(Priority::new(7))));
+        }
+    }
+
+    // proves: 8489-9-a
+    #[test]
+    fn behind_integrity_only_stronger_integrity_and_the_fingerprint_are_believed() {
+        let key = key();
+        let added = [tlv(AttributeType::USE_CANDIDATE, &[]), tlv(AttributeType::new(0x7FFF), &[1])].concat();
+        let use_candidate = |bytes: &[u8]| Message::parse(bytes).unwrap().attribute::<UseCandidate>();
+
+        // Behind MESSAGE-INTEGRITY.
+        let sha1 = written(|writer| writer.attribute(&Username::new("u"))?.integrity(&key));
+        let bytes = relength([&sha1[..], &added].concat());
+        let message = Message::parse(&bytes).unwrap();
+        assert_eq!(kinds(&message), [AttributeType::USERNAME, AttributeType::MESSAGE_INTEGRITY]);
+        assert_eq!(message.unknown_required(AttributeType::ICE).count(), 0);
+        assert_eq!(
+            (use_candidate(&bytes), message.verify_integrity(&key)),
+            (Ok(None), Ok(IntegrityKind::Sha1))
+        );
+
+        // Behind MESSAGE-INTEGRITY-SHA256, another integrity attribute included.
+        let sha256 = written(|writer| writer.attribute(&Username::new("u"))?.integrity_sha256(&key));
+        let weaker = tlv(AttributeType::MESSAGE_INTEGRITY, &[0; 20]);
+        let bytes = relength([&sha256[..], &weaker, &added].concat());
+        let message = Message::parse(&bytes).unwrap();
+        assert_eq!(kinds(&message), [AttributeType::USERNAME, AttributeType::MESSAGE_INTEGRITY_SHA256]);
+        assert_eq!(
+            (use_candidate(&bytes), message.verify_integrity(&key)),
+            (Ok(None), Ok(IntegrityKind::Sha256))
+        );
+
+        // Between the two, and then FINGERPRINT: both are believed, what stands between is not.
+        let between = written(|writer| writer.integrity(&key));
+        let stronger = tlv(AttributeType::MESSAGE_INTEGRITY_SHA256, &[0; 32]);
+        let fingerprint = tlv(AttributeType::FINGERPRINT, &[0; 4]);
+        let bytes = relength([&between[..], &added, &stronger, &fingerprint].concat());
+        let message = Message::parse(&bytes).unwrap();
+        let believed = [
+            AttributeType::MESSAGE_INTEGRITY,
+            AttributeType::MESSAGE_INTEGRITY_SHA256,
+            AttributeType::FINGERPRINT,
+        ];
+        assert_eq!((kinds(&message), use_candidate(&bytes)), (believed.to_vec(), Ok(None)));
+
+        // In front of it, the same attribute counts.
+        let before = written(|writer| writer.attribute(&UseCandidate)?.integrity(&key));
+        assert_eq!(use_candidate(&before), Ok(Some(UseCandidate)));
+    }
+
+    // proves: 8489-14.6-a
+    #[test]
+    fn sha256_may_be_cut_to_16_bytes_in_steps_of_4() {
+        let key = key();
+        let whole = written(|writer| writer.attribute(&Priority::new(1))?.integrity_sha256(&key));
+        let (body, digest) = whole.split_at(whole.len() - 32);
+        for length in 0..=40_u8 {
+            let mut value = digest.to_vec();
+            value.resize(length.into(), 0);
+            // The length field takes part in the digest, so that each cut has its own.
+            let mut bytes = body[..body.len() - 4].to_vec();
+            bytes.extend(tlv(AttributeType::MESSAGE_INTEGRITY_SHA256, &value));
+            let mut bytes = relength(bytes);
+            let full = key.sha256(&[&bytes[..body.len() - 4]]);
+            let kept = usize::from(length).min(32);
+            bytes[body.len()..body.len() + kept].copy_from_slice(&full[..kept]);
+            let verified = Message::parse(&bytes).unwrap().verify_integrity(&key);
+            if (16..=32).contains(&length) && length % 4 == 0 {
+                assert_eq!(verified, Ok(IntegrityKind::Sha256), "{length}");
+                bytes[body.len() + kept - 1] ^= 1;
+                let damaged = Message::parse(&bytes).unwrap().verify_integrity(&key);
+                assert_eq!(damaged, Err(IntegrityError::Mismatch), "{length}");
+            } else {
+                assert_eq!(verified, Err(IntegrityError::Malformed), "{length}");
+            }
+        }
+    }
+
+    #[test]
+    fn sha1_has_20_bytes_and_no_other_number() {
+        for length in (0..40).filter(|&length| length != 20) {
+            let bytes = framed(&tlv(AttributeType::MESSAGE_INTEGRITY, &vec![0; length]));
+            let verified = Message::parse(&bytes).unwrap().verify_integrity(&key());
+            assert_eq!(verified, Err(IntegrityError::Malformed), "{length}");
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_last_has_4_bytes_and_may_be_missing() {
+        let fingerprint = |length| tlv(AttributeType::FINGERPRINT, &vec![0; length]);
+        let early = framed(&[fingerprint(4), tlv(AttributeType::PRIORITY, &[0; 4])].concat());
+        assert_eq!(Message::parse(&early).err(), Some(ParseError::FingerprintNotLast));
+        let twice = framed(&[fingerprint(4), fingerprint(4)].concat());
+        assert_eq!(Message::parse(&twice).err(), Some(ParseError::FingerprintNotLast));
+        for length in (0..9).filter(|&length| length != 4) {
+            let bytes = framed(&fingerprint(length));
+            assert_eq!(Message::parse(&bytes).err(), Some(ParseError::FingerprintLength(length)));
+        }
+        let bytes = framed(&fingerprint(4));
+        assert_eq!(Message::parse(&bytes).unwrap().verify_fingerprint(), Err(FingerprintError::Mismatch));
+        let bytes = framed(&[]);
+        assert_eq!(Message::parse(&bytes).unwrap().verify_fingerprint(), Err(FingerprintError::Missing));
+        assert_eq!(Message::parse(&bytes).unwrap().verify_integrity(&key()), Err(IntegrityError::Missing));
+    }
+
+    #[test]
+    fn what_must_be_understood_and_is_unknown_is_named_and_integrity_is_known_always() {
+        let bytes = written(|writer| {
+            writer
+                .attribute(&Realm::new("r"))?
+                .attribute(&RawAttribute { kind: AttributeType::new(0x0003), value: &[] })?
+                .attribute(&RawAttribute { kind: AttributeType::new(0x8003), value: &[] })?
+                .integrity(&key())?
+                .integrity_sha256(&key())?
+                .fingerprint()
+        });
+        let message = Message::parse(&bytes).unwrap();
+        let unknown = |known| message.unknown_required(known).collect::<Vec<_>>();
+        assert_eq!(unknown(AttributeType::RFC_8489), [AttributeType::new(0x0003)]);
+        assert_eq!(unknown(&[]), [AttributeType::REALM, AttributeType::new(0x0003)]);
+        assert_eq!(unknown(&[AttributeType::REALM, AttributeType::new(0x0003)]), []);
+    }
+
+    #[test]
+    fn a_malformed_attribute_is_named_with_its_problem() {
+        let bytes = framed(&tlv(AttributeType::PRIORITY, &[1, 2, 3]));
+        let message = Message::parse(&bytes).unwrap();
+        let error = message.attribute::<Priority>().unwrap_err();
+        assert_eq!(error.problem, ValueError::Length { expected: 4, actual: 3 });
+        assert_eq!(error.to_string(), "PRIORITY: 3 bytes where 4 belong");
+        assert!(message.has(AttributeType::PRIORITY) && !message.has(AttributeType::NONCE));
+        assert_eq!(message.attribute::<Nonce<'_>>(), Ok(None));
+    }
+
+    #[test]
+    fn debug_shows_types_and_no_values() {
+        let bytes = written(|writer| writer.attribute(&Username::new("alice"))?.fingerprint());
+        let shown = format!("{:?}", Message::parse(&bytes).unwrap());
+        assert!(shown.contains("[USERNAME, FINGERPRINT]") && !shown.contains("alice"), "{shown}");
+    }
+}

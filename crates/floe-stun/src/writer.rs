@@ -285,3 +285,119 @@ pub enum WriteError {
         problem: ValueError,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::{Priority, RawAttribute, Software, Username};
+
+    const ID: TransactionId = TransactionId::new([3; 12]);
+
+    fn writer(buffer: &mut [u8]) -> Result<MessageWriter<'_>, WriteError> {
+        MessageWriter::new(buffer, Class::Request, Method::BINDING, ID)
+    }
+
+    /// A request as ICE sends it, with a name of this length.
+    fn request(buffer: &mut [u8], name: usize) -> Result<usize, WriteError> {
+        let key = Key::short_term("password");
+        let name = "n".repeat(name);
+        let writer = writer(buffer)?.attribute(&Username::new(&name))?;
+        Ok(writer.integrity(&key)?.integrity_sha256(&key)?.fingerprint()?.finish())
+    }
+
+    #[test]
+    fn a_buffer_that_is_too_small_is_an_error_at_every_length() {
+        let mut buffer = [0; 256];
+        for name in 0..9 {
+            let needed = request(&mut buffer, name).unwrap();
+            for length in 0..needed {
+                assert_eq!(request(&mut buffer[..length], name), Err(WriteError::BufferTooSmall), "{length}");
+            }
+            assert_eq!(request(&mut buffer[..needed], name), Ok(needed));
+        }
+    }
+
+    // proves: 8489-6.1-a
+    #[test]
+    fn a_message_longer_than_an_unknown_path_carries_is_refused() {
+        for (to, limit) in [("192.0.2.1", 576 - 28), ("2001:db8::1", 1280 - 48)] {
+            let mut buffer = vec![0; max_datagram(to.parse().unwrap())];
+            let mut write = |length| {
+                let value = vec![0; length];
+                let raw = RawAttribute { kind: AttributeType::new(0x8000), value: &value };
+                writer(&mut buffer).and_then(|writer| writer.attribute(&raw)).map(MessageWriter::finish)
+            };
+            assert_eq!(write(limit - 24), Ok(limit));
+            assert_eq!(write(limit - 23), Err(WriteError::BufferTooSmall));
+        }
+    }
+
+    #[test]
+    fn a_message_longer_than_its_length_field_is_refused() {
+        let mut buffer = vec![0; 70_000];
+        let mut write = |length| {
+            let value = vec![0; length];
+            let raw = RawAttribute { kind: AttributeType::new(0x8000), value: &value };
+            writer(&mut buffer)
+                .and_then(|writer| writer.attribute(&raw)?.fingerprint())
+                .map(MessageWriter::finish)
+        };
+        // 65,532 is the last multiple of 4; 12 of it are FINGERPRINT and the attribute's own head.
+        assert_eq!(write(65_520), Ok(65_552));
+        assert_eq!(write(65_521), Err(WriteError::MessageTooLong));
+        assert_eq!(write(65_532), Err(WriteError::MessageTooLong));
+        assert_eq!(write(65_536), Err(WriteError::MessageTooLong));
+    }
+
+    #[test]
+    fn the_order_is_attributes_then_integrity_then_fingerprint() {
+        type Step = fn(MessageWriter<'_>) -> Result<MessageWriter<'_>, WriteError>;
+        let steps: [Step; 4] = [
+            |writer| writer.attribute(&Priority::new(1)),
+            |writer| writer.integrity(&Key::short_term("p")),
+            |writer| writer.integrity_sha256(&Key::short_term("p")),
+            |writer| writer.fingerprint(),
+        ];
+        for (first, one) in steps.iter().enumerate() {
+            for (second, other) in steps.iter().enumerate() {
+                let mut buffer = [0; 256];
+                let both = one(writer(&mut buffer).unwrap()).and_then(other);
+                // Forward, or one attribute after another.
+                let allowed = first < second || (first, second) == (0, 0);
+                assert_eq!(both.is_ok(), allowed, "{first} then {second}");
+                assert!(both.is_ok() || matches!(both, Err(WriteError::Order(_))));
+            }
+        }
+    }
+
+    #[test]
+    fn integrity_and_fingerprint_cannot_be_written_by_hand() {
+        for kind in [
+            AttributeType::MESSAGE_INTEGRITY,
+            AttributeType::MESSAGE_INTEGRITY_SHA256,
+            AttributeType::FINGERPRINT,
+        ] {
+            let mut buffer = [0; 256];
+            let raw = RawAttribute { kind, value: &[0; 20] };
+            let refused = writer(&mut buffer).unwrap().attribute(&raw).err();
+            assert_eq!(refused, Some(WriteError::Order(kind)));
+        }
+    }
+
+    #[test]
+    fn software_is_written_where_there_is_one() {
+        let mut buffer = [0; 256];
+        for software in [None, Some(Software::new("floe 0.1.0"))] {
+            let length = writer(&mut buffer).unwrap().optional(software.as_ref()).unwrap().finish();
+            let message = Message::parse(&buffer[..length]).unwrap();
+            assert_eq!(message.attribute(), Ok(software));
+        }
+    }
+
+    #[test]
+    fn nothing_of_an_older_message_in_the_buffer_remains() {
+        let (mut clean, mut dirty) = ([0; 256], [0xFF; 256]);
+        let lengths = (request(&mut clean, 5).unwrap(), request(&mut dirty, 5).unwrap());
+        assert_eq!(clean[..lengths.0], dirty[..lengths.1]);
+    }
+}

@@ -72,3 +72,34 @@ macro_rules! text_attribute {
 }
 
 pub(super) use text_attribute;
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        WriteError,
+        attribute::{
+            Attribute as _, ErrorCode, Nonce, Realm, Software, Username, ValueError,
+            tests::{ID, assert_text_limits, try_value_of},
+        },
+    };
+
+    fn reason(text: &str) -> ErrorCode<'_> {
+        ErrorCode::new(400, text)
+    }
+
+    // proves: 8489-14.3-a
+    #[test]
+    fn names_of_508_bytes_and_texts_of_127_characters_are_sent_and_763_bytes_are_read() {
+        let name = "n".repeat(764);
+        assert_eq!(try_value_of(&Username::new(&name[..508])).map(|value| value.len()), Ok(508));
+        assert!(matches!(try_value_of(&Username::new(&name[..509])), Err(WriteError::Value { .. })));
+        assert!(Username::decode(&name.as_bytes()[..763], ID).is_ok());
+        let too_long = ValueError::TooLong { limit: 763, actual: 764 };
+        assert_eq!(Username::decode(name.as_bytes(), ID), Err(too_long));
+
+        assert_text_limits(Software::new, Software::as_str);
+        assert_text_limits(Realm::new, Realm::as_str);
+        assert_text_limits(Nonce::new, Nonce::as_str);
+        assert_text_limits(reason, ErrorCode::reason);
+    }
+}

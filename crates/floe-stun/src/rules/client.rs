@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 
 use crate::{
-    attribute::{AttributeError, AttributeType, ErrorCode, ValueError, XorMappedAddress},
+    attribute::{AttributeError, AttributeType, ErrorCode, Username, ValueError, XorMappedAddress},
     header::Class,
     key::Key,
     message::{IntegrityError, IntegrityKind, Message},
+    writer::{MessageWriter, WriteError},
 };
 
 /// How often a request may be sent anew after a 5xx (RFC 8489 6.3.4).
@@ -27,6 +28,25 @@ impl SentIntegrity {
             Self::Only(sent) => sent == kind,
             Self::Both => true,
         }
+    }
+}
+
+/// Ends a request or indication with a short-term credential: USERNAME and integrity (RFC 8489 9.1.2).
+///
+/// What comes back takes FINGERPRINT and nothing else.
+///
+/// # Errors
+/// The buffer is too small, the name too long, or integrity was already written.
+pub fn write_credentials<'b>(
+    writer: MessageWriter<'b>,
+    username: &str,
+    integrity: SentIntegrity,
+    key: &Key,
+) -> Result<MessageWriter<'b>, WriteError> {
+    let writer = writer.attribute(&Username::new(username))?;
+    match integrity {
+        SentIntegrity::Only(kind) => writer.integrity_of(kind, key),
+        SentIntegrity::Both => writer.integrity(key)?.integrity_sha256(key),
     }
 }
 
@@ -166,9 +186,11 @@ impl BadResponse {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
     use crate::{
-        MessageWriter, Method, TransactionId,
+        Due, Method, RetransmitPolicy, TransactionId, Transactions,
         attribute::{RawAttribute, WriteAttribute},
     };
 
@@ -209,6 +231,103 @@ mod tests {
                 assert_eq!(check_response(&message, &[], SentIntegrity::Only(sent), &key), expected);
             }
             assert_eq!(check_response(&message, &[], SentIntegrity::Both, &key), Ok(Answer::Success));
+        }
+    }
+
+    // proves: 8489-9.1.2-a
+    #[test]
+    fn a_request_has_username_and_both_algorithms_or_the_one_that_the_peer_is_known_to_have() {
+        let key = key();
+        for (sent, kinds) in [
+            (SentIntegrity::Both, &[IntegrityKind::Sha1, IntegrityKind::Sha256][..]),
+            (SentIntegrity::Only(IntegrityKind::Sha1), &[IntegrityKind::Sha1]),
+            (SentIntegrity::Only(IntegrityKind::Sha256), &[IntegrityKind::Sha256]),
+        ] {
+            let mut buffer = [0; 548];
+            let length = MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, ID)
+                .and_then(|writer| write_credentials(writer, "a:b", sent, &key)?.fingerprint())
+                .unwrap()
+                .finish();
+            let request = Message::parse(&buffer[..length]).unwrap();
+            assert_eq!(request.attribute(), Ok(Some(Username::new("a:b"))));
+            assert_eq!(request.verify_integrity(&key).ok(), kinds.last().copied());
+            for kind in [IntegrityKind::Sha1, IntegrityKind::Sha256] {
+                assert_eq!(request.has_integrity(kind), kinds.contains(&kind));
+            }
+            // One who knows only MESSAGE-INTEGRITY finds a valid one.
+            if let Some(end) = sha1_end(&request) {
+                let mut weaker = buffer[..end].to_vec();
+                weaker[2..4].copy_from_slice(&u16::try_from(end - 20).unwrap().to_be_bytes());
+                assert_eq!(Message::parse(&weaker).unwrap().verify_integrity(&key), Ok(IntegrityKind::Sha1));
+            }
+        }
+    }
+
+    /// Where MESSAGE-INTEGRITY ends, if there is one.
+    fn sha1_end(message: &Message<'_>) -> Option<usize> {
+        let value = message.raw(AttributeType::MESSAGE_INTEGRITY)?.value;
+        Some(value.as_ptr() as usize - message.as_bytes().as_ptr() as usize + value.len())
+    }
+
+    /// Takes a response as the owner of the table would: gives the answer's success, or whether it ended the wait.
+    fn take(transactions: &mut Transactions<()>, bytes: &[u8], reliable: bool) -> Option<bool> {
+        let message = Message::parse(bytes).unwrap();
+        let sent = SentIntegrity::Only(IntegrityKind::Sha1);
+        match check_response(&message, AttributeType::ICE, sent, &key()) {
+            Ok(answer) => transactions.complete(ID).map(|_| answer == Answer::Success),
+            Err(bad) if bad.ends_transaction(reliable) => transactions.remove(ID).map(|()| false),
+            Err(bad) => {
+                assert!(bad.violates_integrity());
+                transactions.note_forged(ID);
+                None
+            }
+        }
+    }
+
+    // proves: 8489-9.1.4-a
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+    fn over_udp_a_forged_response_is_dropped_and_the_wait_goes_on_and_over_tcp_it_is_the_end() {
+        let epoch = std::time::Instant::now();
+        let (key, wrong) = (key(), Key::short_term("guessed"));
+        let genuine = response(Class::Success, &[], &[(IntegrityKind::Sha1, &key)]);
+        let forgeries = [
+            response(Class::Success, &[], &[]),
+            response(Class::Success, &[], &[(IntegrityKind::Sha1, &wrong)]),
+            response(Class::Error, &[&ErrorCode::standard(400)], &[]),
+        ];
+        let open = |policy| {
+            let mut transactions = Transactions::new();
+            transactions.start(epoch, ID, policy, Bytes::new(), ());
+            transactions
+        };
+        for forged in &forgeries {
+            // The forged one, then the true one.
+            let mut transactions = open(RetransmitPolicy::default());
+            assert_eq!(take(&mut transactions, forged, false), None);
+            assert_eq!(
+                transactions.poll_timeout(),
+                Some(epoch + RetransmitPolicy::MIN_RTO),
+                "as if it had not come"
+            );
+            assert_eq!(take(&mut transactions, &genuine, false), Some(true));
+
+            // Nothing but forged ones: all resends, and another end than silence.
+            let mut transactions = open(RetransmitPolicy::default());
+            let mut resends = 0;
+            let violated = loop {
+                take(&mut transactions, forged, false);
+                match transactions.poll(transactions.poll_timeout().unwrap()).unwrap() {
+                    Due::Resend { .. } => resends += 1,
+                    Due::TimedOut { integrity_violated, .. } => break integrity_violated,
+                }
+            };
+            assert_eq!((resends, violated), (6, true));
+
+            // Over a stream: at once.
+            let mut transactions = open(RetransmitPolicy::reliable(RetransmitPolicy::RELIABLE_TIMEOUT));
+            assert_eq!(take(&mut transactions, forged, true), Some(false));
+            assert!(transactions.is_empty());
         }
     }
 
