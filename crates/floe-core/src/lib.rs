@@ -25,6 +25,15 @@
 //! assert_eq!(candidate.priority().get(), 2_130_706_431);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! | RFC | what of it is here |
+//! |---|---|
+//! | 8445 | candidates (5.1, 5.3), priorities (5.1.2, 6.1.2.3), roles at the start (6.1.1), pacing agreed on (14.2) |
+//! | 8839 | all attributes of section 5, both ways; default destinations and mismatch (4.2.5) |
+//! | 8840 | fragments (9), what they repeat and one at a time (4.4, 10.9), the end of candidates (8); no SIP |
+//! | 6544 | TCP candidates and their text (4.5), which of them pair (6.2) |
+//! | draft-ietf-mmusic-mdns-ice-candidates | names in place of addresses; resolving them belongs to the driver |
+//! | W3C WebRTC | `RTCIceCandidateInit` as JSON |
 
 pub mod address;
 mod candidate;

@@ -17,7 +17,7 @@ fn refused(text: &str) -> ParseCandidateError {
     }
 }
 
-// proves: 8839-5.1-a
+// proves: 8839-5.1-a, 6544-4.5-a
 #[test]
 fn good_lines_are_read_and_written_by_the_grammar() {
     let long = "x".repeat(32);
@@ -37,7 +37,7 @@ fn good_lines_are_read_and_written_by_the_grammar() {
     }
 }
 
-// proves: 8839-5.1-a, 6544-4.5-a
+// proves: 8839-5.1-a
 #[test]
 fn keywords_are_read_in_any_case_and_with_any_prefix() {
     let plain = parse("1 1 udp 2130706431 192.0.2.1 5000 typ host");
