@@ -199,15 +199,12 @@ impl<'a> Message<'a> {
         if !kind.allows_length(value.len()) {
             return Err(IntegrityError::Malformed);
         }
-        let body = self.bytes.get(HEADER_LENGTH..span.start).ok_or(IntegrityError::Malformed)?;
-        let header = header_with_length(self.header, span.end);
+        let covered = self.bytes.get(..span.start).ok_or(IntegrityError::Malformed)?;
+        let (block, rest) = first_block(covered, span.end);
+        let block = block.get(..covered.len()).unwrap_or(&block);
         let matches = match kind {
-            IntegrityKind::Sha1 => key.sha1(&[&header, body]).ct_eq(value).into(),
-            // RFC 8489 14.6: the value may be the first part of the digest.
-            IntegrityKind::Sha256 => key
-                .sha256(&[&header, body])
-                .get(..value.len())
-                .is_some_and(|digest| digest.ct_eq(value).into()),
+            IntegrityKind::Sha1 => starts_with(&key.sha1(&[block, rest]), value),
+            IntegrityKind::Sha256 => starts_with(&key.sha256(&[block, rest]), value),
         };
         if matches { Ok(()) } else { Err(IntegrityError::Mismatch) }
     }
@@ -233,14 +230,33 @@ impl fmt::Debug for DebugTypes<'_, '_> {
     }
 }
 
-/// The header as it was when the message ended at `end`: what HMAC covers (RFC 8489 14.5, 14.6).
-fn header_with_length(header: &[u8; HEADER_LENGTH], end: usize) -> [u8; HEADER_LENGTH] {
-    let mut header = *header;
-    let length = u16::try_from(end.saturating_sub(HEADER_LENGTH)).unwrap_or(u16::MAX);
-    if let Some(field) = header.get_mut(2..4) {
-        field.copy_from_slice(&length.to_be_bytes());
+/// What both hashes take at a time; whole ones are not copied once more.
+const BLOCK: usize = 64;
+
+/// The first block of what HMAC covers, and the rest: the header's length is as if the message ended at `end`
+/// (RFC 8489 14.5, 14.6).
+fn first_block(covered: &[u8], end: usize) -> ([u8; BLOCK], &[u8]) {
+    let mut block = [0; BLOCK];
+    let (head, rest) = covered.split_at_checked(BLOCK).unwrap_or((covered, &[]));
+    for (to, from) in block.iter_mut().zip(head) {
+        *to = *from;
     }
-    header
+    let length = u16::try_from(end.saturating_sub(HEADER_LENGTH)).unwrap_or(u16::MAX);
+    let [_, _, high, low, ..] = &mut block;
+    [*high, *low] = length.to_be_bytes();
+    (block, rest)
+}
+
+/// Whether the value is the first part of the digest; how long that takes says nothing about where they differ.
+///
+/// The value's length is one that its algorithm allows: whole words, and no more of them than the digest has.
+fn starts_with(digest: &[u8], value: &[u8]) -> bool {
+    let (digest, _) = digest.as_chunks::<4>();
+    let (value, _) = value.as_chunks::<4>();
+    let difference = digest.iter().zip(value).fold(0, |difference, (ours, theirs)| {
+        difference | (u32::from_ne_bytes(*ours) ^ u32::from_ne_bytes(*theirs))
+    });
+    difference.ct_eq(&0).into()
 }
 
 /// Checks everything before the attributes.

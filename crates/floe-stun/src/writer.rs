@@ -9,6 +9,9 @@ use crate::{
     message::{FINGERPRINT_XOR, IntegrityKind, Message},
 };
 
+/// Bytes of an attribute's type and length.
+const ATTRIBUTE_HEADER: usize = 4;
+
 /// Bytes that a message may have on the way to this address while the path's MTU is not known.
 ///
 /// RFC 8489 6.1: 576 bytes of IPv4 or 1280 of IPv6, less the IP and UDP headers. A buffer of this size makes
@@ -103,17 +106,12 @@ impl<'b> MessageWriter<'b> {
         if self.stage != Stage::Attributes || kind.is_integrity() || kind == AttributeType::FINGERPRINT {
             return Err(WriteError::Order(kind));
         }
-        let start = self.length;
-        self.put(&kind.get().to_be_bytes())?;
-        self.put(&[0, 0])?;
-        let body = self.buffer.get_mut(self.length..).ok_or(WriteError::BufferTooSmall)?;
-        let mut value = ValueWriter { buffer: body, length: 0, id: self.id, kind };
+        let value_start = self.length + ATTRIBUTE_HEADER;
+        let rest = self.buffer.get_mut(value_start..).ok_or(WriteError::BufferTooSmall)?;
+        let mut value = ValueWriter { buffer: rest, length: 0, id: self.id, kind };
         attribute.encode(&mut value)?;
         let length = value.length;
-        self.length += length;
-        self.pad(length)?;
-        let field = u16::try_from(length).map_err(|_| WriteError::MessageTooLong)?;
-        self.overwrite(start + 2, &field.to_be_bytes())?;
+        self.close_attribute(kind, length)?;
         Ok(self)
     }
 
@@ -198,10 +196,18 @@ impl<'b> MessageWriter<'b> {
         Ok(self)
     }
 
-    fn pad(&mut self, length: usize) -> Result<(), WriteError> {
-        let padding = [self.padding; 3];
-        self.put(padding.get(..length.next_multiple_of(4) - length).unwrap_or_default())?;
-        self.set_length(self.length)
+    /// Puts type, length and padding around a value that was just written.
+    fn close_attribute(&mut self, kind: AttributeType, length: usize) -> Result<(), WriteError> {
+        let field = u16::try_from(length).map_err(|_| WriteError::MessageTooLong)?;
+        let end = self.length + ATTRIBUTE_HEADER + length.next_multiple_of(4);
+        let attribute = self.buffer.get_mut(self.length..end).ok_or(WriteError::BufferTooSmall)?;
+        let (header, value) =
+            attribute.split_first_chunk_mut::<ATTRIBUTE_HEADER>().ok_or(WriteError::BufferTooSmall)?;
+        let ([t0, t1], [l0, l1]) = (kind.get().to_be_bytes(), field.to_be_bytes());
+        *header = [t0, t1, l0, l1];
+        value.get_mut(length..).unwrap_or_default().fill(self.padding);
+        self.length = end;
+        self.set_length(end)
     }
 
     /// Sets the length field as if the message ended there.
