@@ -66,12 +66,12 @@ impl Round {
         if address.ip() != place.ip || address.port() == 0 {
             return Err(GatherError::BoundElsewhere { stream, component });
         }
-        let preference = self.places.get(&place).copied().expect("invariant: the address of a job is in use");
+        let taken = self.places.get(&place).expect("invariant: the address of a job is in use");
         let base_address = place.with_port(address.port());
         let (kind, transport) = (CandidateKind::Host, Transport::Udp);
         let candidate = Candidate::builder(kind, transport, base_address)
             .component(component)
-            .priority(Priority::new(TypePreference::HOST, preference, component))
+            .priority(Priority::new(TypePreference::HOST, taken.preference, component))
             .foundation(self.foundations.of(kind, place, None, transport))
             .build()
             .expect("invariant: a host candidate has no related address and no extension");

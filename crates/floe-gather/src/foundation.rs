@@ -36,3 +36,53 @@ impl Foundations {
         Foundation::from(*self.known.entry(key).or_insert(next))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use floe_core::TcpType;
+
+    use super::*;
+
+    // proves: 8445-5.1.1.3-a
+    #[test]
+    fn foundations_are_equal_exactly_where_kind_base_server_and_transport_are() {
+        let place = |text: &str| Place::of_socket(text.parse().unwrap());
+        let server = |text: &str| Some(text.parse::<IpAddr>().unwrap());
+        let (udp, active) = (Transport::Udp, Transport::Tcp(TcpType::Active));
+        let reflexive = CandidateKind::ServerReflexive;
+        let mut foundations = Foundations::default();
+        let mut of =
+            |kind, base: &str, server, transport| foundations.of(kind, place(base), server, transport);
+
+        let first = of(reflexive, "192.0.2.1:5000", server("198.51.100.1"), udp);
+        let same = of(reflexive, "192.0.2.1:5001", server("198.51.100.1"), udp);
+        assert_eq!(first, same, "ports play no part");
+
+        let others = [
+            of(CandidateKind::Relayed, "192.0.2.1:5000", server("198.51.100.1"), udp),
+            of(CandidateKind::Host, "192.0.2.1:5000", None, udp),
+            of(reflexive, "192.0.2.2:5000", server("198.51.100.1"), udp),
+            of(reflexive, "192.0.2.1:5000", server("198.51.100.2"), udp),
+            of(reflexive, "192.0.2.1:5000", None, udp),
+            of(reflexive, "192.0.2.1:5000", server("198.51.100.1"), active),
+        ];
+        let mut different: Vec<_> = others.iter().chain([&first]).collect();
+        different.sort();
+        different.dedup();
+        assert_eq!(different.len(), 7);
+
+        let passive = Transport::Tcp(TcpType::Passive);
+        let tcp = of(reflexive, "192.0.2.1:5000", server("198.51.100.1"), passive);
+        assert_eq!(tcp, others[5], "who opens a connection is not part of the protocol");
+    }
+
+    #[test]
+    fn equal_link_local_addresses_of_two_links_have_two_foundations() {
+        let mut foundations = Foundations::default();
+        let mut of = |base: &str| {
+            foundations.of(CandidateKind::Host, Place::of_socket(base.parse().unwrap()), None, Transport::Udp)
+        };
+        assert_ne!(of("[fe80::1%2]:5000"), of("[fe80::1%3]:5000"));
+        assert_eq!(of("[fe80::1%2]:5000"), of("[fe80::1%2]:5001"));
+    }
+}

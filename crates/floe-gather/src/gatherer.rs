@@ -2,11 +2,12 @@
 
 use std::{collections::VecDeque, net::SocketAddr, time::Instant};
 
-use floe_core::{BaseId, ComponentId, Generation, Interface, StreamId};
+use floe_core::{BaseId, ComponentId, Generation, Interface, LocalCandidate, StreamId};
 
 use crate::{
     Action, Event, GatherConfig, JobId,
-    round::{Context, Round},
+    place::Place,
+    round::{Context, Round, tell_vanished},
 };
 
 /// Gathers the candidates of all streams of an agent, one generation after the other.
@@ -26,6 +27,8 @@ pub struct Gatherer {
     /// The latest list; `None` before the first.
     interfaces: Option<Vec<Interface>>,
     round: Option<Round>,
+    /// Candidates of generations before, which may still be in use (RFC 8445 9).
+    former: Vec<(StreamId, LocalCandidate)>,
     next_job: u32,
     out: Outbox,
 }
@@ -52,7 +55,14 @@ impl Gatherer {
     /// One that has nothing to do yet.
     #[must_use]
     pub fn new(config: GatherConfig) -> Self {
-        Self { config, interfaces: None, round: None, next_job: 0, out: Outbox::default() }
+        Self {
+            config,
+            interfaces: None,
+            round: None,
+            former: Vec::new(),
+            next_job: 0,
+            out: Outbox::default(),
+        }
     }
 
     /// Begins a generation with these components, each of a stream.
@@ -61,7 +71,7 @@ impl Gatherer {
     /// was told of are released. Candidates that were told of, and their bases, belong to the caller.
     pub fn start(&mut self, now: Instant, generation: Generation, components: &[(StreamId, ComponentId)]) {
         if let Some(before) = self.round.take() {
-            before.abandon(&mut self.out);
+            self.former.extend(before.abandon(&mut self.out));
         }
         self.round = Some(Round::new(generation, components.iter().copied().collect()));
         self.review(now);
@@ -76,13 +86,15 @@ impl Gatherer {
     /// is not gone.
     pub fn update_interfaces(&mut self, now: Instant, interfaces: &[Interface]) {
         self.interfaces = Some(interfaces.to_vec());
+        tell_vanished(&mut self.former, &Place::all(interfaces), &mut self.out);
         self.review(now);
     }
 
     /// What came of an [`Action::Bind`]: the base and the address with the port that it got, or what the system said.
     /// A socket that nobody waits for any more is released.
     pub fn bound(&mut self, now: Instant, job: JobId, result: Result<(BaseId, SocketAddr), String>) {
-        let _ = now;
+        // Whether an answer at the last moment counts must not hang on which call comes first.
+        self.handle_timeout(now);
         match &mut self.round {
             Some(round) => round.bound(job, result, &mut self.out),
             None => {
@@ -90,6 +102,15 @@ impl Gatherer {
                     self.out.release(base);
                 }
             }
+        }
+    }
+
+    /// A base was closed: no event names it from now on.
+    pub fn forget(&mut self, base: BaseId) {
+        let other = |(_, candidate): &(StreamId, LocalCandidate)| candidate.base != base;
+        self.former.retain(other);
+        if let Some(round) = &mut self.round {
+            round.gathered.retain(other);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Addresses of this host, as gathering sees them.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     net::{IpAddr, SocketAddr, SocketAddrV6},
 };
@@ -21,6 +22,11 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) const fn of(interface: &Interface, ip: IpAddr) -> Self {
         Self { ip, scope: if address::is_ipv6_link_local(ip) { interface.index } else { 0 } }
+    }
+
+    /// All that the host has.
+    pub(crate) fn all(interfaces: &[Interface]) -> BTreeSet<Self> {
+        interfaces.iter().flat_map(|on| on.addresses.iter().map(|a| Self::of(on, a.ip))).collect()
     }
 
     /// The place that a socket is bound to.

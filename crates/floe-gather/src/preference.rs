@@ -17,7 +17,7 @@ impl Preferences {
     /// The first one is 65535. `None` when all 65,535 are gone.
     pub(crate) fn give(&mut self, above: Option<u16>, below: Option<u16>) -> Option<u16> {
         let value = self.wish(above, below).filter(|value| !self.given.contains(value)).or_else(|| {
-            let start = above.unwrap_or(u16::MAX);
+            let start = above.unwrap_or(u16::MAX).max(1);
             let free = |value: &u16| !self.given.contains(value);
             (1..=start).rev().find(free).or_else(|| (start..=u16::MAX).find(free))
         })?;
@@ -33,6 +33,52 @@ impl Preferences {
                 let room = above.unwrap_or(u16::MAX).checked_sub(below)?;
                 Some(below + room / 2).filter(|&value| value != below)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_lone_address_gets_the_highest() {
+        assert_eq!(Preferences::default().give(None, None), Some(65_535));
+    }
+
+    #[test]
+    fn one_that_comes_later_fits_between() {
+        let mut preferences = Preferences::default();
+        let first = preferences.give(None, None);
+        let second = preferences.give(first, None);
+        let between = preferences.give(first, second);
+        assert!(first > between && between > second, "{first:?} {between:?} {second:?}");
+        let third = preferences.give(second, None);
+        assert!(second > third);
+        // Above the very first there is no room: the next best is right below it.
+        assert_eq!(preferences.give(None, first), Some(65_534));
+    }
+
+    #[test]
+    fn when_all_are_gone_there_is_none() {
+        let mut preferences = Preferences::default();
+        for value in (1..=u16::MAX).rev() {
+            assert_eq!(preferences.give(value.checked_add(1), Some(value - 1)), Some(value));
+        }
+        assert_eq!(preferences.give(None, None), None);
+        assert_eq!(preferences.give(Some(300), None), None);
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_is_given_twice(asked in prop::collection::vec((any::<Option<u16>>(), any::<Option<u16>>()), 1..500)) {
+            let mut preferences = Preferences::default();
+            let given: Vec<_> = asked.iter().map(|&(above, below)| preferences.give(above, below)).collect();
+            let different: BTreeSet<_> = given.iter().flatten().collect();
+            prop_assert_eq!(different.len(), asked.len());
+            prop_assert!(!different.contains(&0));
         }
     }
 }

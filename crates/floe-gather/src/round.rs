@@ -28,8 +28,8 @@ pub(crate) struct Round {
     components: BTreeSet<(StreamId, ComponentId)>,
     /// Whether the end of candidates was told.
     ended: bool,
-    /// The addresses in use, with their local preference, which all streams and components share.
-    pub(crate) places: BTreeMap<Place, u16>,
+    /// The addresses in use.
+    pub(crate) places: BTreeMap<Place, Taken>,
     pub(crate) jobs: Jobs,
     /// The candidates that were told of and have not vanished.
     pub(crate) gathered: Vec<(StreamId, LocalCandidate)>,
@@ -40,6 +40,15 @@ pub(crate) struct Round {
     shields: Shields,
     preferences: Preferences,
     pub(crate) foundations: Foundations,
+}
+
+/// How an address is used.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// The interface that it was found on first.
+    interface: Box<str>,
+    /// Its local preference, which all streams and components share.
+    pub(crate) preference: u16,
 }
 
 /// What a review of the interfaces works with.
@@ -76,14 +85,22 @@ impl Round {
         self.jobs.deadline()
     }
 
-    /// Another generation takes over. What was not polled yet was told to nobody.
-    pub(crate) fn abandon(mut self, out: &mut Outbox) {
+    /// Another generation takes over. What was not polled yet was told to nobody; what was told is handed on.
+    pub(crate) fn abandon(mut self, out: &mut Outbox) -> Vec<(StreamId, LocalCandidate)> {
         self.jobs.retain(|_| false, out);
+        let mut untold = BTreeSet::new();
         for event in std::mem::take(&mut out.events) {
-            if let Event::Candidate { candidate, .. } = event {
-                out.release(candidate.base);
+            match event {
+                Event::Candidate { candidate, .. } => {
+                    untold.insert(candidate.base);
+                    out.release(candidate.base);
+                }
+                Event::Vanished { base, .. } if !untold.contains(&base) => out.events.push_back(event),
+                _ => {}
             }
         }
+        self.gathered.retain(|(_, candidate)| !untold.contains(&candidate.base));
+        self.gathered
     }
 
     /// Compares what the host has with what is in use.
@@ -93,7 +110,7 @@ impl Round {
         self.forget_refused(&sifted.usable, &mut cx);
         let mut refused = sifted.refused;
         if self.ended {
-            self.tell_appeared(&sifted.usable, cx.out);
+            self.tell_appeared(&sifted.usable, &mut refused, cx.out);
         } else {
             self.take_up(sifted.usable, &mut refused, &mut cx);
         }
@@ -103,19 +120,11 @@ impl Round {
 
     /// RFC 8445 5.1.1.4: what stands on an address that is gone is void.
     fn void_vanished(&mut self, cx: &mut Context<'_>) {
-        let places = |on: &Interface| on.addresses.iter().map(|a| Place::of(on, a.ip)).collect::<Vec<_>>();
-        let present: BTreeSet<Place> = cx.interfaces.iter().flat_map(places).collect();
+        let present = Place::all(cx.interfaces);
         self.places.retain(|place, _| present.contains(place));
         self.appeared.retain(|place| present.contains(place));
         self.jobs.retain(|place| present.contains(&place), cx.out);
-        let gone = |(_, candidate): &mut (StreamId, LocalCandidate)| {
-            !present.contains(&Place::of_socket(candidate.base_address))
-        };
-        for (stream, candidate) in self.gathered.extract_if(.., gone) {
-            let component = candidate.candidate.component();
-            let (base, address) = (candidate.base, candidate.base_address);
-            cx.out.events.push_back(Event::Vanished { stream, component, base, address });
-        }
+        tell_vanished(&mut self.gathered, &present, cx.out);
     }
 
     /// What is not told yet of an address that must not be used by now is forgotten. What is told stays: the peer
@@ -134,11 +143,12 @@ impl Round {
         let mut above = None;
         let ordered = order(usable);
         for (index, usable) in ordered.iter().enumerate() {
-            if let Some(&preference) = self.places.get(&usable.place) {
-                above = Some(preference);
+            if let Some(taken) = self.places.get(&usable.place) {
+                above = Some(taken.preference);
                 continue;
             }
-            let below = ordered.iter().skip(index).find_map(|next| self.places.get(&next.place)).copied();
+            let below = ordered.iter().skip(index).find_map(|next| self.places.get(&next.place));
+            let below = below.map(|taken| taken.preference);
             let preference = if room > 0 { self.preferences.give(above, below) } else { None };
             let Some(preference) = preference else {
                 let why = GatherError::TooMany(cx.config.max_candidates);
@@ -147,7 +157,7 @@ impl Round {
             };
             room -= 1;
             above = Some(preference);
-            self.places.insert(usable.place, preference);
+            self.places.insert(usable.place, Taken { interface: usable.interface.clone(), preference });
             self.ask(usable, cx);
         }
     }
@@ -175,7 +185,7 @@ impl Round {
     }
 
     fn tell_refused(&mut self, mut refused: Refused, out: &mut Outbox) {
-        refused.retain(|(place, _), _| !self.places.contains_key(place));
+        refused.retain(|(place, on), _| self.places.get(place).is_none_or(|taken| taken.interface != *on));
         for (key, why) in &refused {
             if self.refused.get(key) != Some(why) {
                 let (address, interface, why) = (key.0.ip, key.1.clone(), why.clone());
@@ -185,11 +195,14 @@ impl Round {
         self.refused = refused;
     }
 
-    fn tell_appeared(&mut self, usable: &[Usable], out: &mut Outbox) {
-        for usable in usable {
-            if !self.places.contains_key(&usable.place) && self.appeared.insert(usable.place) {
-                let (address, interface) = (usable.place.ip, usable.interface.clone());
-                out.events.push_back(Event::Appeared { address, interface });
+    /// After the end: what is new is announced. What there was no room for is not new.
+    fn tell_appeared(&mut self, usable: &[Usable], refused: &mut Refused, out: &mut Outbox) {
+        for usable in usable.iter().filter(|usable| !self.places.contains_key(&usable.place)) {
+            let key = (usable.place, usable.interface.clone());
+            if let Some(why @ GatherError::TooMany(_)) = self.refused.get(&key) {
+                refused.insert(key, why.clone());
+            } else if self.appeared.insert(usable.place) {
+                out.events.push_back(Event::Appeared { address: usable.place.ip, interface: key.1 });
             }
         }
     }
@@ -200,5 +213,21 @@ impl Round {
             self.ended = true;
             out.events.push_back(Event::EndOfCandidates(self.generation));
         }
+    }
+}
+
+/// Takes the candidates out whose address the host has no more, and tells of them.
+pub(crate) fn tell_vanished(
+    candidates: &mut Vec<(StreamId, LocalCandidate)>,
+    present: &BTreeSet<Place>,
+    out: &mut Outbox,
+) {
+    let gone = |(_, candidate): &mut (StreamId, LocalCandidate)| {
+        !present.contains(&Place::of_socket(candidate.base_address))
+    };
+    for (stream, candidate) in candidates.extract_if(.., gone) {
+        let component = candidate.candidate.component();
+        let (base, address) = (candidate.base, candidate.base_address);
+        out.events.push_back(Event::Vanished { stream, component, base, address });
     }
 }
