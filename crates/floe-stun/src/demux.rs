@@ -37,7 +37,9 @@ pub const fn classify(datagram: &[u8]) -> Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ChannelNumber;
 
+    // proves: 8656-12-a
     #[test]
     fn all_256_first_bytes_fall_where_the_table_says() {
         let mut runs: Vec<(Kind, u8, u8)> = Vec::new();
@@ -59,6 +61,12 @@ mod tests {
             (Kind::Quic, 192, 255),
         ];
         assert_eq!(runs, expected);
+
+        // Every first byte of a channel number is a channel's, and no other.
+        for number in 0..=u16::MAX {
+            let is_channel = classify(&number.to_be_bytes()) == Kind::Channel;
+            assert_eq!(ChannelNumber::new(number).is_some(), is_channel, "{number:#x}");
+        }
     }
 
     #[test]

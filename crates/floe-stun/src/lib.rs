@@ -2,7 +2,8 @@
 //!
 //! A borrowed [`Message`] view, a [`MessageWriter`] into the caller's buffer, message integrity with its key schedule
 //! computed once per credential ([`Key`]), the [`rules`] for short-term credentials, and the one table of open
-//! [`Transactions`]. Reading, verifying and writing never allocate.
+//! [`Transactions`]. Reading, verifying and writing never allocate. What travels beside STUN is here, too: telling the
+//! protocols apart ([`demux`]), [`ChannelData`], and the [`framing`] of streams.
 //!
 //! It is sans-IO: no clock, no socket, no randomness of its own. It is not a STUN client or server, and does not do
 //! the long-term credential mechanism (RFC 8489 9.2), server lookup (8) or the compatibility with RFC 3489 (11).
@@ -55,9 +56,14 @@
 //! | 10 ALTERNATE-SERVER | no: the attributes only |
 //! | 11 RFC 3489 | no: not planned |
 //! | 14 attributes | yes, but USERHASH and PASSWORD-ALGORITHM(S), which are raw |
+//!
+//! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData), RFC 8445 16.1
+//! (the attributes of ICE), and RFC 6298 (RTO), each as far as a codec goes.
 
 pub mod attribute;
+mod channel;
 pub mod demux;
+pub mod framing;
 mod header;
 mod key;
 mod message;
@@ -69,6 +75,7 @@ mod transactions;
 mod vectors;
 mod writer;
 
+pub use channel::{CHANNEL_HEADER_LENGTH, ChannelData, ChannelDataError, ChannelNumber};
 pub use header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId};
 pub use key::Key;
 pub use message::{FingerprintError, IntegrityError, IntegrityKind, Message, ParseError};

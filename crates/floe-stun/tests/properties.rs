@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 
 use floe_stun::{
-    Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId, WriteError,
+    ChannelData, Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId, WriteError,
     attribute::{
         AlternateDomain, AlternateServer, Attribute, AttributeType, ErrorCode, IceControlled, IceControlling,
         MappedAddress, Nomination, Nonce, Priority, RawAttribute, Realm, Software, UnknownAttributes,
         UseCandidate, Username, WriteAttribute, XorMappedAddress,
     },
-    demux, rules,
+    demux,
+    framing::{FrameDecoder, Framing},
+    rules,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -167,7 +169,16 @@ impl Parts {
 
 /// Calls whatever there is to call.
 fn exercise(bytes: &[u8], key: &Key) {
-    let _ = demux::classify(bytes);
+    let _ = (demux::classify(bytes), ChannelData::parse(bytes));
+    for framing in [Framing::Length, Framing::Stun] {
+        let mut decoder = FrameDecoder::new(framing);
+        decoder.push(bytes);
+        let mut frames = 0;
+        while let Ok(Some(frame)) = decoder.next_frame() {
+            frames += frame.len().max(1);
+        }
+        assert!(frames <= bytes.len(), "nothing comes out that did not go in");
+    }
     let Ok(message) = Message::parse(bytes) else { return };
     let _ = (message.class(), message.method(), message.transaction_id(), format!("{message:?}"));
     let _ = (message.verify_fingerprint(), message.verify_integrity(key), message.integrity_kind());
