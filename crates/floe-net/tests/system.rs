@@ -158,6 +158,12 @@ async fn the_interfaces_contain_loopback_with_its_prefix() {
 }
 
 #[tokio::test]
+async fn the_interfaces_come_in_the_order_of_their_indices() {
+    let indices: Vec<_> = interfaces().await.iter().map(|interface| interface.index).collect();
+    assert!(indices.is_sorted(), "{indices:?}");
+}
+
+#[tokio::test]
 async fn every_usable_address_can_be_bound() {
     for interface in interfaces().await.iter().filter(|interface| interface.up) {
         for address in interface.addresses.iter().filter(|address| !address.unusable) {

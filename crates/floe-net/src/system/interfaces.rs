@@ -5,9 +5,11 @@ use std::{io, net::IpAddr};
 use floe_core::{Interface, InterfaceAddress};
 use netdev::interface::ipv6_addr_flags::Ipv6AddrFlags;
 
-/// All interfaces, in the system's order.
+/// All interfaces, in the order of their indices, which is the system's own. netdev gives them in a random one on Linux,
+/// and candidates whose preference changes from run to run would be hard to understand.
 pub(super) fn list() -> io::Result<Vec<Interface>> {
-    let interfaces: Vec<_> = netdev::get_interfaces().into_iter().map(|found| convert(&found)).collect();
+    let mut interfaces: Vec<_> = netdev::get_interfaces().into_iter().map(|found| convert(&found)).collect();
+    interfaces.sort_by_key(|interface| interface.index);
     if interfaces.is_empty() {
         // Every host has a loopback interface: an empty list means that the system would not tell.
         return Err(io::Error::new(io::ErrorKind::NotFound, "the system names no network interface"));

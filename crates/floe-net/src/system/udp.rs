@@ -53,18 +53,11 @@ impl UdpSocket for SystemUdpSocket {
     }
 
     fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Arrival>> {
-        loop {
+        skip_passing(|| {
             let mut buffer = ReadBuf::new(buffer);
-            match ready!(self.socket.poll_recv_from(cx, &mut buffer)) {
-                Ok(from) => return Poll::Ready(Ok(Arrival::new(buffer.filled().len(), from))),
-                // Each such error was one message, which is taken now, so the loop comes to an end; tokio's budget for
-                // a task ends it before, if a flood of them comes.
-                Err(error) if passes(&error) => {
-                    tracing::trace!(%error, socket = ?self, "an error came back for a datagram sent earlier");
-                }
-                Err(error) => return Poll::Ready(Err(error)),
-            }
-        }
+            let from = ready!(self.socket.poll_recv_from(cx, &mut buffer))?;
+            Poll::Ready(Ok(Arrival::new(buffer.filled().len(), from)))
+        })
     }
 
     fn try_send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
@@ -78,6 +71,21 @@ impl UdpSocket for SystemUdpSocket {
 
     async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
+    }
+}
+
+/// Reads until there is something else than an error that passes.
+///
+/// Each such error was one message, which is taken by then, so this comes to an end; tokio's budget for a task ends it
+/// before, if a flood of them comes.
+fn skip_passing(mut poll: impl FnMut() -> Poll<io::Result<Arrival>>) -> Poll<io::Result<Arrival>> {
+    loop {
+        match ready!(poll()) {
+            Err(error) if passes(&error) => {
+                tracing::trace!(%error, "an error of an earlier datagram came back")
+            }
+            outcome => return Poll::Ready(outcome),
+        }
     }
 }
 
@@ -95,5 +103,43 @@ fn is_echo(error: &io::Error) -> bool {
 impl fmt::Debug for SystemUdpSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SystemUdpSocket({})", Redacted(self.local))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What reading gives when the system gives these, one after the other.
+    fn read(outcomes: Vec<Poll<io::Result<Arrival>>>) -> (Poll<io::Result<Arrival>>, usize) {
+        let mut outcomes = outcomes.into_iter();
+        let outcome = skip_passing(|| outcomes.next().expect("it reads no further"));
+        (outcome, outcomes.len())
+    }
+
+    fn error(kind: io::ErrorKind) -> Poll<io::Result<Arrival>> {
+        Poll::Ready(Err(kind.into()))
+    }
+
+    #[test]
+    fn icmp_errors_do_not_end_reading() {
+        use io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable};
+        let arrival = Arrival::new(4, ([192, 0, 2, 1], 9).into());
+        let echoes = || vec![error(ConnectionRefused), error(ConnectionReset), error(HostUnreachable)];
+        let then = |last| echoes().into_iter().chain([last]).collect();
+        assert!(
+            matches!(read(then(Poll::Ready(Ok(arrival)))), (Poll::Ready(Ok(found)), 0) if found == arrival)
+        );
+        assert!(matches!(read(then(Poll::Pending)), (Poll::Pending, 0)));
+    }
+
+    #[test]
+    fn an_error_that_would_come_again_ends_reading() {
+        use io::ErrorKind::{AddrNotAvailable, ConnectionAborted, InvalidInput, NotConnected};
+        for kind in [AddrNotAvailable, ConnectionAborted, InvalidInput, NotConnected] {
+            let (outcome, left) = read(vec![error(kind), error(kind)]);
+            assert!(matches!(outcome, Poll::Ready(Err(found)) if found.kind() == kind));
+            assert_eq!(left, 1);
+        }
     }
 }
