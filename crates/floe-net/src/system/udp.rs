@@ -82,7 +82,7 @@ fn skip_passing(mut poll: impl FnMut() -> Poll<io::Result<Arrival>>) -> Poll<io:
     loop {
         match ready!(poll()) {
             Err(error) if passes(&error) => {
-                tracing::trace!(%error, "an error of an earlier datagram came back")
+                tracing::trace!(%error, "an error of an earlier datagram came back");
             }
             outcome => return Poll::Ready(outcome),
         }
