@@ -36,6 +36,7 @@ pub use priority::Priority;
 pub use raw::RawAttribute;
 pub use realm::Realm;
 pub use software::Software;
+pub use text::{decode_text, encode_text};
 pub use unknown_attributes::UnknownAttributes;
 pub use use_candidate::UseCandidate;
 pub use username::Username;
@@ -135,6 +136,9 @@ pub enum ValueError {
         /// The rest.
         number: u8,
     },
+    /// It is a number that its type has no meaning for.
+    #[error("{0} is outside the range")]
+    OutOfRange(u32),
     /// A list of 16-bit types has an odd number of bytes (RFC 8489 14.13).
     #[error("{0} bytes are no list of attribute types")]
     OddLength(usize),

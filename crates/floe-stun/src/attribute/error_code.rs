@@ -73,7 +73,7 @@ impl<'a> Attribute<'a> for ErrorCode<'a> {
         if !(3..=6).contains(&class) || number > 99 {
             return Err(ValueError::ErrorCode { class, number });
         }
-        Ok(Self { code: u16::from(class) * 100 + u16::from(number), reason: text::decode(reason)? })
+        Ok(Self { code: u16::from(class) * 100 + u16::from(number), reason: text::decode_text(reason)? })
     }
 }
 
@@ -89,7 +89,7 @@ impl WriteAttribute for ErrorCode<'_> {
             return Err(value.refuse(ValueError::ErrorCode { class, number }));
         }
         value.put(&[0, 0, class, number])?;
-        text::encode(self.reason, value)
+        text::encode_text(self.reason, value)
     }
 }
 

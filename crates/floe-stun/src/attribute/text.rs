@@ -4,11 +4,15 @@ use super::ValueError;
 use crate::writer::{ValueWriter, WriteError};
 
 /// The most bytes that a receiver takes: RFC 5389 allowed so many.
-pub(super) const DECODE_LIMIT: usize = 763;
+const DECODE_LIMIT: usize = 763;
 /// Fewer than 128 characters, of at most 4 bytes each, are sent.
 const ENCODE_CHARACTERS: usize = 127;
 
-pub(super) fn decode(value: &[u8]) -> Result<&str, ValueError> {
+/// Reads a text: UTF-8 of at most 763 bytes.
+///
+/// # Errors
+/// It is longer, or not UTF-8.
+pub fn decode_text(value: &[u8]) -> Result<&str, ValueError> {
     if value.len() > DECODE_LIMIT {
         return Err(ValueError::TooLong { limit: DECODE_LIMIT, actual: value.len() });
     }
@@ -16,7 +20,10 @@ pub(super) fn decode(value: &[u8]) -> Result<&str, ValueError> {
 }
 
 /// Writes a text of fewer than 128 characters.
-pub(super) fn encode(text: &str, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
+///
+/// # Errors
+/// It has more, or the buffer is too small.
+pub fn encode_text(text: &str, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
     let actual = text.chars().count();
     if actual > ENCODE_CHARACTERS {
         return Err(value.refuse(ValueError::TooManyCharacters { limit: ENCODE_CHARACTERS, actual }));
@@ -52,7 +59,7 @@ macro_rules! text_attribute {
                 value: &'a [u8],
                 _id: $crate::header::TransactionId,
             ) -> Result<Self, $crate::attribute::ValueError> {
-                $crate::attribute::text::decode(value).map(Self)
+                $crate::attribute::text::decode_text(value).map(Self)
             }
         }
 
@@ -65,7 +72,7 @@ macro_rules! text_attribute {
                 &self,
                 value: &mut $crate::writer::ValueWriter<'_>,
             ) -> Result<(), $crate::writer::WriteError> {
-                $crate::attribute::text::encode(self.0, value)
+                $crate::attribute::text::encode_text(self.0, value)
             }
         }
     };

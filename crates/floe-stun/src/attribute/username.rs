@@ -31,7 +31,7 @@ impl<'a> Attribute<'a> for Username<'a> {
     const TYPE: AttributeType = AttributeType::USERNAME;
 
     fn decode(value: &'a [u8], _id: TransactionId) -> Result<Self, ValueError> {
-        text::decode(value).map(Self)
+        text::decode_text(value).map(Self)
     }
 }
 
