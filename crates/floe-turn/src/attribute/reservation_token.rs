@@ -1,0 +1,40 @@
+use floe_stun::{
+    TransactionId, ValueWriter, WriteError,
+    attribute::{Attribute, AttributeType, ValueError, WriteAttribute},
+};
+
+use super::exactly;
+
+/// RESERVATION-TOKEN (RFC 8656 18.10): stands for a relayed address that the server keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReservationToken(pub [u8; 8]);
+
+impl Attribute<'_> for ReservationToken {
+    const TYPE: AttributeType = AttributeType::new(0x0022);
+
+    fn decode(value: &[u8], _id: TransactionId) -> Result<Self, ValueError> {
+        exactly(value).map(Self)
+    }
+}
+
+impl WriteAttribute for ReservationToken {
+    fn kind(&self) -> AttributeType {
+        Self::TYPE
+    }
+
+    fn encode(&self, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
+        value.put(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::attribute::tests::{assert_length_is, round_trip};
+
+    #[test]
+    fn eight_bytes_round_trip() {
+        round_trip(ReservationToken(*b"\x00\x01\x02\x03\xFC\xFD\xFE\xFF"));
+        assert_length_is::<ReservationToken>(8);
+    }
+}
