@@ -71,6 +71,11 @@ fn the_sample_request() {
     assert_eq!(message.attribute(), Ok(Some(username)));
     assert_eq!(message.attributes().count(), 6);
     assert_protected(&expected, &key);
+    // FINGERPRINT is the last 8 bytes, and nothing may follow it.
+    assert_eq!(expected[100..104], [0x80, 0x28, 0, 4]);
+    let mut longer = [&expected[..], &[0x80, 0, 0, 0]].concat();
+    longer[3] += 4;
+    assert_eq!(Message::parse(&longer).err(), Some(ParseError::FingerprintNotLast));
 
     let mut buffer = [0; 548];
     let length = MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, short_term_id())
