@@ -27,6 +27,11 @@ pub(crate) fn conflict(role: Role, mine: TieBreaker, claim: Option<(Role, TieBre
 }
 
 impl CheckSet {
+    /// Takes a role that signalling has made clear, such as that the peer is a lite agent (RFC 8445 6.1.1).
+    pub fn set_role(&mut self, role: Role) {
+        self.switch_role(role);
+    }
+
     /// Takes a role: priorities of pairs depend on it (RFC 8445 6.1.2.3), and so does who nominates.
     pub(crate) fn switch_role(&mut self, role: Role) {
         if role == self.role {

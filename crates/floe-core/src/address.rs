@@ -114,7 +114,7 @@ pub const fn check_destination(address: SocketAddr) -> Result<(), Unusable> {
 ///
 /// `192.0.2.17:5000` becomes `192.x.x.x:5000`, `[2001:db8::17]:5000` becomes `[2001:x]:5000`. Loopback stays, it tells
 /// nothing. Logs and `Debug` use this; `Display` of a candidate, which is the signalling itself, does not.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Redacted<T>(pub T);
 
 impl fmt::Display for Redacted<IpAddr> {

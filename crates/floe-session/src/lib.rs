@@ -1,1 +1,109 @@
-//! The whole ICE state machine, sans-IO: gathering, checks and nomination wired together (RFC 8445)
+//! The whole ICE state machine, sans-IO (RFC 8445).
+//!
+//! A [`Session`] wires gathering, checks and nomination together, keeps the pace, knows which socket stands behind a
+//! base, and says where data goes. It opens no socket and reads no clock: a driver (the crate `floe`, a simulator, your
+//! own loop) carries out its [`Output`]s and hands in what comes back.
+//!
+//! ```text
+//!   interfaces ─┐            ┌──────────────── Session ────────────────┐
+//!   bound ──────┤            │  Gatherer ──> CheckSet <──> Nominator   │ ──> Send, Bind, Close
+//!   datagrams ──┼─ handle_* ─┤       └── Sockets ──┘ └── Pace (Ta)     │ ──> Event: candidates, checks, states
+//!   time ───────┘            └─────────────────────────────────────────┘ ──> route: where data goes
+//! ```
+//!
+//! Two sessions that talk in memory:
+//!
+//! ```
+//! use std::{net::SocketAddr, time::Instant};
+//!
+//! use floe_core::{ComponentId, Interface, InterfaceAddress, Role, StreamId};
+//! use floe_session::{Event, IceState, Output, RemoteDescription, Session, SessionConfig, SocketId};
+//!
+//! const STREAM: StreamId = StreamId(0);
+//!
+//! /// A host with one address and one socket.
+//! struct Host { session: Session, address: SocketAddr, socket: SocketId }
+//!
+//! impl Host {
+//!     fn new(role: Role, address: &str, seed: u8) -> Self {
+//!         let session = Session::new(SessionConfig::new([seed; 32]).role(role));
+//!         Self { session, address: address.parse().unwrap(), socket: SocketId(0) }
+//!     }
+//!
+//!     /// Carries out what the session wants; datagrams and candidates go to the other host.
+//!     fn run(&mut self, now: Instant, other: &mut Host) {
+//!         while let Some(output) = self.session.poll_output() {
+//!             match output {
+//!                 Output::Bind { socket, .. } => {
+//!                     self.socket = socket;
+//!                     self.session.handle_bound(now, socket, Ok(self.address));
+//!                 }
+//!                 Output::Send { data, .. } => {
+//!                     let _ = other.session.handle_datagram(now, other.socket, self.address, &data);
+//!                 }
+//!                 Output::Event(Event::Candidate { candidate, .. }) => {
+//!                     other.session.add_remote(now, STREAM, candidate).unwrap();
+//!                 }
+//!                 _ => {}
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! let mut a = Host::new(Role::Controlling, "192.0.2.1:5000", 1);
+//! let mut b = Host::new(Role::Controlled, "192.0.2.2:5000", 2);
+//! # #[allow(clippy::disallowed_methods)]
+//! let mut now = Instant::now();
+//! for host in [&mut a, &mut b] {
+//!     let ip = InterfaceAddress::new(host.address.ip(), 24);
+//!     let eth0 = Interface { name: "eth0".into(), index: 1, up: true, addresses: vec![ip] };
+//!     host.session.gather(now);
+//!     host.session.handle_interfaces(now, &[eth0]);
+//! }
+//! let (to_a, to_b) = (b.session.local(STREAM).unwrap(), a.session.local(STREAM).unwrap());
+//! a.session.set_remote(now, STREAM, RemoteDescription::new(to_a.credentials))?;
+//! b.session.set_remote(now, STREAM, RemoteDescription::new(to_b.credentials))?;
+//! while a.session.state() != IceState::Completed || b.session.state() != IceState::Completed {
+//!     a.run(now, &mut b);
+//!     b.run(now, &mut a);
+//!     now = a.session.poll_timeout().into_iter().chain(b.session.poll_timeout()).min().unwrap();
+//!     a.session.handle_timeout(now);
+//!     b.session.handle_timeout(now);
+//! }
+//! let route = a.session.route(STREAM, ComponentId::RTP).unwrap();
+//! assert_eq!(route.to, b.address);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | standard | here |
+//! |---|---|
+//! | RFC 8445 full agents: gathering of host candidates, checks, nomination, concluding | yes |
+//! | RFC 8838 trickle, RFC 8863 patience, RFC 8421 order | yes |
+//! | server-reflexive and relayed candidates, TCP, restart, consent (RFC 7675), keepalives, lite | not yet |
+
+mod conclude;
+mod config;
+mod description;
+mod drive;
+mod error;
+mod event;
+mod handle;
+mod pace;
+mod session;
+mod sockets;
+mod state;
+mod stats;
+mod stream;
+
+pub use config::{SessionConfig, StreamConfig};
+pub use description::{LocalParameters, RemoteDescription};
+pub use error::{AddRemoteError, Reason, SetRemoteError};
+pub use event::{Disposition, DropReason, Event, Output, SocketId};
+pub use floe_check::{
+    AddedRemote, CheckKind, Counters, FailReason, ListFailReason, PairCounters, PairState, PairView,
+};
+pub use floe_gather::{GatherConfig, GatherError};
+pub use floe_nominate::{Choice, Nomination, Policy, Why};
+pub use session::{Route, Session};
+pub use state::IceState;
+pub use stats::Stats;

@@ -1,0 +1,142 @@
+//! What an embedder may set.
+
+use std::time::Duration;
+
+use floe_core::Role;
+use floe_gather::GatherConfig;
+use floe_nominate::{Nomination, Policy};
+
+/// The components of one stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamConfig {
+    /// How many, from 1 to 256: 1 where RTP and RTCP share one, 2 where they do not (RFC 8445 5.1.1.1). Default: 1.
+    pub components: u16,
+}
+
+impl Default for StreamConfig {
+    fn default() -> Self {
+        Self { components: 1 }
+    }
+}
+
+/// The settings of a [`Session`](crate::Session).
+///
+/// There is no `Default`: the seed has no default that would be safe.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SessionConfig {
+    /// Seeds the generators of credentials, tie-breakers and transaction ids: 32 bytes of the system's randomness, never
+    /// used for another session.
+    pub seed: [u8; 32],
+    /// The role at the start (RFC 8445 6.1.1): of two full agents the initiator controls. Default: controlling.
+    pub role: Role,
+    /// The streams. Default: one of one component.
+    pub streams: Vec<StreamConfig>,
+    /// What is gathered.
+    pub gather: GatherConfig,
+    /// How the controlling side nominates. Default: [`Nomination::Eager`].
+    pub nomination: Nomination,
+    /// A policy of your own in place of a built-in one. Default: none.
+    pub policy: Option<Box<dyn Policy>>,
+    /// The pacing interval this side proposes (RFC 8445 14.2); the larger of both holds, and never less than 5 ms.
+    /// Default: 50 ms.
+    pub ta: Duration,
+    /// How many pairs are checked (RFC 8445 6.1.2.5). Default: 100.
+    pub max_pairs: usize,
+    /// How many candidates the peer may signal for one stream. Default: 100.
+    pub max_remote_candidates: usize,
+    /// How long after both descriptions are known the session does not fail (RFC 8863 4). Default: 39.5 s.
+    pub patience: Duration,
+    /// The SOFTWARE attribute of checks. Default: none, it tells strangers what to attack.
+    pub software: Option<String>,
+}
+
+impl SessionConfig {
+    /// The defaults, with this seed.
+    #[must_use]
+    pub fn new(seed: [u8; 32]) -> Self {
+        Self {
+            seed,
+            role: Role::Controlling,
+            streams: vec![StreamConfig::default()],
+            gather: GatherConfig::default(),
+            nomination: Nomination::default(),
+            policy: None,
+            ta: Duration::from_millis(50),
+            max_pairs: 100,
+            max_remote_candidates: 100,
+            patience: Duration::from_millis(39_500),
+            software: None,
+        }
+    }
+
+    /// These settings with this role at the start.
+    #[must_use]
+    pub const fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// These settings with these streams.
+    #[must_use]
+    pub fn streams(mut self, streams: Vec<StreamConfig>) -> Self {
+        self.streams = streams;
+        self
+    }
+
+    /// These settings with this gathering.
+    #[must_use]
+    pub fn gather(mut self, gather: GatherConfig) -> Self {
+        self.gather = gather;
+        self
+    }
+
+    /// These settings with this built-in policy.
+    #[must_use]
+    pub fn nomination(mut self, nomination: Nomination) -> Self {
+        self.nomination = nomination;
+        self
+    }
+
+    /// These settings with a policy of your own.
+    #[must_use]
+    pub fn policy(mut self, policy: Box<dyn Policy>) -> Self {
+        self.policy = Some(policy);
+        self
+    }
+
+    /// These settings with this proposal for the pacing interval.
+    #[must_use]
+    pub const fn ta(mut self, ta: Duration) -> Self {
+        self.ta = ta;
+        self
+    }
+
+    /// These settings with this many pairs at most.
+    #[must_use]
+    pub const fn max_pairs(mut self, max_pairs: usize) -> Self {
+        self.max_pairs = max_pairs;
+        self
+    }
+
+    /// These settings with this many remote candidates a stream at most.
+    #[must_use]
+    pub const fn max_remote_candidates(mut self, max: usize) -> Self {
+        self.max_remote_candidates = max;
+        self
+    }
+
+    /// These settings with this patience.
+    #[must_use]
+    pub const fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// These settings with this SOFTWARE attribute.
+    #[must_use]
+    pub fn software(mut self, software: impl Into<String>) -> Self {
+        self.software = Some(software.into());
+        self
+    }
+}

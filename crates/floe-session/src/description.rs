@@ -1,0 +1,67 @@
+//! What both sides tell each other through signalling.
+
+use floe_core::{Credentials, IceOptions, Pacing};
+
+/// What this side signals for a stream (RFC 8839 4.3.1).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LocalParameters {
+    /// The credentials.
+    pub credentials: Credentials,
+    /// The options: `ice2` and `trickle`.
+    pub options: IceOptions,
+    /// The pacing interval proposed.
+    pub pacing: Pacing,
+}
+
+/// What the peer signalled for a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RemoteDescription {
+    /// Its credentials.
+    pub credentials: Credentials,
+    /// Whether it is a lite agent: then this side controls (RFC 8445 6.1.1).
+    pub lite: bool,
+    /// Its options.
+    pub options: IceOptions,
+    /// The pacing interval it proposed; none counts as 50 ms (RFC 8445 14.2).
+    pub pacing: Option<Pacing>,
+    /// Its highest component, where signalling tells.
+    pub components: Option<u16>,
+}
+
+impl RemoteDescription {
+    /// A full agent with these credentials that said nothing else.
+    #[must_use]
+    pub const fn new(credentials: Credentials) -> Self {
+        Self { credentials, lite: false, options: IceOptions::new(), pacing: None, components: None }
+    }
+
+    /// The same of a lite agent, or not.
+    #[must_use]
+    pub const fn lite(mut self, lite: bool) -> Self {
+        self.lite = lite;
+        self
+    }
+
+    /// The same with these options.
+    #[must_use]
+    pub fn options(mut self, options: IceOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The same with this proposal for the pacing interval.
+    #[must_use]
+    pub const fn pacing(mut self, pacing: Option<Pacing>) -> Self {
+        self.pacing = pacing;
+        self
+    }
+
+    /// The same with this many components.
+    #[must_use]
+    pub const fn components(mut self, components: Option<u16>) -> Self {
+        self.components = components;
+        self
+    }
+}

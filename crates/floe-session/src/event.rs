@@ -1,0 +1,244 @@
+//! What the session tells and wants.
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use floe_check::{CheckKind, FailReason};
+use floe_core::{Candidate, ComponentId, PairId, Role, StreamId, Transport, address::Redacted};
+use floe_gather::GatherError;
+use floe_nominate::Why;
+
+use crate::{AddRemoteError, IceState, Reason};
+
+/// A socket of the session. Never used twice in it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SocketId(pub u32);
+
+impl fmt::Display for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "k{}", self.0)
+    }
+}
+
+impl fmt::Debug for SocketId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What the driver has to do.
+#[derive(Clone)]
+#[allow(clippy::large_enum_variant, reason = "an output is moved once, out of the queue")]
+pub enum Output {
+    /// Send a datagram.
+    Send {
+        /// From this socket.
+        socket: SocketId,
+        /// To this address; a link-local one has the scope of the socket.
+        to: SocketAddr,
+        /// These bytes.
+        data: Bytes,
+    },
+    /// Bind a socket, and tell [`Session::handle_bound`](crate::Session::handle_bound) what came of it.
+    Bind {
+        /// The name it has from now on.
+        socket: SocketId,
+        /// The address, with port 0; a link-local one has the scope of its interface.
+        address: SocketAddr,
+        /// The transport protocol.
+        transport: Transport,
+    },
+    /// Close a socket. Nothing more is said of it.
+    Close {
+        /// Which.
+        socket: SocketId,
+    },
+    /// Tell the application.
+    Event(Event),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send { socket, to, data } => {
+                write!(f, "Send({} bytes from {socket} to {})", data.len(), Redacted(*to))
+            }
+            Self::Bind { socket, address, transport } => {
+                write!(f, "Bind({socket}: {} {})", transport.as_str(), Redacted(*address))
+            }
+            Self::Close { socket } => write!(f, "Close({socket})"),
+            Self::Event(event) => fmt::Debug::fmt(event, f),
+        }
+    }
+}
+
+/// Something the application may want to know.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A local candidate: signal it to the peer.
+    Candidate {
+        /// Its stream.
+        stream: StreamId,
+        /// The candidate.
+        candidate: Candidate,
+    },
+    /// No more local candidates: signal that too (RFC 8838 13).
+    EndOfCandidates {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// An address of the host gave no candidate.
+    GatherRefused {
+        /// The address.
+        address: Redacted<IpAddr>,
+        /// Its interface.
+        interface: Box<str>,
+        /// Why.
+        why: GatherError,
+    },
+    /// The host has an address that this generation cannot use any more; a restart would.
+    AddressAppeared {
+        /// The address.
+        address: Redacted<IpAddr>,
+        /// Its interface.
+        interface: Box<str>,
+    },
+    /// A remote candidate that had come before the description was not taken after all.
+    CandidateRefused {
+        /// The stream.
+        stream: StreamId,
+        /// The candidate.
+        candidate: Candidate,
+        /// Why.
+        why: AddRemoteError,
+    },
+    /// A peer-reflexive candidate was learnt (RFC 8445 7.2.5.3.1, 7.3.1.3).
+    PeerReflexive {
+        /// The stream.
+        stream: StreamId,
+        /// The candidate.
+        candidate: Candidate,
+        /// Whether it is one of this agent's.
+        local: bool,
+    },
+    /// A check was sent.
+    Checking {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// Why.
+        kind: CheckKind,
+        /// Its local candidate.
+        local: Candidate,
+        /// Its remote candidate.
+        remote: Candidate,
+    },
+    /// A pair is valid: data can go over it.
+    Valid {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// The round-trip time, where it could be measured.
+        rtt: Option<Duration>,
+        /// Its local candidate.
+        local: Candidate,
+        /// Its remote candidate.
+        remote: Candidate,
+    },
+    /// A pair failed.
+    PairFailed {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// Why.
+        why: FailReason,
+    },
+    /// This side nominates a pair.
+    Nominating {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// Why.
+        why: Why,
+    },
+    /// A pair is selected.
+    Selected {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// Its local candidate.
+        local: Candidate,
+        /// Its remote candidate.
+        remote: Candidate,
+        /// The latest round-trip time, where it could be measured.
+        rtt: Option<Duration>,
+        /// How long after the peer's credentials were set.
+        elapsed: Duration,
+        /// Why.
+        why: Why,
+    },
+    /// The state changed.
+    State {
+        /// The state now.
+        state: IceState,
+        /// Why, where it is a bad one.
+        reason: Option<Reason>,
+    },
+    /// A role conflict was settled by taking this role.
+    Role(Role),
+}
+
+/// What [`Session::handle_datagram`](crate::Session::handle_datagram) made of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Disposition {
+    /// It was one of ICE's own.
+    Consumed,
+    /// It is the application's. The caller still holds the bytes.
+    Data {
+        /// The stream it belongs to.
+        stream: StreamId,
+        /// The component it belongs to.
+        component: ComponentId,
+    },
+    /// It is nobody's.
+    Dropped(DropReason),
+}
+
+/// Why a datagram was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The session has no such socket, or has closed it.
+    #[error("no such socket")]
+    UnknownSocket,
+    /// It is data, and its source has not proven to know the password (RFC 8445 12.2).
+    #[error("data from a stranger")]
+    Stranger,
+    /// It is STUN, and the checks did not take it.
+    #[error(transparent)]
+    Check(floe_check::DropReason),
+    /// The session is closed.
+    #[error("the session is closed")]
+    Closed,
+}
