@@ -1,49 +1,70 @@
-//! ICE nomination, sans-IO (RFC 8445 8).
+//! ICE nomination, sans-IO: which valid pair carries the data, and when that is decided (RFC 8445 8.1.1).
 //!
-//! A [`Nominator`] is shown the valid pairs of a component and what the checks may still bring, and says which pair to
-//! nominate, which one is selected, and why. How the controlling side chooses is a [`Policy`]: one of the built-in ones
-//! ([`Nomination`]) or your own. It sends nothing and knows no message: floe-check does what it decides.
+//! A [`Nominator`] is shown the valid pairs of each component and what may still become valid. On the controlling side
+//! it asks a [`Policy`] and tells which pair to nominate; on both sides it tells which pair is selected. Every decision
+//! comes with its reason, a [`Why`] that reads as a sentence.
+//!
+//! It sends nothing and knows no STUN: that a pair was nominated it learns from [`ValidPair::nominated`]. It does not
+//! restart, and does not move a selection by renomination.
 //!
 //! ```text
-//!   valid pairs, outlook ──> review ──> Policy::choose (controlling side)
-//!                                └────> Decision::Nominate { check, why }   check it again, with USE-CANDIDATE
-//!                                       Decision::Select { pair, why }      data goes here
+//!                     ┌── Policy: Regular, Eager, Aggressive, your own
+//!                     v
+//!  review ──> per component: Following | Deciding ──> Nominating ──> Selected ──> poll_decision
+//!                     ^                    ^               │
+//!             set_role┘                    └───────────────┘ nomination_failed
 //! ```
-//!
-//! A policy of your own, here one that takes the first pair that is valid and answers within 100 ms:
 //!
 //! ```
 //! use std::time::{Duration, Instant};
 //!
-//! use floe_core::{Outlook, Role, ValidPair};
-//! use floe_nominate::{Choice, Nominator, Policy};
+//! use floe_core::{
+//!     CandidateKind, ComponentId, Outlook, PairId, PairPriority, Priority, Role, StreamId, ValidPair,
+//! };
+//! use floe_nominate::{Decision, Nomination, Nominator, Why};
 //!
-//! #[derive(Debug)]
-//! struct Quick;
+//! # let now = Instant::now();
+//! let (stream, component) = (StreamId(0), ComponentId::RTP);
+//! let mut pair = ValidPair {
+//!     id: PairId(0),
+//!     checked: PairId(0),
+//!     stream,
+//!     component,
+//!     priority: PairPriority::new(Priority::MAX, Priority::MAX),
+//!     kinds: (CandidateKind::Host, CandidateKind::Host),
+//!     rtt: Some(Duration::from_millis(12)),
+//!     since: now,
+//!     nominated: false,
+//! };
 //!
-//! impl Policy for Quick {
-//!     fn choose(&mut self, _now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice {
-//!         let quick = |pair: &&ValidPair| pair.rtt.is_some_and(|rtt| rtt < Duration::from_millis(100));
-//!         match valid.iter().find(quick).or(valid.first().filter(|_| outlook.contenders.is_empty())) {
-//!             Some(pair) => Choice::Nominate(pair.id),
-//!             None => Choice::Wait,
-//!         }
-//!     }
-//! }
+//! let mut nominator = Nominator::new(Role::Controlling, Nomination::Eager);
+//! nominator.review(now, stream, component, &[pair.clone()], &Outlook::default());
+//! let (why, check) = (Why::NothingBetter, PairId(0));
+//! assert_eq!(nominator.poll_decision(), Some(Decision::Nominate { stream, component, pair: pair.id, check, why }));
 //!
-//! let nominator = Nominator::new(Role::Controlling, Box::new(Quick));
-//! # assert!(nominator.poll_timeout().is_none());
+//! pair.nominated = true; // its check was answered
+//! nominator.review(now, stream, component, &[pair.clone()], &Outlook::default());
+//! assert_eq!(nominator.poll_decision(), Some(Decision::Select { stream, component, pair: pair.id, why }));
+//! assert_eq!(why.to_string(), "nothing still possible can beat it");
 //! ```
 //!
-//! | standard | here |
+//! | RFC 8445 | here |
 //! |---|---|
-//! | RFC 8445 8.1.1 one nomination for each component, the highest of several that an old peer makes | yes |
-//! | RFC 5245 aggressive nomination, as the controlling side, for old peers | yes |
-//! | renomination, moving to a better pair later | not yet |
+//! | 8.1.1 when to stop checking, which pair to nominate, and only one | yes |
+//! | 8.1.1 peers that nominate more than once | yes: the highest-priority nominated pair is selected |
+//! | 7.2.5.3.4, 7.3.1.5 the nominated flag | no: the connectivity checks set it |
+//! | 7.3.1.1 roles that change midway | yes, once told by [`Nominator::set_role`] |
+//! | 8.1.2 states of the check lists | no: floe-check |
+//!
+//! [`ValidPair::nominated`]: floe_core::ValidPair::nominated
+#![forbid(unsafe_code)]
 
+mod component;
+#[cfg(test)]
+mod fixture;
 mod nominator;
+mod phase;
 mod policy;
-mod state;
 mod why;
 
 pub use nominator::{Decision, Nominator};

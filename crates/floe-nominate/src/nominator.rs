@@ -1,34 +1,34 @@
-//! The nominator: one selection for each component.
+//! The nominator: all components of a session.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::Instant,
 };
 
 use floe_core::{ComponentId, Outlook, PairId, Role, StreamId, ValidPair};
 
 use crate::{
-    Choice, Policy, Why,
-    state::{Selection, Step},
+    Policy, Why,
+    component::{Component, Verdict},
 };
 
-/// What the nominator wants done.
+/// What the nominator decided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Decision {
-    /// Check the pair again with USE-CANDIDATE (RFC 8445 8.1.1).
+    /// Check this pair again with USE-CANDIDATE (RFC 8445 8.1.1). Only the controlling side decides this.
     Nominate {
         /// The stream.
         stream: StreamId,
         /// The component.
         component: ComponentId,
-        /// The valid pair.
+        /// The valid pair that is to be selected if all goes well.
         pair: PairId,
-        /// The pair whose check made it valid: the one to check.
+        /// The pair to check again: the one whose check made it valid.
         check: PairId,
-        /// Why.
+        /// Why this one, and why now.
         why: Why,
     },
-    /// The pair is selected: data goes over it.
+    /// This nominated pair is the selected one from now on.
     Select {
         /// The stream.
         stream: StreamId,
@@ -36,59 +36,77 @@ pub enum Decision {
         component: ComponentId,
         /// The valid pair.
         pair: PairId,
-        /// Why.
+        /// Why this one.
         why: Why,
     },
 }
 
-type Key = (StreamId, ComponentId);
-
-/// Selects one pair for each component (RFC 8445 8).
+/// Decides for every component which valid pair is nominated and which is selected.
 ///
-/// Call [`review`](Self::review) whenever something changed for a component, and after
-/// [`handle_timeout`](Self::handle_timeout) for each one that [`due`](Self::due) names; then
-/// [`poll_decision`](Self::poll_decision) until `None`. `now` never goes back. `review`, `set_role` and `handle_timeout`
-/// move [`poll_timeout`](Self::poll_timeout).
+/// There are four kinds of methods. Told what happened: [`review`](Self::review), [`set_role`](Self::set_role),
+/// [`nomination_failed`](Self::nomination_failed), [`handle_timeout`](Self::handle_timeout), [`forget`](Self::forget).
+/// Asked what follows, until they give `None`: [`poll_decision`](Self::poll_decision), [`due`](Self::due). The next
+/// deadline: [`poll_timeout`](Self::poll_timeout). Looked at: [`selected`](Self::selected), [`role`](Self::role).
+///
+/// After any call of the first kind, review what [`due`](Self::due) names and carry out the decisions.
+/// [`poll_timeout`](Self::poll_timeout) moves with a review and with the loss of the controlling role. `now` never
+/// goes back.
+///
+/// For each component at most one nomination is under way at a time. Once one has succeeded no other is decided on
+/// (RFC 8445 8.1.1). A selection moves only to a nominated pair of higher priority, or off a pair that is not valid any
+/// more, and each time it moves there is a [`Decision::Select`] with the reason.
 #[derive(Debug)]
 pub struct Nominator {
     role: Role,
     policy: Box<dyn Policy>,
-    selections: BTreeMap<Key, Component>,
+    components: BTreeMap<(StreamId, ComponentId), Component>,
     decisions: VecDeque<Decision>,
-    due: VecDeque<Key>,
-}
-
-#[derive(Debug, Default)]
-struct Component {
-    selection: Selection,
-    /// Why the pair that is nominated was chosen: told again when it is selected.
-    chosen: Option<Why>,
-    ask_again: Option<Instant>,
+    due: BTreeSet<(StreamId, ComponentId)>,
 }
 
 impl Nominator {
-    /// A nominator in this role with this policy; see [`Nomination::policy`](crate::Nomination::policy).
+    /// A nominator in this role, with a policy for the case that it controls: a [`Nomination`](crate::Nomination) or
+    /// the embedder's own.
     #[must_use]
-    pub fn new(role: Role, policy: Box<dyn Policy>) -> Self {
-        Self { role, policy, selections: BTreeMap::new(), decisions: VecDeque::new(), due: VecDeque::new() }
+    pub fn new(role: Role, policy: impl Into<Box<dyn Policy>>) -> Self {
+        Self {
+            role,
+            policy: policy.into(),
+            components: BTreeMap::new(),
+            decisions: VecDeque::new(),
+            due: BTreeSet::new(),
+        }
     }
 
-    /// Takes a role. What was nominated and not confirmed is forgotten; what is selected stays.
+    /// The role.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The selected pair of a component, once there is one: the valid pair's id.
+    #[must_use]
+    pub fn selected(&self, stream: StreamId, component: ComponentId) -> Option<PairId> {
+        self.components.get(&(stream, component))?.selected()
+    }
+
+    /// A role conflict was settled by taking this role (RFC 8445 7.3.1.1). Who does not control any more drops the
+    /// nominations under way; pairs that the peer has nominated are selected at the next review. What is selected
+    /// stays selected. All components become due.
     pub fn set_role(&mut self, role: Role) {
-        if self.role == role {
+        if role == self.role {
             return;
         }
         self.role = role;
-        for (&key, component) in &mut self.selections {
-            if let Some(next) = component.selection.after(Step::RoleChanged) {
-                component.selection = next;
-            }
-            component.ask_again = None;
-            self.due.push_back(key);
+        for component in self.components.values_mut() {
+            component.take(role);
         }
+        self.decisions.retain(|decision| matches!(decision, Decision::Select { .. }));
+        self.due.extend(self.components.keys());
     }
 
-    /// Looks at a component: `valid` holds its valid pairs, best first.
+    /// Looks at a component again: its valid pairs, best first, and what may still become valid. To be called whenever
+    /// the checks changed something there, and for what [`due`](Self::due) names.
     pub fn review(
         &mut self,
         now: Instant,
@@ -98,108 +116,93 @@ impl Nominator {
         outlook: &Outlook,
     ) {
         let key = (stream, component);
-        let state = self.selections.entry(key).or_default();
-        state.ask_again = None;
-        state.drop_what_is_gone(valid);
-        if let Some(nominated) = valid.iter().find(|pair| pair.nominated) {
-            self.select(key, nominated, valid);
-        } else if self.role == Role::Controlling && !valid.is_empty() {
-            self.consult(now, key, valid, outlook);
+        self.due.remove(&key);
+        let role = self.role;
+        let state = self.components.entry(key).or_insert_with(|| Component::new(role));
+        let was_nominating = state.is_nominating();
+        let verdict = state.review(now, &mut *self.policy, valid, outlook);
+        if was_nominating {
+            // The intent may be gone, or replaced: what was decided and not fetched is not wanted any more.
+            self.withdraw(key, verdict);
+        }
+        if let Some(verdict) = verdict {
+            self.decide(key, verdict);
         }
     }
 
-    /// A pair is nominated, by the peer or confirmed by it; the best of several counts (RFC 8445 8.1.1).
-    fn select(&mut self, (stream, component): Key, nominated: &ValidPair, valid: &[ValidPair]) {
-        let Some(state) = self.selections.get_mut(&(stream, component)) else { return };
-        let Some(next) = state.selection.after(Step::Nominated(nominated.id)) else { return };
-        state.selection = next;
-        let several = valid.iter().filter(|pair| pair.nominated).count() > 1;
-        let why = match (several, self.role) {
-            (true, _) => Why::BestNominated,
-            (false, Role::Controlled) => Why::NominatedByPeer,
-            (false, Role::Controlling) => state.chosen.unwrap_or(Why::Confirmed),
-        };
-        self.decisions.push_back(Decision::Select { stream, component, pair: nominated.id, why });
+    /// Takes back the nomination of this component that was not fetched yet, unless it still stands.
+    fn withdraw(&mut self, key: (StreamId, ComponentId), verdict: Option<Verdict>) {
+        let stands = verdict.is_none() && self.components.get(&key).is_some_and(Component::is_nominating);
+        if !stands {
+            self.decisions.retain(|decision| match decision {
+                Decision::Nominate { stream, component, .. } => (*stream, *component) != key,
+                Decision::Select { .. } => true,
+            });
+        }
     }
 
-    fn consult(&mut self, now: Instant, (stream, component): Key, valid: &[ValidPair], outlook: &Outlook) {
-        let Some(state) = self.selections.get_mut(&(stream, component)) else { return };
-        if state.selection != Selection::Undecided {
-            return;
-        }
-        match self.policy.choose(now, valid, outlook) {
-            Choice::Nominate(id) => {
-                let Some(pair) = valid.iter().find(|pair| pair.id == id) else { return };
-                let Some(next) = state.selection.after(Step::Nominate(id)) else { return };
-                let why = self.policy.why();
-                state.chosen = Some(why);
-                state.selection = next;
-                let check = pair.checked;
-                self.decisions.push_back(Decision::Nominate { stream, component, pair: id, check, why });
+    fn decide(&mut self, (stream, component): (StreamId, ComponentId), verdict: Verdict) {
+        let decision = match verdict {
+            Verdict::Nominate { pair, check, why } => {
+                tracing::debug!(%stream, %component, %pair, %check, %why, "nominate");
+                Decision::Nominate { stream, component, pair, check, why }
             }
-            Choice::WaitUntil(at) => state.ask_again = Some(at),
-            Choice::Wait => {}
-        }
+            Verdict::Select { pair, why } => {
+                tracing::debug!(%stream, %component, %pair, %why, "select");
+                Decision::Select { stream, component, pair, why }
+            }
+        };
+        self.decisions.push_back(decision);
     }
 
-    /// The nominating check of this valid pair failed: the policy chooses anew at the next review.
-    pub fn nomination_failed(&mut self, stream: StreamId, component: ComponentId, pair: PairId) {
-        let Some(state) = self.selections.get_mut(&(stream, component)) else { return };
-        if let Some(next) = state.selection.after(Step::Failed(pair)) {
-            state.selection = next;
-            state.chosen = None;
-        }
-    }
-
-    /// Decisions that are to be carried out; poll until `None`.
+    /// What to do next; `None` when there is nothing.
     pub fn poll_decision(&mut self) -> Option<Decision> {
         self.decisions.pop_front()
     }
 
-    /// The selected pair of a component.
-    #[must_use]
-    pub fn selected(&self, stream: StreamId, component: ComponentId) -> Option<PairId> {
-        match self.selections.get(&(stream, component))?.selection {
-            Selection::Selected(pair) => Some(pair),
-            Selection::Undecided | Selection::Nominating(_) => None,
+    /// The nominating check of this valid pair failed or was refused: the component becomes due, and another pair may
+    /// be chosen. The pair itself may be chosen again only after it became valid anew.
+    pub fn nomination_failed(&mut self, stream: StreamId, component: ComponentId, pair: PairId) {
+        let key = (stream, component);
+        if self.components.get_mut(&key).is_some_and(|state| state.refuse(pair)) {
+            tracing::debug!(%stream, %component, %pair, "nomination failed");
+            self.withdraw(key, None);
+            self.due.insert(key);
         }
     }
 
-    /// When a policy wants to be asked again.
+    /// When the next component is due by itself; `None` if none is.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.selections.values().filter_map(|component| component.ask_again).min()
+        self.components.values().filter_map(Component::deadline).min()
     }
 
-    /// Finds the components whose time has come; [`due`](Self::due) gives them.
+    /// Makes the components due whose time has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        for (&key, component) in &mut self.selections {
-            if component.ask_again.is_some_and(|at| at <= now) {
-                component.ask_again = None;
-                self.due.push_back(key);
+        for (&key, component) in &mut self.components {
+            if component.deadline().is_some_and(|at| at <= now) {
+                component.wake();
+                self.due.insert(key);
             }
         }
     }
 
-    /// A component that wants to be reviewed; poll until `None`.
+    /// A component to review again; `None` when there is none. Each is named once.
     pub fn due(&mut self) -> Option<(StreamId, ComponentId)> {
-        self.due.pop_front()
+        self.due.pop_first()
+    }
+
+    /// Forgets all about a stream: it was removed, or begins anew.
+    pub fn forget(&mut self, stream: StreamId) {
+        self.components.retain(|&(of, _), _| of != stream);
+        self.due.retain(|&(of, _)| of != stream);
+        self.decisions.retain(|decision| match decision {
+            Decision::Nominate { stream: of, .. } | Decision::Select { stream: of, .. } => *of != stream,
+        });
     }
 }
 
-impl Component {
-    /// What was nominated or selected and is valid no more starts over.
-    fn drop_what_is_gone(&mut self, valid: &[ValidPair]) {
-        let step = match self.selection {
-            Selection::Nominating(pair) => Step::Failed(pair),
-            Selection::Selected(pair) => Step::Lost(pair),
-            Selection::Undecided => return,
-        };
-        let (Step::Failed(pair) | Step::Lost(pair)) = step else { return };
-        if !valid.iter().any(|known| known.id == pair)
-            && let Some(next) = self.selection.after(step)
-        {
-            self.selection = next;
-        }
-    }
-}
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

@@ -1,50 +1,85 @@
-//! Policies: when the controlling side nominates which valid pair (RFC 8445 8.1.1).
+//! Policies: when to nominate, and which pair (RFC 8445 8.1.1 leaves both open).
 
 use std::{
-    fmt::Debug,
+    fmt,
     time::{Duration, Instant},
 };
 
 use floe_core::{Contender, Outlook, PairId, ValidPair};
 
-use crate::Why;
-
-/// What a policy wants.
+/// What a policy wants for a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
-    /// Nominate this valid pair.
+    /// Nominate this pair: one of the valid pairs it was shown, by [`ValidPair::id`].
     Nominate(PairId),
-    /// Ask again at this time, or when something changes before.
+    /// Ask again at this time at the latest, or as soon as something changes. A time that is not after `now` counts
+    /// as [`Wait`](Self::Wait), since asking again at once would bring nothing new.
     WaitUntil(Instant),
     /// Ask again when something changes.
     Wait,
 }
 
-/// Decides for the controlling side which valid pair is nominated, and when.
+/// Decides on the controlling side which valid pair of a component is nominated, and when.
 ///
-/// It is asked about one component at a time, with at least one valid pair, until its nomination is confirmed; and
-/// again after one that failed. `valid` is sorted, best first.
-pub trait Policy: Debug + Send {
-    /// The choice for now. A pair that is not in `valid` counts as [`Choice::Wait`].
+/// It is asked whenever something changed for a component that has a valid pair and no nomination yet, and when the
+/// time it named has come. One policy serves all components of a session: `valid` says which one is asked about. After
+/// a nomination failed it is asked again, without the pair that failed. Once one succeeded it is never asked again.
+///
+/// What it answers is taken at once, so it must come to a decision in the end: every agent has to nominate some pair.
+///
+/// # Examples
+/// A policy of an embedder: the fastest pair rather than the one of highest priority, after a short look around.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// use floe_core::{Outlook, Role, ValidPair};
+/// use floe_nominate::{Choice, Nominator, Policy};
+///
+/// /// Looks on for this long after the first pair became valid.
+/// #[derive(Debug)]
+/// struct Fastest(Duration);
+///
+/// impl Policy for Fastest {
+///     fn choose(&mut self, now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice {
+///         let fastest = valid.iter().min_by_key(|pair| pair.rtt.unwrap_or(Duration::MAX));
+///         let first = valid.iter().map(|pair| pair.since).min();
+///         let (Some(fastest), Some(first)) = (fastest, first) else { return Choice::Wait };
+///         let end = first + self.0;
+///         if now < end && !outlook.contenders.is_empty() {
+///             return Choice::WaitUntil(end);
+///         }
+///         Choice::Nominate(fastest.id)
+///     }
+/// }
+///
+/// let policy: Box<dyn Policy> = Box::new(Fastest(Duration::from_millis(300)));
+/// let nominator = Nominator::new(Role::Controlling, policy);
+/// # let _ = nominator;
+/// ```
+pub trait Policy: fmt::Debug + Send {
+    /// Chooses for one component.
+    ///
+    /// `valid` holds at least one pair, best first by priority; `outlook` tells what may still become valid.
     fn choose(&mut self, now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice;
-
-    /// Why the latest choice was made.
-    fn why(&self) -> Why {
-        Why::Policy
-    }
 }
 
-/// The built-in policies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// The policies that come with floe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[non_exhaustive]
 pub enum Nomination {
-    /// Nominates the best valid pair once every better one has been checked to its end (RFC 8445 8.1.1).
+    /// Nominates the best valid pair once no pair of higher priority is left to be checked. That takes as long as the
+    /// checks of dead pairs take to time out: 39.5 s and more where a better pair never answers.
     Regular,
-    /// Nominates the best valid pair as soon as nothing still possible can beat it. A better pair stays possible until
-    /// its check has had its turn and two round trips to answer, as measured on this component. The default.
+    /// Nominates the best valid pair as soon as nothing still possible can beat it. A pair of higher priority is
+    /// possible until its check has had its turn and two round trips to answer; the measure is the largest round trip
+    /// seen on the component, never a fixed time. Default.
     #[default]
     Eager,
-    /// Every check nominates, and the best nominated pair is selected: the aggressive nomination of RFC 5245, for peers
-    /// that know no other. RFC 8445 removed it; floe-check has to be told as well.
+    /// Every check nominates, and the best pair that answered is selected: RFC 5245's way, for peers that know no
+    /// other. RFC 8445 forbids it to agents that offer the option `ice2`. The connectivity checks have to be told to
+    /// send USE-CANDIDATE always; what is left to do here is to nominate pairs that became valid before, in the other
+    /// role.
     Aggressive,
 }
 
@@ -54,19 +89,16 @@ impl Nomination {
     pub fn policy(self) -> Box<dyn Policy> {
         match self {
             Self::Regular => Box::new(Regular),
-            Self::Eager => Box::new(Eager { why: Why::Best }),
+            Self::Eager => Box::new(Eager),
             Self::Aggressive => Box::new(Aggressive),
         }
     }
 }
 
-/// How many measured round trips a better pair is given to answer.
-const ROUND_TRIPS: u32 = 2;
-
-/// The contenders that would beat the best valid pair.
-fn better<'a>(valid: &[ValidPair], outlook: &'a Outlook) -> impl Iterator<Item = &'a Contender> {
-    let best = valid.first().map(|pair| pair.priority);
-    outlook.contenders.iter().filter(move |contender| Some(contender.priority) > best)
+impl From<Nomination> for Box<dyn Policy> {
+    fn from(nomination: Nomination) -> Self {
+        nomination.policy()
+    }
 }
 
 #[derive(Debug)]
@@ -75,49 +107,50 @@ struct Regular;
 impl Policy for Regular {
     fn choose(&mut self, _now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice {
         match valid.first() {
-            Some(best) if better(valid, outlook).next().is_none() => Choice::Nominate(best.id),
+            Some(best) if better(outlook, best).next().is_none() => Choice::Nominate(best.id),
             _ => Choice::Wait,
         }
-    }
-
-    fn why(&self) -> Why {
-        Why::Best
     }
 }
 
 #[derive(Debug)]
-struct Eager {
-    why: Why,
-}
+struct Eager;
 
 impl Policy for Eager {
     fn choose(&mut self, now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice {
         let Some(best) = valid.first() else { return Choice::Wait };
-        let round_trip = outlook.round_trip.unwrap_or(Duration::ZERO);
-        let pairs = better(valid, outlook).count();
-        let last =
-            better(valid, outlook).map(|contender| contender.turn.at() + round_trip * ROUND_TRIPS).max();
-        match last {
-            Some(at) if at > now => Choice::WaitUntil(at),
-            _ => {
-                let silent = Why::BetterPairsSilent { pairs, round_trip };
-                self.why = if pairs == 0 { Why::Best } else { silent };
-                Choice::Nominate(best.id)
-            }
+        let round_trip = round_trip(valid, outlook);
+        let ends = better(outlook, best).map(|contender| end_of_wait(contender, round_trip));
+        match ends.max() {
+            Some(end) if end > now => Choice::WaitUntil(end),
+            _ => Choice::Nominate(best.id),
         }
-    }
-
-    fn why(&self) -> Why {
-        self.why
     }
 }
 
-/// Every check has nominated already.
 #[derive(Debug)]
 struct Aggressive;
 
 impl Policy for Aggressive {
-    fn choose(&mut self, _now: Instant, _valid: &[ValidPair], _outlook: &Outlook) -> Choice {
-        Choice::Wait
+    fn choose(&mut self, _now: Instant, valid: &[ValidPair], _outlook: &Outlook) -> Choice {
+        valid.first().map_or(Choice::Wait, |best| Choice::Nominate(best.id))
     }
+}
+
+/// The pairs that would beat this one, best first.
+pub(crate) fn better<'a>(outlook: &'a Outlook, pair: &ValidPair) -> impl Iterator<Item = &'a Contender> {
+    let priority = pair.priority;
+    outlook.contenders.iter().filter(move |contender| contender.priority > priority)
+}
+
+/// The round trip that waits are measured by. A valid pair was answered, so some measure there always is but where an
+/// embedder's checks give none; then nobody is waited for once his turn has come.
+pub(crate) fn round_trip(valid: &[ValidPair], outlook: &Outlook) -> Duration {
+    let of_pairs = valid.iter().filter_map(|pair| pair.rtt).max();
+    outlook.round_trip.or(of_pairs).unwrap_or_default()
+}
+
+/// Until when a contender may still answer: its turn, and two round trips.
+pub(crate) fn end_of_wait(contender: &Contender, round_trip: Duration) -> Instant {
+    contender.turn.at() + round_trip.saturating_mul(2)
 }
