@@ -281,7 +281,12 @@ impl Session {
             return None;
         }
         let best = || self.check.valid(stream, component).first().map(|pair| pair.id);
-        let pair = self.nominator.selected(stream, component).or_else(best)?;
+        self.route_of(self.nominator.selected(stream, component).or_else(best)?)
+    }
+
+    /// Where data over this pair goes or would go; `None` once its socket is closed.
+    #[must_use]
+    pub fn route_of(&self, pair: PairId) -> Option<Route> {
         let route = self.check.route(pair)?;
         Some(Route { pair, socket: self.sockets.socket(route.base)?, to: route.to })
     }
