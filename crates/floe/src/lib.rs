@@ -1,1 +1,97 @@
-//! A full ICE agent (RFC 8445) for tokio
+//! A full ICE agent (RFC 8445) for tokio: finds, checks and keeps the best path between two hosts.
+//!
+//! An [`Agent`] gathers candidates, exchanges them with its peer by whatever signalling you have, checks which pairs work
+//! and selects the best; a [`Connection`] sends and receives your datagrams over it.
+//!
+//! It is not signalling: you carry credentials and candidates to the peer and back. It is not encryption: run DTLS, QUIC
+//! or SRTP over it. Under it is [`floe_session`], the same agent without sockets, clock and tasks.
+//!
+//! ```text
+//!   Agent ──── commands ───> ┌──────── one task ────────┐ <──> sockets (Net)
+//!   Events <── events ────── │  Session: gather, check, │
+//!   Connection <─ datagrams ─│  nominate, pace          │
+//!       │      <─ route ──── └──────────────────────────┘
+//!       └─ send: straight to the socket ─────────────────────> sockets
+//! ```
+//!
+//! Two agents in one program; the loop in the middle is the signalling:
+//!
+//! ```
+//! use floe::{Agent, ComponentId, Event, RemoteDescription, Role};
+//! use futures::StreamExt as _;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let alice = Agent::builder().loopback_if_alone(true).build()?;
+//! let bob = Agent::builder().role(Role::Controlled).loopback_if_alone(true).build()?;
+//! for (from, to) in [(alice.clone(), bob.clone()), (bob.clone(), alice.clone())] {
+//!     to.set_remote(RemoteDescription::new(from.local().credentials.clone())).await?;
+//!     let mut events = from.events();
+//!     from.gather().await?;
+//!     tokio::spawn(async move {
+//!         while let Some(event) = events.next().await {
+//!             let Event::Candidate { candidate, .. } = event else { continue };
+//!             to.add_remote_candidate(candidate).await.expect("the peer takes it");
+//!         }
+//!     });
+//! }
+//! let (to_bob, to_alice) = (alice.connect(ComponentId::RTP).await?, bob.connect(ComponentId::RTP).await?);
+//! to_bob.send(b"hello").await?;
+//! let mut buffer = [0; 1500];
+//! let length = to_alice.recv(&mut buffer).await?;
+//! assert_eq!(&buffer[..length], b"hello");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | standard | here |
+//! |---|---|
+//! | RFC 8445 ICE, full agent, host candidates over UDP | yes |
+//! | RFC 8838 trickle ICE, RFC 8863 patience, RFC 8421 dual stack | yes |
+//! | RFC 8839 candidate and description text | yes, see [`sdp`] |
+//! | RFC 8445 with STUN (server-reflexive) and RFC 8656 TURN (relayed) candidates | not yet |
+//! | RFC 8445 9 restart, RFC 8445 11 keepalives, RFC 7675 consent | not yet |
+//! | RFC 6544 ICE over TCP, lite agents, mDNS names, port mapping | not yet |
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this crate is where the clock, the randomness, the tasks and the locks are"
+)]
+
+mod agent;
+mod builder;
+mod connection;
+mod driver;
+mod error;
+mod events;
+mod inbox;
+mod path;
+mod selected;
+mod stats;
+
+pub use agent::Agent;
+pub use builder::AgentBuilder;
+pub use connection::Connection;
+pub use error::{
+    AddRemoteError, BuildError, Closed, ConnectError, GatherError, RecvError, SendError, SetRemoteError,
+};
+pub use events::Events;
+pub use floe_core::{
+    Candidate, CandidateAddress, CandidateError, CandidateKind, ComponentId, ComponentIdError, Contender,
+    Credentials, CredentialsError, IceOptions, IceOptionsError, Interface, InterfaceAddress, Outlook, Pacing,
+    PairId, PairPriority, ParseCandidateError, Role, StreamId, Transport, Turn, ValidPair, sdp,
+};
+pub use floe_net::{Arrival, Net, SystemNet, UdpSocket};
+pub use floe_session::{
+    AddedRemote, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
+    LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, RemoteDescription, Why,
+};
+pub use path::TrafficCounts;
+pub use selected::SelectedPair;
+pub use stats::{ConnectionStats, PairStats, Stats};
+
+/// The example of the README is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

@@ -1,0 +1,216 @@
+//! Building an agent.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use floe_core::{ComponentId, Role};
+use floe_net::{Net, SystemNet};
+use floe_session::{GatherConfig, Nomination, Policy, Session, SessionConfig, StreamConfig};
+use tokio::sync::{mpsc, watch};
+use tracing::Instrument as _;
+
+use crate::{
+    Agent, BuildError,
+    connection::Component,
+    driver::{Driver, Publisher, STREAM, Subscribers},
+    inbox::Inbox,
+    path::Snapshot,
+};
+
+/// The shortest pacing interval there may be (RFC 8445 14.2).
+const MIN_TA: Duration = Duration::from_millis(5);
+/// How many commands of handles wait for the driver; past that a handle waits.
+const COMMANDS: usize = 64;
+
+/// Settings of an [`Agent`]. The defaults are those of the RFCs, and gather all host candidates there are but loopback.
+#[must_use]
+pub struct AgentBuilder {
+    role: Role,
+    components: u16,
+    nomination: Nomination,
+    policy: Option<Box<dyn Policy>>,
+    gather: GatherConfig,
+    ta: Option<Duration>,
+    patience: Option<Duration>,
+    net: Option<Arc<dyn Net>>,
+    seed: Option<[u8; 32]>,
+    inbox_capacity: usize,
+    event_capacity: usize,
+}
+
+impl AgentBuilder {
+    pub(crate) fn new() -> Self {
+        Self {
+            role: Role::Controlling,
+            components: 1,
+            nomination: Nomination::Eager,
+            policy: None,
+            gather: GatherConfig::default(),
+            ta: None,
+            patience: None,
+            net: None,
+            seed: None,
+            inbox_capacity: 1024,
+            event_capacity: 1024,
+        }
+    }
+
+    /// The role at the start (RFC 8445 6.1.1): the agent that initiates controls. A conflict is repaired. Default:
+    /// controlling.
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// How many components the stream has: 1, or 2 where RTCP is not multiplexed with RTP. Default: 1.
+    pub fn components(mut self, components: u16) -> Self {
+        self.components = components;
+        self
+    }
+
+    /// How the controlling agent nominates (RFC 8445 8.1.1). Default: eager.
+    pub fn nomination(mut self, nomination: Nomination) -> Self {
+        self.nomination = nomination;
+        self
+    }
+
+    /// A nomination policy of your own; it takes the place of [`nomination`](Self::nomination).
+    pub fn policy(mut self, policy: impl Policy + 'static) -> Self {
+        self.policy = Some(Box::new(policy));
+        self
+    }
+
+    /// Gathers from the interfaces of these names only. Default: from all.
+    pub fn interfaces<I>(mut self, names: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.gather.interfaces = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Whether loopback addresses become candidates, which RFC 8445 5.1.1.1 forbids but for tests on one host.
+    /// Default: no.
+    pub fn include_loopback(mut self, include: bool) -> Self {
+        self.gather.include_loopback = include;
+        self
+    }
+
+    /// Whether loopback addresses become candidates where the host has no other usable address. Default: no.
+    pub fn loopback_if_alone(mut self, include: bool) -> Self {
+        self.gather.loopback_if_alone = include;
+        self
+    }
+
+    /// Whether IPv6 addresses become candidates. Default: yes.
+    pub fn ipv6(mut self, ipv6: bool) -> Self {
+        self.gather.ipv6 = ipv6;
+        self
+    }
+
+    /// The pacing interval Ta: at most one new check in this time (RFC 8445 14.2), at least 5 ms. The longer one of both
+    /// agents holds. Default: 50 ms.
+    pub fn ta(mut self, ta: Duration) -> Self {
+        self.ta = Some(ta);
+        self
+    }
+
+    /// How long after both descriptions are known the agent waits for further candidates before it fails (RFC 8863 4).
+    /// Default: 39.5 s.
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
+        self
+    }
+
+    /// The network to use. Default: the operating system's, [`SystemNet`].
+    pub fn net(mut self, net: Arc<dyn Net>) -> Self {
+        self.net = Some(net);
+        self
+    }
+
+    /// How many datagrams wait, for each component, to be received; what comes in past that is dropped and counted.
+    /// There are never more than 4 MiB. Default: 1,024.
+    pub fn inbox_capacity(mut self, datagrams: usize) -> Self {
+        self.inbox_capacity = datagrams.max(1);
+        self
+    }
+
+    /// How many events each stream of events holds; see [`Events`](crate::Events) for what is left out past that.
+    /// Default: 1,024.
+    pub fn event_capacity(mut self, events: usize) -> Self {
+        self.event_capacity = events.max(1);
+        self
+    }
+
+    /// Draws all secrets from this seed, for tests that must be repeatable. Whoever knows the seed knows the password:
+    /// leave it out, and the operating system's randomness is used.
+    pub fn insecure_seed(mut self, seed: [u8; 32]) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// Builds the agent and starts its task on the current tokio runtime, whose IO and time drivers must be enabled. It
+    /// does nothing on the network yet: [`Agent::gather`] does.
+    ///
+    /// # Errors
+    /// See [`BuildError`].
+    pub fn build(self) -> Result<Agent, BuildError> {
+        let runtime = tokio::runtime::Handle::try_current().map_err(|_| BuildError::NoRuntime)?;
+        let ids = component_ids(self.components)?;
+        if let Some(ta) = self.ta.filter(|ta| *ta < MIN_TA) {
+            return Err(BuildError::Ta(ta));
+        }
+        let subscribers = Arc::new(Subscribers::new(self.event_capacity));
+        let components: Vec<_> = ids.into_iter().map(|id| component(id, self.inbox_capacity)).collect();
+        let shared = components.iter().map(|(component, _)| Arc::clone(component)).collect();
+        let publisher = Publisher::new(Arc::clone(&subscribers), components);
+        let net = self.net.clone().unwrap_or_else(|| Arc::new(SystemNet::new()));
+        let session = Session::new(self.session()?);
+        let local = session.local(STREAM).expect("invariant: the session has the stream it was made with");
+        let (commands, received) = mpsc::channel(COMMANDS);
+        // The fragment is no secret: every check carries it in the clear.
+        let span = tracing::info_span!("agent", ufrag = local.credentials.ufrag());
+        runtime.spawn(Driver::new(session, net, received, publisher).run().instrument(span));
+        Ok(Agent::new(local, shared, subscribers, commands))
+    }
+
+    fn session(self) -> Result<SessionConfig, BuildError> {
+        let mut seed = self.seed.unwrap_or_default();
+        if self.seed.is_none() {
+            getrandom::fill(&mut seed)?;
+        }
+        let mut config = SessionConfig::new(seed)
+            .role(self.role)
+            .streams(vec![StreamConfig { components: self.components }])
+            .gather(self.gather)
+            .nomination(self.nomination);
+        config.policy = self.policy;
+        config.ta = self.ta.unwrap_or(config.ta);
+        config.patience = self.patience.unwrap_or(config.patience);
+        Ok(config)
+    }
+}
+
+fn component_ids(count: u16) -> Result<Vec<ComponentId>, BuildError> {
+    if count == 0 {
+        return Err(BuildError::Components(count));
+    }
+    (1..=count).map(ComponentId::new).collect::<Result<_, _>>().map_err(|_| BuildError::Components(count))
+}
+
+fn component(id: ComponentId, inbox_capacity: usize) -> (Arc<Component>, watch::Sender<Snapshot>) {
+    let (sender, snapshot) = watch::channel(Snapshot::default());
+    (Arc::new(Component { id, snapshot, inbox: Inbox::new(inbox_capacity) }), sender)
+}
+
+impl fmt::Debug for AgentBuilder {
+    /// Without the seed, which is a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AgentBuilder")
+            .field("role", &self.role)
+            .field("components", &self.components)
+            .field("nomination", &self.nomination)
+            .field("gather", &self.gather)
+            .finish_non_exhaustive()
+    }
+}

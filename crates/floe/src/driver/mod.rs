@@ -1,0 +1,261 @@
+//! The one task that owns the session: it reads the sockets, keeps the time, and does what the session asks for.
+
+mod command;
+mod publish;
+mod sockets;
+
+use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use floe_core::{Interface, StreamId, address::Redacted};
+use floe_net::{Net, Trouble, UdpSocket, trouble};
+use floe_session::{Disposition, Output, Session, SocketId};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::Sleep,
+};
+
+pub(crate) use command::Command;
+pub(crate) use publish::{Publisher, Subscribers};
+use sockets::{Heard, Sockets};
+
+use crate::GatherError;
+
+/// The only stream of an agent's session.
+pub(crate) const STREAM: StreamId = StreamId(0);
+
+/// How many datagrams of the session's own wait where a socket's send buffer is full. Checks are repeated, so past
+/// that they are dropped and counted, as a network would.
+const MAX_WAITING_SENDS: usize = 64;
+
+/// How many datagrams are handled in a row before commands and timers get their turn.
+const MAX_IN_A_ROW: usize = 32;
+
+/// Something that is waited for beside the sockets.
+type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// What a [`Job`] came to.
+enum Done {
+    Interfaces(io::Result<Vec<Interface>>),
+    Bound(SocketId, io::Result<Arc<dyn UdpSocket>>),
+    Sent,
+}
+
+/// Owns the session and everything it needs of the world.
+pub(crate) struct Driver {
+    session: Session,
+    net: Arc<dyn Net>,
+    commands: mpsc::Receiver<Command>,
+    sockets: Sockets,
+    jobs: FuturesUnordered<Job>,
+    waiting_sends: usize,
+    unsent: u64,
+    publisher: Publisher,
+    gathering: Gathering,
+    closing: Closing,
+}
+
+/// How far gathering has come, for the caller of `gather`.
+enum Gathering {
+    NotYet,
+    Asked(oneshot::Sender<Result<(), GatherError>>),
+    Told,
+}
+
+/// Whether the agent goes on.
+enum Closing {
+    No,
+    /// All handles are gone, or `close` was called; those that wait for the end.
+    Yes(Vec<oneshot::Sender<()>>),
+}
+
+impl Driver {
+    pub(crate) fn new(
+        session: Session,
+        net: Arc<dyn Net>,
+        commands: mpsc::Receiver<Command>,
+        publisher: Publisher,
+    ) -> Self {
+        Self {
+            session,
+            net,
+            commands,
+            sockets: Sockets::new(),
+            jobs: FuturesUnordered::new(),
+            waiting_sends: 0,
+            unsent: 0,
+            publisher,
+            gathering: Gathering::NotYet,
+            closing: Closing::No,
+        }
+    }
+
+    /// Runs until the agent is closed.
+    pub(crate) async fn run(mut self) {
+        let timer = tokio::time::sleep(std::time::Duration::ZERO);
+        tokio::pin!(timer);
+        loop {
+            self.drain();
+            if let Closing::Yes(_) = self.closing {
+                break;
+            }
+            let armed = arm(timer.as_mut(), self.session.poll_timeout());
+            tokio::select! {
+                command = self.commands.recv() => self.handle_command(command),
+                heard = self.sockets.hear() => self.handle_heard(heard),
+                Some(done) = self.jobs.next() => self.handle_done(done),
+                () = timer.as_mut(), if armed => self.session.handle_timeout(now()),
+            }
+        }
+        self.end();
+    }
+
+    /// Closes the sockets first, then tells everyone.
+    fn end(self) {
+        let Self { closing, publisher, sockets, jobs, .. } = self;
+        drop((jobs, sockets));
+        drop(publisher);
+        if let Closing::Yes(waiting) = closing {
+            for reply in waiting {
+                // Whoever asked may have stopped waiting.
+                let _ = reply.send(());
+            }
+        }
+    }
+
+    fn handle_heard(&mut self, heard: Heard) {
+        let mut heard = heard;
+        for _ in 1..MAX_IN_A_ROW {
+            if self.handle_one(heard) {
+                self.drain();
+            }
+            let Some(next) = self.sockets.hear_now() else { return };
+            heard = next;
+        }
+        self.handle_one(heard);
+    }
+
+    /// Whether the session may want something done: not after data, which is most of what comes.
+    fn handle_one(&mut self, heard: Heard) -> bool {
+        match heard {
+            Heard::Datagram { socket, from, length } => self.handle_datagram(socket, from, length),
+            Heard::Broken { socket, error } => {
+                tracing::warn!(%socket, %error, "a socket broke");
+                self.session.handle_socket_closed(now(), socket, &error.to_string());
+                true
+            }
+        }
+    }
+
+    fn handle_datagram(&mut self, socket: SocketId, from: SocketAddr, length: usize) -> bool {
+        let datagram = self.sockets.datagram(length);
+        match self.session.handle_datagram(now(), socket, from, datagram) {
+            Disposition::Consumed => true,
+            Disposition::Data { component, .. } => {
+                self.publisher.received(component, socket, from, datagram);
+                false
+            }
+            // Some of what is dropped is answered, with an error.
+            Disposition::Dropped(reason) => {
+                tracing::trace!(%socket, %reason, from = %Redacted(from), "a datagram was dropped");
+                true
+            }
+        }
+    }
+
+    fn handle_done(&mut self, done: Done) {
+        match done {
+            Done::Interfaces(result) => {
+                let told = match result {
+                    Ok(interfaces) => {
+                        self.session.handle_interfaces(now(), &interfaces);
+                        Ok(())
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "the interfaces cannot be listed");
+                        // Without interfaces there are no host candidates, and the peer is told that there are no more.
+                        self.session.handle_interfaces(now(), &[]);
+                        Err(GatherError::Interfaces(error))
+                    }
+                };
+                if let Gathering::Asked(reply) = std::mem::replace(&mut self.gathering, Gathering::Told) {
+                    let _ = reply.send(told);
+                }
+            }
+            Done::Bound(socket, result) => {
+                let address = result.and_then(|open| {
+                    let address = open.local_addr()?;
+                    self.sockets.insert(socket, open);
+                    Ok(address)
+                });
+                self.session.handle_bound(now(), socket, address.map_err(|error| error.to_string()));
+            }
+            Done::Sent => self.waiting_sends -= 1,
+        }
+    }
+
+    /// Does all that the session asks for.
+    fn drain(&mut self) {
+        while let Some(output) = self.session.poll_output() {
+            match output {
+                Output::Send { socket, to, data } => self.send(socket, to, data),
+                Output::Bind { socket, address, .. } => self.bind(socket, address),
+                Output::Close { socket } => self.sockets.close(socket),
+                Output::Event(event) => self.publisher.event(&event),
+            }
+        }
+        self.publisher.update(&self.session, &self.sockets);
+    }
+
+    fn bind(&mut self, socket: SocketId, address: SocketAddr) {
+        let net = Arc::clone(&self.net);
+        self.jobs.push(Box::pin(async move { Done::Bound(socket, net.bind_udp(address).await) }));
+    }
+
+    /// Sends a datagram of the session's own. Where the system does not take it at once it waits aside, so that one
+    /// full socket does not hold up the others.
+    fn send(&mut self, socket: SocketId, to: SocketAddr, data: Bytes) {
+        let Some(open) = self.sockets.get(socket) else {
+            self.unsent += 1;
+            return;
+        };
+        match open.try_send_to(&data, to) {
+            Ok(()) => {}
+            Err(error) if trouble(&error) == Trouble::Busy && self.waiting_sends < MAX_WAITING_SENDS => {
+                self.waiting_sends += 1;
+                self.jobs.push(Box::pin(send_later(Arc::clone(open), to, data)));
+            }
+            Err(error) => {
+                // A check that is not sent is a check that is lost: it is sent again, and fails in the end.
+                self.unsent += 1;
+                tracing::debug!(%socket, to = %Redacted(to), %error, "a datagram was not sent");
+            }
+        }
+    }
+}
+
+async fn send_later(socket: Arc<dyn UdpSocket>, to: SocketAddr, data: Bytes) -> Done {
+    while socket.writable().await.is_ok() {
+        match socket.try_send_to(&data, to) {
+            Err(error) if trouble(&error) == Trouble::Busy => {}
+            _ => break,
+        }
+    }
+    Done::Sent
+}
+
+/// The time as tokio sees it, so that a paused clock holds for the session, too.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
+/// Sets the timer; `false` where there is nothing to wait for.
+fn arm(timer: Pin<&mut Sleep>, deadline: Option<Instant>) -> bool {
+    let Some(deadline) = deadline else { return false };
+    let deadline = tokio::time::Instant::from_std(deadline);
+    if timer.deadline() != deadline || timer.is_elapsed() {
+        timer.reset(deadline);
+    }
+    true
+}

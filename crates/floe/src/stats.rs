@@ -1,0 +1,62 @@
+//! What an agent has seen and done, with the names of webrtc-stats where it has one.
+
+use std::collections::BTreeMap;
+
+use floe_core::{ComponentId, Role};
+use floe_session::{Counters, DropReason, IceState, PairView};
+
+use crate::path::TrafficCounts;
+
+/// What an agent has seen and done so far.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The state.
+    pub state: IceState,
+    /// The role.
+    pub role: Role,
+    /// The candidate pairs, those that were given up among them.
+    pub pairs: Vec<PairStats>,
+    /// The components, in order.
+    pub components: Vec<ConnectionStats>,
+    /// Datagrams that were dropped, by reason.
+    pub dropped: BTreeMap<DropReason, u64>,
+    /// What the checks saw and did not use.
+    pub checks: Counters,
+    /// Datagrams of ICE's own that the system did not take.
+    pub unsent: u64,
+}
+
+/// A candidate pair.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct PairStats {
+    /// Its candidates, its state, and what its checks have sent, received and measured.
+    pub pair: PairView,
+    /// Whether data goes over it.
+    pub in_use: bool,
+    /// The application's data that went over it.
+    pub traffic: TrafficCounts,
+}
+
+/// A component.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct ConnectionStats {
+    /// The component.
+    pub component: ComponentId,
+    /// The application's data, over all pairs.
+    pub traffic: TrafficCounts,
+    /// Datagrams that wait to be received.
+    pub inbox_waiting: usize,
+    /// Datagrams that were dropped because too many waited already.
+    pub inbox_dropped: u64,
+}
+
+impl Stats {
+    /// What went over this component.
+    #[must_use]
+    pub fn connection(&self, component: ComponentId) -> Option<ConnectionStats> {
+        self.components.iter().find(|stats| stats.component == component).copied()
+    }
+}
