@@ -1,0 +1,157 @@
+//! The options of `floe peer`.
+
+use std::{path::PathBuf, time::Duration};
+
+use floe::{Agent, AgentBuilder, Nomination, Role};
+
+/// One ICE agent, driven by JSON lines on standard input and output.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Speak JSON lines on standard input and output; it is the only way there is.
+    #[arg(long, required = true)]
+    stdio: bool,
+    /// The role at the start; a conflict is repaired.
+    #[arg(long, value_enum, default_value_t = RoleOption::Controlling)]
+    role: RoleOption,
+    /// How many components the stream has.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    components: u16,
+    /// Gather from this interface only; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    interface: Vec<String>,
+    /// Make candidates of loopback addresses, too.
+    #[arg(long)]
+    include_loopback: bool,
+    /// Make no candidates of IPv6 addresses.
+    #[arg(long)]
+    no_ipv6: bool,
+    /// How to nominate.
+    #[arg(long, value_enum, default_value_t = NominationOption::Eager)]
+    nomination: NominationOption,
+    /// Which candidates to use.
+    #[arg(long, value_enum, default_value_t = PolicyOption::All)]
+    policy: PolicyOption,
+    /// How many seconds to wait for candidates that work before failing.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    candidate_timeout: Option<Duration>,
+    /// Send every datagram received back on the same component.
+    #[arg(long)]
+    pub(crate) echo: bool,
+    #[command(flatten)]
+    later: Later,
+}
+
+/// What the protocol has and this version has not: known, so that it is refused by name.
+#[derive(Debug, clap::Args)]
+struct Later {
+    #[arg(long, hide = true, value_name = "URL")]
+    stun: Vec<String>,
+    #[arg(long, hide = true, value_name = "URL")]
+    turn: Vec<String>,
+    #[arg(long, hide = true, value_name = "USER")]
+    turn_user: Vec<String>,
+    #[arg(long, hide = true, value_name = "PASSWORD")]
+    turn_password: Vec<String>,
+    #[arg(long, hide = true)]
+    lite: bool,
+    #[arg(long, hide = true)]
+    no_udp: bool,
+    #[arg(long, hide = true)]
+    ice_tcp: bool,
+    #[arg(long, hide = true, value_name = "FILE")]
+    tls_ca: Option<PathBuf>,
+    #[arg(long, hide = true)]
+    port_mapping: bool,
+    #[arg(long, hide = true)]
+    mdns: bool,
+    #[arg(long, hide = true, value_name = "FILE")]
+    trace: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum RoleOption {
+    Controlling,
+    Controlled,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum NominationOption {
+    /// Wait until no better pair is left to try.
+    Regular,
+    /// Take the best pair that nothing still possible can beat.
+    Eager,
+    /// Nominate with every check, as old agents do.
+    Aggressive,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum PolicyOption {
+    /// All there are.
+    All,
+    /// Relayed ones only.
+    #[value(hide = true)]
+    Relay,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
+}
+
+impl Options {
+    /// An option that was given and is not there yet: its name and what is missing for it.
+    pub(crate) fn unsupported(&self) -> Option<(&'static str, &'static str)> {
+        const TURN: &str = "this version has no TURN client";
+        const TCP: &str = "this version knows UDP candidates only";
+        let later = &self.later;
+        let table = [
+            (!later.stun.is_empty(), "--stun", "this version gathers host candidates only"),
+            (!later.turn.is_empty(), "--turn", TURN),
+            (!later.turn_user.is_empty(), "--turn-user", TURN),
+            (!later.turn_password.is_empty(), "--turn-password", TURN),
+            (later.tls_ca.is_some(), "--tls-ca", TURN),
+            (self.policy == PolicyOption::Relay, "--policy relay", TURN),
+            (later.lite, "--lite", "this version is a full agent only"),
+            (later.no_udp, "--no-udp", TCP),
+            (later.ice_tcp, "--ice-tcp", TCP),
+            (later.port_mapping, "--port-mapping", "this version asks no router for a port"),
+            (later.mdns, "--mdns", "this version neither registers nor resolves .local names"),
+            (later.trace.is_some(), "--trace", "this version writes no event trace"),
+        ];
+        table.into_iter().find(|(given, ..)| *given).map(|(_, option, missing)| (option, missing))
+    }
+
+    /// The settings of the agent.
+    pub(crate) fn agent(&self) -> AgentBuilder {
+        let mut agent = Agent::builder()
+            .role(self.role())
+            .components(self.components)
+            .include_loopback(self.include_loopback)
+            .ipv6(!self.no_ipv6)
+            .nomination(match self.nomination {
+                NominationOption::Regular => Nomination::Regular,
+                NominationOption::Eager => Nomination::Eager,
+                NominationOption::Aggressive => Nomination::Aggressive,
+            });
+        if !self.interface.is_empty() {
+            agent = agent.interfaces(&self.interface);
+        }
+        if let Some(patience) = self.candidate_timeout {
+            agent = agent.patience(patience);
+        }
+        agent
+    }
+
+    /// The role that the agent begins with.
+    pub(crate) const fn role(&self) -> Role {
+        match self.role {
+            RoleOption::Controlling => Role::Controlling,
+            RoleOption::Controlled => Role::Controlled,
+        }
+    }
+
+    /// How many components there are.
+    pub(crate) const fn components(&self) -> u16 {
+        self.components
+    }
+}

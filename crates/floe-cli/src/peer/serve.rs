@@ -1,0 +1,212 @@
+//! Between the lines and the agent.
+
+use floe::{Agent, ComponentId, Event, Events, IceState, RecvError, RemoteDescription};
+use futures::StreamExt as _;
+use tokio::{
+    sync::mpsc::{Receiver, Sender},
+    task::JoinHandle,
+};
+
+use super::{
+    input::{self, Input},
+    options::Options,
+    output::{Output, SelectedLine, milliseconds},
+    send::{self, Sending, What},
+    stats::StatsLine,
+};
+
+/// How it ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// It was closed, or its input ended.
+    Closed,
+    /// The agent failed; its reason is the last state line.
+    Failed,
+}
+
+/// The longest datagram there is.
+const MAX_DATAGRAM: usize = 65_535;
+
+/// Serves one agent until it is over.
+pub(crate) async fn serve(
+    options: &Options,
+    mut lines: Receiver<(u64, Vec<u8>)>,
+    out: Sender<String>,
+) -> Result<Ending, Box<dyn std::error::Error>> {
+    let agent = options.agent().build()?;
+    let mut events = agent.events();
+    let mut peer = Peer::start(agent, options, out).await;
+    loop {
+        tokio::select! {
+            // What the agent tells goes out before the next line is looked at.
+            biased;
+            Some(event) = events.next() => {
+                if peer.tell(&event).await {
+                    return Ok(Ending::Failed);
+                }
+            }
+            line = lines.recv() => match line {
+                Some((number, line)) => {
+                    if peer.handle_line(number, &line).await {
+                        break;
+                    }
+                }
+                None => break,
+            },
+            () = peer.out.closed() => break,
+        }
+    }
+    peer.close(events).await;
+    Ok(Ending::Closed)
+}
+
+struct Peer {
+    agent: Agent,
+    out: Sender<String>,
+    sends: Sender<Sending>,
+    sending: JoinHandle<()>,
+}
+
+impl Peer {
+    /// Says who it is and sets everything going.
+    async fn start(agent: Agent, options: &Options, out: Sender<String>) -> Self {
+        let (sends, sending) = send::spawn(agent.clone(), out.clone());
+        let peer = Self { agent, out, sends, sending };
+        let (role, components, echo) = (options.role(), options.components(), options.echo);
+        let local = peer.agent.local();
+        let options = local.options.iter().map(ToString::to_string).collect();
+        // This version is a full agent only.
+        peer.put(Output::credentials(&local.credentials, options, false)).await;
+        peer.put(Output::role(role)).await;
+        peer.put(Output::State { state: IceState::New.to_string(), reason: None }).await;
+        for component in (1..=components).filter_map(|id| ComponentId::new(id).ok()) {
+            tokio::spawn(forward(peer.agent.clone(), component, peer.out.clone(), echo));
+        }
+        tokio::spawn(gather(peer.agent.clone(), peer.out.clone()));
+        peer
+    }
+
+    /// Writes a line. Where nobody reads any more, `serve` notices.
+    async fn put(&self, line: Output) {
+        let _ = self.out.send(line.to_line()).await;
+    }
+
+    /// Tells an event; `true` where the agent has failed.
+    async fn tell(&self, event: &Event) -> bool {
+        if let Some(line) = line_of(event, self.agent.local().credentials.ufrag()) {
+            self.put(line).await;
+        }
+        matches!(event, Event::State { state: IceState::Failed, .. })
+    }
+
+    /// Does what a line says; `true` where it says to close.
+    async fn handle_line(&mut self, number: u64, line: &[u8]) -> bool {
+        let done = match input::parse(line) {
+            Ok(Input::Close) => return true,
+            Ok(input) => self.handle(number, input).await,
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = done {
+            self.put(Output::error(format!("line {number}: {why}"))).await;
+        }
+        false
+    }
+
+    async fn handle(&mut self, line: u64, input: Input) -> Result<(), String> {
+        match input {
+            Input::Credentials { credentials, lite, options } => {
+                let description = RemoteDescription::new(credentials).lite(lite).options(options);
+                let done = self.agent.set_remote(description).await;
+                done.map_err(|error| format!("credentials: {error}"))
+            }
+            Input::Candidate(candidate) => {
+                let done = self.agent.add_remote_candidate(*candidate).await;
+                done.map(|_| ()).map_err(|error| format!("candidate: {error}"))
+            }
+            Input::EndOfCandidates => {
+                let done = self.agent.end_of_remote_candidates().await;
+                done.map_err(|error| format!("end-of-candidates: {error}"))
+            }
+            Input::Send { component, data } => {
+                self.enqueue(Sending { line, component, what: What::One(data) }).await
+            }
+            Input::SendMany { component, count, size } => {
+                self.enqueue(Sending { line, component, what: What::Many { count, size } }).await
+            }
+            Input::Restart => Err("restart: this version cannot restart ICE".to_owned()),
+            Input::Stats => {
+                let stats = self.agent.stats().await.map_err(|error| format!("stats: {error}"))?;
+                self.put(Output::Stats(Box::new(StatsLine::new(&stats)))).await;
+                Ok(())
+            }
+            // `handle_line` has dealt with it.
+            Input::Close => Ok(()),
+        }
+    }
+
+    async fn enqueue(&self, sending: Sending) -> Result<(), String> {
+        self.sends.send(sending).await.map_err(|_| "nothing is sent any more".to_owned())
+    }
+
+    /// Lets all that was asked for be sent, closes the agent, and tells its last events.
+    async fn close(self, mut events: Events) {
+        let Self { agent, out, sends, sending, .. } = self;
+        drop(sends);
+        // An error would say that the task panicked: that is on standard error, and closing goes on.
+        let _ = sending.await;
+        agent.close().await;
+        while let Some(event) = events.next().await {
+            if let Some(line) = line_of(&event, agent.local().credentials.ufrag()) {
+                let _ = out.send(line.to_line()).await;
+            }
+        }
+    }
+}
+
+/// The line that tells an event, if one does.
+fn line_of(event: &Event, ufrag: &str) -> Option<Output> {
+    Some(match event {
+        Event::Candidate { candidate, .. } => Output::candidate(candidate, ufrag),
+        Event::EndOfCandidates { .. } => Output::EndOfCandidates,
+        Event::State { state, reason } => {
+            Output::State { state: state.to_string(), reason: reason.as_ref().map(ToString::to_string) }
+        }
+        Event::Role(role) => Output::role(*role),
+        Event::Selected { component, local, remote, rtt, elapsed, .. } => Output::Selected(SelectedLine {
+            component: component.get(),
+            local: local.to_string(),
+            remote: remote.to_string(),
+            rtt_ms: rtt.map(milliseconds),
+            elapsed_ms: milliseconds(*elapsed),
+        }),
+        // A candidate that came before the credentials is judged only when they are there.
+        Event::CandidateRefused { candidate, why, .. } => {
+            Output::error(format!("candidate: {why}: {candidate}"))
+        }
+        _ => return None,
+    })
+}
+
+async fn gather(agent: Agent, out: Sender<String>) {
+    if let Err(error) = agent.gather().await {
+        let _ = out.send(Output::error(format!("gathering: {error}")).to_line()).await;
+    }
+}
+
+/// Writes what comes in for a component, and sends it back where it is wanted.
+async fn forward(agent: Agent, component: ComponentId, out: Sender<String>, echo: bool) {
+    let Ok(connection) = agent.connect(component).await else { return };
+    let mut buffer = vec![0; MAX_DATAGRAM];
+    loop {
+        let datagram = match connection.recv(&mut buffer).await {
+            Ok(length) => buffer.get(..length).unwrap_or_default(),
+            Err(RecvError::Closed(_) | RecvError::Failed(_) | _) => return,
+        };
+        if out.send(Output::data(component, datagram).to_line()).await.is_err() {
+            return;
+        }
+        if echo && let Err(error) = connection.send(datagram).await {
+            tracing::debug!(%error, "a datagram was not sent back");
+        }
+    }
+}
