@@ -1,1 +1,70 @@
-//! A network in virtual time for testing ICE, sans-IO and seeded
+//! A network in virtual time: hosts, links with delay and loss, and the programs on them. Sans-IO, seeded, no threads.
+//!
+//! Put a program without sockets on it, yours or an ICE agent, and run an hour in milliseconds. The same seed gives the
+//! same run, to the datagram; what a deadline is worth can be asserted to the microsecond.
+//!
+//! A [`Simulation`] drives [`Node`]s over a [`Network`]; the network can also be used by itself, by a driver of your
+//! own. Links lose, delay, duplicate and reorder datagrams ([`Link`]). What was sent, and what became of it, stands in
+//! a log ([`Record`]).
+//!
+//! There are no NAT boxes, firewalls, rates or MTUs: whoever has an address reaches every other of its family.
+//!
+//! ```text
+//!   Node ── poll_action ──> Send ──> Link: lost? late? twice? ──> in flight ── (time, sequence) ──> handle_datagram
+//!    │ └─── poll_timeout ──────────────────────────────────> virtual clock ──> handle_timeout
+//!    └───── poll_action ──> Bind ──> Host: a free port ──> handle_bound
+//! ```
+//!
+//! Two nodes that echo what they get, on a link of 20 ms:
+//!
+//! ```
+//! use std::{collections::VecDeque, net::SocketAddr, time::{Duration, Instant}};
+//!
+//! use floe_sim::{Action, Host, Link, Node, Simulation};
+//!
+//! #[derive(Default)]
+//! struct Echo(VecDeque<Action>);
+//!
+//! impl Node for Echo {
+//!     fn handle_datagram(&mut self, _now: Instant, local: SocketAddr, from: SocketAddr, payload: &[u8]) {
+//!         // One byte shorter each time, so that it ends.
+//!         if let [_, rest @ ..] = payload {
+//!             self.0.push_back(Action::Send { from: local, to: from, payload: rest.to_vec().into() });
+//!         }
+//!     }
+//!
+//!     fn poll_action(&mut self) -> Option<Action> {
+//!         self.0.pop_front()
+//!     }
+//! }
+//!
+//! let mut simulation = Simulation::new(Instant::now(), 1);
+//! let a = simulation.add(Host::new().address("192.0.2.1".parse()?), Echo::default())?;
+//! let b = simulation.add(Host::new().address("192.0.2.2".parse()?), Echo::default())?;
+//! let from = simulation.network_mut().bind(a, "192.0.2.1:7".parse()?)?;
+//! let to = simulation.network_mut().bind(b, "192.0.2.2:7".parse()?)?;
+//! simulation.network_mut().connect(a, b, Link::new(Duration::from_millis(20)));
+//!
+//! simulation.network_mut().send(from, to, "echo".into());
+//! simulation.run_for(Duration::from_secs(1))?;
+//!
+//! let log = simulation.network().log();
+//! assert_eq!(log.len(), 5); // "echo", "cho", "ho", "o" and an empty one
+//! assert_eq!(log[4].sent - log[0].sent, Duration::from_millis(80));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod host;
+mod link;
+mod log;
+mod network;
+mod node;
+mod simulation;
+
+pub use host::{AddressInUse, BindError, Host, HostId};
+pub use link::Link;
+pub use log::{Counters, Fate, Record};
+pub use network::{Arrival, Network};
+pub use node::{Action, Node};
+pub use simulation::{Simulation, Spinning};
