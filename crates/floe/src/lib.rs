@@ -30,8 +30,11 @@
 //!     from.gather().await?;
 //!     tokio::spawn(async move {
 //!         while let Some(event) = events.next().await {
-//!             let Event::Candidate { candidate, .. } = event else { continue };
-//!             to.add_remote_candidate(candidate).await.expect("the peer takes it");
+//!             match event {
+//!                 Event::Candidate { candidate, .. } => drop(to.add_remote_candidate(candidate).await),
+//!                 Event::EndOfCandidates { .. } => break,
+//!                 _ => {}
+//!             }
 //!         }
 //!     });
 //! }
