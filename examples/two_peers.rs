@@ -117,6 +117,10 @@ impl Peers {
                 Event::Candidate { candidate, .. } => {
                     self.other(who).add_remote_candidate(candidate).await?;
                 }
+                Event::EndOfCandidates { .. } if !show.has_candidates(who) => {
+                    show.refused.iter().for_each(|why| show.line(who, why));
+                    bail!("{who} found no address to use on this host, not even loopback");
+                }
                 Event::EndOfCandidates { .. } => self.other(who).end_of_remote_candidates().await?,
                 Event::State { state: IceState::Failed, reason } => {
                     let reason = reason.map(|reason| reason.to_string()).unwrap_or_default();
@@ -262,6 +266,8 @@ struct Show {
     json: bool,
     begin: Instant,
     report: Report,
+    /// Addresses that gave no candidate, and why.
+    refused: Vec<String>,
     spinner: ProgressBar,
 }
 
@@ -271,6 +277,7 @@ impl Show {
             json,
             begin: Instant::now(),
             report: Report::default(),
+            refused: Vec::new(),
             spinner: ProgressBar::no_length(),
         };
         // A display is for a person who looks: not for a file, not for a program.
@@ -299,6 +306,10 @@ impl Show {
             .all(|who| self.report.selected.iter().any(|selected| selected.agent == *who))
     }
 
+    fn has_candidates(&self, who: Who) -> bool {
+        self.report.candidates.iter().any(|candidate| candidate.agent == who)
+    }
+
     fn elapsed_ms(&self) -> f64 {
         self.begin.elapsed().as_secs_f64() * 1e3
     }
@@ -325,6 +336,9 @@ impl Show {
                 self.report.candidates.push(CandidateReport { agent: who, candidate });
             }
             Event::EndOfCandidates { .. } => self.line(who, "candidate  no more"),
+            Event::GatherRefused { interface, why, .. } => {
+                self.refused.push(format!("refused    {interface}: {why}"));
+            }
             Event::Checking { pair, kind, local, remote, .. } => {
                 self.check(who, *pair, &format!("{kind} check  {}", path(local, remote)));
             }
