@@ -1,73 +1,126 @@
-//! The state of the session, and what follows from it.
+//! The state of the session, and what follows from it (RFC 8445 6.1.3, 8.1.2, 8.3).
 
-use std::{collections::BTreeSet, time::Instant};
-
-use floe_check::ListState;
-use floe_core::BaseId;
-
-use crate::{
-    Event, IceState, Reason, Session,
-    error::RELEASE_AFTER,
-    state::{Facts, derive},
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
 };
 
+use floe_check::ListState;
+use floe_core::{BaseId, StreamId};
+
+use crate::{Event, IceState, Reason, Session, SocketId, sockets::Purpose, state::Facts};
+
+/// How long after completion sockets without a selected pair still answer (RFC 8445 8.3.1).
+const RELEASE_AFTER: Duration = Duration::from_secs(3);
+
+/// How far the session is.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    pub(crate) state: IceState,
+    /// Why the state is a bad one.
+    pub(crate) reason: Option<Reason>,
+    pub(crate) gathering: bool,
+    pub(crate) closed: bool,
+    /// Why the latest stream failed, should the session fail with it.
+    pub(crate) failure: Option<Reason>,
+    /// Why the latest path was lost, should the session be disconnected by it.
+    pub(crate) loss: Option<Reason>,
+    /// When sockets without a selected pair are closed.
+    pub(crate) release_at: Option<Instant>,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            state: IceState::New,
+            reason: None,
+            gathering: false,
+            closed: false,
+            failure: None,
+            loss: None,
+            release_at: None,
+        }
+    }
+}
+
 impl Session {
-    /// Derives the state anew, and tells it if it changed.
+    /// Follows the facts to the state they make, and tells every state on the way.
     pub(crate) fn update_state(&mut self, now: Instant) {
-        let lists: Vec<_> = self.streams.keys().filter_map(|&stream| self.check.list_state(stream)).collect();
-        let facts = Facts {
-            closed: self.state == IceState::Closed,
-            described: self.streams.values().any(|stream| stream.remote.is_some()),
-            lists: &lists,
-            routed: self.is_routed(),
+        let facts = self.facts();
+        while let Some(next) = self.state().step(facts) {
+            self.enter(now, next);
+        }
+    }
+
+    fn facts(&self) -> Facts {
+        let live: Vec<_> = self.streams.keys().copied().filter(|&stream| self.is_live(stream)).collect();
+        let all = |is: &dyn Fn(Purpose) -> bool| {
+            !live.is_empty() && live.iter().flat_map(|&stream| self.components_of(stream)).all(is)
         };
-        let next = derive(&facts);
-        if next == self.state {
-            return;
+        Facts {
+            closed: self.progress.closed,
+            described: self.streams.values().any(|stream| stream.remote.is_some()),
+            hopeless: live.is_empty(),
+            routed: all(&|component| self.routes.get(component).is_some()),
+            selected: all(&|(stream, component)| self.nominator.selected(stream, component).is_some()),
         }
-        self.enter(next, self.reason_for(next));
-        self.release_at = (next == IceState::Completed).then(|| now + RELEASE_AFTER);
     }
 
-    /// Whether every component of the streams that have not failed has somewhere to send to.
-    fn is_routed(&self) -> bool {
-        let live = |stream: &&floe_core::StreamId| self.check.list_state(**stream) != Some(ListState::Failed);
-        let mut components = self
-            .streams
-            .keys()
-            .filter(live)
-            .flat_map(|&stream| self.check.components(stream).map(move |component| (stream, component)));
-        components.all(|(stream, component)| self.route(stream, component).is_some())
+    /// Whether the stream may still come to something.
+    fn is_live(&self, stream: StreamId) -> bool {
+        let failed = self.check.list_state(stream) == Some(ListState::Failed);
+        !failed && self.streams.get(&stream).is_some_and(|stream| !stream.cut_off)
     }
 
-    fn reason_for(&self, state: IceState) -> Option<Reason> {
-        match state {
-            IceState::Failed => self.failure.clone(),
-            IceState::Disconnected => self.lost.clone(),
+    fn enter(&mut self, now: Instant, state: IceState) {
+        debug_assert!(self.state().may_become(state), "{} to {state}", self.state());
+        let reason = match state {
+            IceState::Failed => self.progress.failure.clone(),
+            IceState::Disconnected => self.progress.loss.clone(),
             _ => None,
-        }
-    }
-
-    pub(crate) fn enter(&mut self, state: IceState, reason: Option<Reason>) {
-        debug_assert!(self.state.may_become(state), "{} to {state}", self.state);
-        self.state = state;
-        self.reason.clone_from(&reason);
+        };
+        tracing::info!(%state, reason = reason.as_ref().map(tracing::field::display), "the state has changed");
+        self.progress.state = state;
+        self.progress.reason.clone_from(&reason);
+        self.progress.release_at = (state == IceState::Completed).then(|| now + RELEASE_AFTER);
         self.tell(Event::State { state, reason });
     }
 
     /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no selected pair uses are closed.
     pub(crate) fn release(&mut self, now: Instant) {
-        let used: BTreeSet<BaseId> = self
-            .streams
-            .keys()
-            .flat_map(|&stream| self.check.components(stream).map(move |component| (stream, component)))
-            .filter_map(|(stream, component)| self.nominator.selected(stream, component))
-            .filter_map(|pair| self.check.route(pair).map(|route| route.base))
-            .collect();
+        let selected = self.components().filter_map(|(stream, component)| self.selected(stream, component));
+        let used: BTreeSet<BaseId> =
+            selected.filter_map(|pair| self.check.route(pair).map(|route| route.base)).collect();
         let unused: Vec<_> = self.sockets.bases().filter(|base| !used.contains(base)).collect();
         for base in unused {
             self.close_socket(base);
             self.check.close_base(now, base);
         }
+    }
+
+    /// A base is gone: the system closed its socket, or its address is no longer one of this host.
+    pub(crate) fn lose_base(&mut self, now: Instant, base: BaseId, why: Box<str>) -> Option<SocketId> {
+        self.gatherer.forget(base);
+        let (socket, (stream, component)) = self.sockets.close(base)?;
+        tracing::warn!(%socket, %stream, %component, %why, "a socket is lost");
+        self.tell(Event::SocketLost { socket, stream, component, why: why.clone() });
+        self.progress.loss = Some(Reason::SocketLost(why.clone()));
+        self.check.close_base(now, base);
+        self.note_cut_off((stream, component), why);
+        Some(socket)
+    }
+
+    /// A list that is completed does not fail any more, but where a component has no socket left nothing can come back.
+    fn note_cut_off(&mut self, (stream, component): Purpose, why: Box<str>) {
+        let completed = self.check.list_state(stream) == Some(ListState::Completed);
+        if !completed || self.sockets.serve((stream, component)) {
+            return;
+        }
+        if let Some(known) = self.streams.get_mut(&stream) {
+            known.cut_off = true;
+        }
+        let why = Reason::SocketLost(why);
+        self.progress.failure = Some(why.clone());
+        self.tell(Event::StreamFailed { stream, why });
     }
 }

@@ -1,6 +1,6 @@
 //! What an embedder may set.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use floe_core::Role;
 use floe_gather::GatherConfig;
@@ -21,8 +21,7 @@ impl Default for StreamConfig {
 
 /// The settings of a [`Session`](crate::Session).
 ///
-/// There is no `Default`: the seed has no default that would be safe.
-#[derive(Debug)]
+/// There is no `Default`: the seed has no default that would be safe. `Debug` does not show it.
 #[non_exhaustive]
 pub struct SessionConfig {
     /// Seeds the generators of credentials, tie-breakers and transaction ids: 32 bytes of the system's randomness, never
@@ -45,10 +44,34 @@ pub struct SessionConfig {
     pub max_pairs: usize,
     /// How many candidates the peer may signal for one stream. Default: 100.
     pub max_remote_candidates: usize,
-    /// How long after both descriptions are known the session does not fail (RFC 8863 4). Default: 39.5 s.
+    /// How many peer-reflexive candidates may be learnt on each side for one stream. Over it, checks are still answered.
+    /// Default: 32.
+    pub max_peer_reflexive: usize,
+    /// How long after both descriptions are known the session does not fail (RFC 8863 4); at most a week. Default: 39.5
+    /// s.
     pub patience: Duration,
     /// The SOFTWARE attribute of checks. Default: none, it tells strangers what to attack.
     pub software: Option<String>,
+}
+
+impl fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed: _, role, streams, gather, nomination, policy, ta, max_pairs, .. } = self;
+        let Self { max_remote_candidates, max_peer_reflexive, patience, software, .. } = self;
+        f.debug_struct("SessionConfig")
+            .field("role", role)
+            .field("streams", streams)
+            .field("gather", gather)
+            .field("nomination", nomination)
+            .field("policy", policy)
+            .field("ta", ta)
+            .field("max_pairs", max_pairs)
+            .field("max_remote_candidates", max_remote_candidates)
+            .field("max_peer_reflexive", max_peer_reflexive)
+            .field("patience", patience)
+            .field("software", software)
+            .finish_non_exhaustive()
+    }
 }
 
 impl SessionConfig {
@@ -65,6 +88,7 @@ impl SessionConfig {
             ta: Duration::from_millis(50),
             max_pairs: 100,
             max_remote_candidates: 100,
+            max_peer_reflexive: 32,
             patience: Duration::from_millis(39_500),
             software: None,
         }
@@ -126,6 +150,13 @@ impl SessionConfig {
         self
     }
 
+    /// These settings with this many peer-reflexive candidates a side and stream at most.
+    #[must_use]
+    pub const fn max_peer_reflexive(mut self, max: usize) -> Self {
+        self.max_peer_reflexive = max;
+        self
+    }
+
     /// These settings with this patience.
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
@@ -138,5 +169,16 @@ impl SessionConfig {
     pub fn software(mut self, software: impl Into<String>) -> Self {
         self.software = Some(software.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_seed_is_never_shown() {
+        let shown = format!("{:?}", SessionConfig::new([0xab; 32]));
+        assert!(!shown.contains("seed") && !shown.contains("171"), "{shown}");
     }
 }

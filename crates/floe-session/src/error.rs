@@ -1,15 +1,15 @@
 //! Errors and reasons.
 
-use std::time::Duration;
+use std::fmt;
 
-use floe_check::ListFailReason;
-use floe_core::StreamId;
+use floe_check::{FailReason, ListFailReason};
+use floe_core::{ComponentId, StreamId, address::Unusable};
 
-/// Why the session is in a bad state.
+/// Why the session, or a stream of it, is in a bad state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A check list failed, and with it the last stream.
+    /// The check list of a stream failed. Look at the failed pairs for the details; a restart begins anew.
     #[error("{why} (stream {stream})")]
     ListFailed {
         /// The stream.
@@ -17,24 +17,40 @@ pub enum Reason {
         /// Why.
         why: ListFailReason,
     },
-    /// The socket of the selected pair was closed by the system, or its address is gone.
+    /// The socket of the pair in use was closed by the system, or its address is gone: the network has changed.
     #[error("the socket of the selected pair is gone: {0}")]
     SocketLost(Box<str>),
+    /// The pair in use is no longer valid: a check of it failed.
+    #[error("the path of component {component} of {stream} is lost: {why}")]
+    PathLost {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// Why.
+        why: FailReason,
+    },
 }
 
-/// Why the peer's description was not taken.
+/// Why the peer's description was not taken. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SetRemoteError {
     /// The checks refused it.
     #[error(transparent)]
     Refused(#[from] floe_check::SetRemoteError),
+    /// The credentials are those of this side: its own description was handed in, or sent back by the signalling.
+    #[error("the description of {0} is this agent's own")]
+    Own(StreamId),
+    /// A stream has at least one component.
+    #[error("the description of {0} has no component")]
+    NoComponents(StreamId),
     /// The session is closed: make a new one.
     #[error("the session is closed")]
     Closed,
 }
 
-/// Why a remote candidate was not taken. Nothing has changed.
+/// Why a remote candidate, or the end of them, was not taken. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddRemoteError {
@@ -60,5 +76,67 @@ pub enum AddRemoteError {
     Closed,
 }
 
-/// How long after completion sockets without a selected pair still answer (RFC 8445 8.3.1).
-pub(crate) const RELEASE_AFTER: Duration = Duration::from_secs(3);
+impl AddRemoteError {
+    /// What statistics count it as.
+    #[must_use]
+    pub const fn refusal(&self) -> Refusal {
+        use floe_check::AddRemoteError as Check;
+        match self {
+            Self::Refused(Check::UnknownStream(_)) => Refusal::UnknownStream,
+            Self::Refused(Check::UnknownComponent(..)) => Refusal::UnknownComponent,
+            Self::Refused(Check::Ended) => Refusal::Ended,
+            Self::Refused(Check::NoAddress) | Self::Mdns => Refusal::Mdns,
+            Self::Refused(Check::Unusable(_)) => Refusal::Unusable,
+            Self::Refused(Check::TooMany(_)) | Self::TooManyEarly(_) => Refusal::TooMany,
+            Self::WrongGeneration { .. } => Refusal::WrongGeneration,
+            Self::Closed => Refusal::Closed,
+            Self::Refused(_) => Refusal::Other,
+        }
+    }
+}
+
+impl From<Unusable> for AddRemoteError {
+    fn from(why: Unusable) -> Self {
+        Self::Refused(floe_check::AddRemoteError::Unusable(why))
+    }
+}
+
+/// The kinds of [`AddRemoteError`], for counting: however many candidates are refused, there are no more than these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no such stream.
+    UnknownStream,
+    /// The stream has no such component.
+    UnknownComponent,
+    /// It came after the end of candidates.
+    Ended,
+    /// It is of another generation.
+    WrongGeneration,
+    /// Its address is a name.
+    Mdns,
+    /// Its address is one nothing may be sent to.
+    Unusable,
+    /// There were too many before it.
+    TooMany,
+    /// The session was closed.
+    Closed,
+    /// Anything else.
+    Other,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::UnknownStream => "unknown stream",
+            Self::UnknownComponent => "unknown component",
+            Self::Ended => "after the end of candidates",
+            Self::WrongGeneration => "another generation",
+            Self::Mdns => "an mDNS name",
+            Self::Unusable => "an unusable address",
+            Self::TooMany => "too many",
+            Self::Closed => "the session is closed",
+            Self::Other => "another reason",
+        })
+    }
+}

@@ -108,6 +108,17 @@ pub enum Event {
         /// Its interface.
         interface: Box<str>,
     },
+    /// A socket is gone: the system closed it, or its address is no longer one of this host (RFC 8445 5.1.1.4).
+    SocketLost {
+        /// The socket.
+        socket: SocketId,
+        /// Its stream.
+        stream: StreamId,
+        /// Its component.
+        component: ComponentId,
+        /// What the system said.
+        why: Box<str>,
+    },
     /// A remote candidate that had come before the description was not taken after all.
     CandidateRefused {
         /// The stream.
@@ -196,6 +207,30 @@ pub enum Event {
         elapsed: Duration,
         /// Why.
         why: Why,
+    },
+    /// Where the data of a component goes has changed: ask [`Session::route`](crate::Session::route).
+    RouteChanged {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+    },
+    /// Every component of a stream has its selected pair (RFC 8445 8.1.2).
+    StreamCompleted {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// A stream failed. The session goes on with the others, if there are any (RFC 8445 8.1.2).
+    StreamFailed {
+        /// The stream.
+        stream: StreamId,
+        /// Why.
+        why: Reason,
+    },
+    /// A stream that had failed goes on: the peer has sent a check (RFC 8445 7.3.1.4).
+    StreamResumed {
+        /// The stream.
+        stream: StreamId,
     },
     /// The state changed.
     State {

@@ -77,18 +77,28 @@
 //!
 //! | standard | here |
 //! |---|---|
-//! | RFC 8445 full agents: gathering of host candidates, checks, nomination, concluding | yes |
-//! | RFC 8838 trickle, RFC 8863 patience, RFC 8421 order | yes |
+//! | RFC 8445 6.1.4.2, 14.2 one pace for all streams | yes |
+//! | RFC 8445 6.1.3, 8.1.2 states of streams and session | yes |
+//! | RFC 8445 8.3.1 unused sockets are closed after three seconds | yes |
+//! | RFC 8445 12 where data goes, whose data is taken; RFC 7983 what a datagram is | yes |
+//! | RFC 8838 trickle, both ways | yes |
+//! | gathering, checks, nomination | as far as floe-gather, floe-check and floe-nominate go |
 //! | server-reflexive and relayed candidates, TCP, restart, consent (RFC 7675), keepalives, lite | not yet |
 
+mod checked;
+mod clock;
+mod commands;
 mod conclude;
 mod config;
+mod datagram;
 mod description;
 mod drive;
 mod error;
 mod event;
 mod handle;
+mod local;
 mod pace;
+mod route;
 mod session;
 mod sockets;
 mod state;
@@ -97,13 +107,14 @@ mod stream;
 
 pub use config::{SessionConfig, StreamConfig};
 pub use description::{LocalParameters, RemoteDescription};
-pub use error::{AddRemoteError, Reason, SetRemoteError};
+pub use error::{AddRemoteError, Reason, Refusal, SetRemoteError};
 pub use event::{Disposition, DropReason, Event, Output, SocketId};
 pub use floe_check::{
     AddedRemote, CheckKind, Counters, FailReason, ListFailReason, PairCounters, PairState, PairView,
 };
 pub use floe_gather::{GatherConfig, GatherError};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};
-pub use session::{Route, Session};
+pub use route::Route;
+pub use session::Session;
 pub use state::IceState;
-pub use stats::Stats;
+pub use stats::{ComponentStats, Stats};

@@ -2,29 +2,45 @@
 
 use std::time::{Duration, Instant};
 
-/// No agent is faster (RFC 8445 14.2).
-pub(crate) const MIN_TA: Duration = Duration::from_millis(5);
+use floe_core::Pacing;
 
 /// Says when the next new transaction may start: at once if none did within the last Ta.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Pace {
+    /// What this side proposes.
+    proposed: Pacing,
     ta: Duration,
     last: Option<Instant>,
 }
 
 impl Pace {
     pub(crate) fn new(ta: Duration) -> Self {
-        Self { ta: ta.max(MIN_TA), last: None }
+        let millis = u64::try_from(ta.as_millis()).unwrap_or(u64::MAX);
+        let proposed = Pacing::from_millis(millis).unwrap_or(Pacing::MAX);
+        Self { proposed, ta: Pacing::agreed(Some(proposed), Some(proposed)), last: None }
     }
 
-    /// Both sides' proposals are known now. A slot that is under way takes the new length.
-    pub(crate) fn set_ta(&mut self, ta: Duration) {
-        self.ta = ta.max(MIN_TA);
+    /// What is signalled to the peer.
+    pub(crate) const fn proposed(&self) -> Pacing {
+        self.proposed
+    }
+
+    /// The interval now.
+    pub(crate) const fn ta(&self) -> Duration {
+        self.ta
+    }
+
+    /// The peer has made a proposal, or none, for a stream: the larger interval holds, and the largest of all streams,
+    /// which share one pace. A slot that is under way takes the new length.
+    pub(crate) fn agree(&mut self, theirs: Option<Pacing>) -> Duration {
+        self.ta = self.ta.max(Pacing::agreed(Some(self.proposed), theirs));
+        self.ta
     }
 
     /// When the next transaction may start; `None`: at any time.
     pub(crate) fn next_slot(&self) -> Option<Instant> {
-        self.last.map(|last| last + self.ta)
+        // No such time is so far away that nobody will see it.
+        self.last.and_then(|last| last.checked_add(self.ta))
     }
 
     pub(crate) fn may_start(&self, now: Instant) -> bool {
@@ -41,27 +57,54 @@ impl Pace {
 mod tests {
     use super::*;
 
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
     #[test]
     fn the_first_starts_at_once_and_each_further_one_ta_later() {
         #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
         let start = Instant::now();
-        let at = |ms| start + Duration::from_millis(ms);
-        let mut pace = Pace::new(Duration::from_millis(50));
+        let at = |after| start + ms(after);
+        let mut pace = Pace::new(ms(50));
         assert!(pace.may_start(at(7)) && pace.next_slot().is_none());
         pace.started(at(7));
         assert!(!pace.may_start(at(56)) && pace.may_start(at(57)));
         // A late one moves those behind it: two never come within Ta.
         pace.started(at(90));
         assert_eq!(pace.next_slot(), Some(at(140)));
-        pace.set_ta(Duration::from_millis(20));
-        assert_eq!(pace.next_slot(), Some(at(110)));
+        assert_eq!(pace.agree(Pacing::from_millis(70)), ms(70));
+        assert_eq!(pace.next_slot(), Some(at(160)));
+        let expected = Pace { proposed: Pacing::from_millis(50).unwrap(), ta: ms(70), last: Some(at(90)) };
+        assert_eq!(pace, expected);
     }
 
     #[test]
     fn no_pace_is_faster_than_5_ms() {
-        assert_eq!(Pace::new(Duration::ZERO).ta, MIN_TA);
-        let mut pace = Pace::new(MIN_TA);
-        pace.set_ta(Duration::from_millis(4));
-        assert_eq!(pace.ta, MIN_TA);
+        assert_eq!(Pace::new(Duration::ZERO).ta(), ms(5));
+        let mut pace = Pace::new(ms(1));
+        assert_eq!(pace.agree(Pacing::from_millis(2)), ms(5));
+        assert_eq!(pace.proposed().as_millis(), 1);
+    }
+
+    #[test]
+    fn the_largest_proposal_of_all_streams_holds() {
+        let mut pace = Pace::new(ms(20));
+        // Before the peer has spoken nothing is sent; none of it counts as 50 ms once it has.
+        assert_eq!(pace.ta(), ms(20));
+        assert_eq!(pace.agree(Pacing::from_millis(10)), ms(20));
+        assert_eq!(pace.agree(None), ms(50));
+        assert_eq!(pace.agree(Pacing::from_millis(90)), ms(90));
+        assert_eq!(pace.agree(Pacing::from_millis(20)), ms(90));
+    }
+
+    #[test]
+    fn a_pace_that_nobody_lives_to_see_does_no_harm() {
+        let mut pace = Pace::new(Duration::MAX);
+        assert_eq!(pace.proposed(), Pacing::MAX);
+        #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+        let now = Instant::now();
+        pace.started(now);
+        assert!(!pace.may_start(now + Duration::from_secs(86_400)));
     }
 }

@@ -2,66 +2,170 @@
 
 use std::collections::BTreeMap;
 
-use floe_core::BaseId;
+use floe_core::{BaseId, ComponentId, StreamId};
 use floe_gather::JobId;
 
 use crate::SocketId;
 
-/// Names sockets and knows what they are for.
-#[derive(Debug, Default)]
+/// What a socket is for.
+pub(crate) type Purpose = (StreamId, ComponentId);
+
+/// Names sockets and bases, each once, and knows what they are for.
+///
+/// ```text
+///   ask ──> Asked ──open──> Open ──close──> gone
+///             └──refused──> gone
+/// ```
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sockets {
-    next: u32,
-    binding: BTreeMap<SocketId, JobId>,
-    bases: BTreeMap<SocketId, BaseId>,
-    sockets: BTreeMap<BaseId, SocketId>,
+    next_socket: u32,
+    next_base: u32,
+    all: BTreeMap<SocketId, Socket>,
+    by_base: BTreeMap<BaseId, SocketId>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Socket {
+    purpose: Purpose,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The driver was asked to bind it.
+    Asked(JobId),
+    /// It is there.
+    Open(BaseId),
 }
 
 impl Sockets {
     /// A name for a socket that is asked for.
-    pub(crate) fn ask(&mut self, job: JobId) -> SocketId {
-        let socket = SocketId(self.next);
-        self.next += 1;
-        self.binding.insert(socket, job);
+    pub(crate) fn ask(&mut self, job: JobId, purpose: Purpose) -> SocketId {
+        let socket = SocketId(self.next_socket);
+        self.next_socket += 1;
+        self.all.insert(socket, Socket { purpose, state: State::Asked(job) });
         socket
     }
 
-    /// What a socket was asked for; `None` where nobody waits for it.
-    pub(crate) fn answered(&mut self, socket: SocketId) -> Option<JobId> {
-        self.binding.remove(&socket)
+    /// The socket that was asked for is there, and a base; `None` where nobody asked, or it is open already.
+    pub(crate) fn open(&mut self, socket: SocketId) -> Option<(JobId, BaseId)> {
+        let known = self.all.get_mut(&socket)?;
+        let State::Asked(job) = known.state else { return None };
+        let base = BaseId(self.next_base);
+        self.next_base += 1;
+        known.state = State::Open(base);
+        self.by_base.insert(base, socket);
+        Some((job, base))
     }
 
-    /// The socket is there, and a base.
-    pub(crate) fn open(&mut self, socket: SocketId) -> BaseId {
-        let base = BaseId(socket.0);
-        self.bases.insert(socket, base);
-        self.sockets.insert(base, socket);
-        base
+    /// The socket that was asked for will not come; `None` where nobody asked, or it is open.
+    pub(crate) fn refused(&mut self, socket: SocketId) -> Option<JobId> {
+        let State::Asked(job) = self.all.get(&socket)?.state else { return None };
+        self.all.remove(&socket);
+        Some(job)
     }
 
     /// The socket of the base is not used any more.
-    pub(crate) fn close(&mut self, base: BaseId) -> Option<SocketId> {
-        let socket = self.sockets.remove(&base)?;
-        self.bases.remove(&socket);
-        Some(socket)
+    pub(crate) fn close(&mut self, base: BaseId) -> Option<(SocketId, Purpose)> {
+        let socket = self.by_base.remove(&base)?;
+        let known = self.all.remove(&socket)?;
+        Some((socket, known.purpose))
     }
 
+    /// The base of an open socket.
     pub(crate) fn base(&self, socket: SocketId) -> Option<BaseId> {
-        self.bases.get(&socket).copied()
+        match self.all.get(&socket)?.state {
+            State::Open(base) => Some(base),
+            State::Asked(_) => None,
+        }
     }
 
+    /// The open socket of a base.
     pub(crate) fn socket(&self, base: BaseId) -> Option<SocketId> {
-        self.sockets.get(&base).copied()
+        self.by_base.get(&base).copied()
     }
 
     pub(crate) fn bases(&self) -> impl Iterator<Item = BaseId> + '_ {
-        self.sockets.keys().copied()
+        self.by_base.keys().copied()
     }
 
-    /// All sockets, those still asked for among them.
+    /// Whether a component has a socket, or is to get one.
+    pub(crate) fn serve(&self, purpose: Purpose) -> bool {
+        self.all.values().any(|socket| socket.purpose == purpose)
+    }
+
+    /// Forgets all; gives those that are open. One that was asked for is closed when it comes.
     pub(crate) fn drain(&mut self) -> Vec<SocketId> {
-        let asked = std::mem::take(&mut self.binding).into_keys();
-        let open = std::mem::take(&mut self.bases).into_keys();
-        self.sockets.clear();
-        asked.chain(open).collect()
+        self.all.clear();
+        std::mem::take(&mut self.by_base).into_values().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{net::SocketAddr, time::Instant};
+
+    use floe_core::{Generation, Interface, InterfaceAddress};
+    use floe_gather::{Action, GatherConfig, Gatherer};
+
+    use super::*;
+
+    const RTP: Purpose = (StreamId(0), ComponentId::RTP);
+    const RTCP: Purpose = (StreamId(0), ComponentId::RTCP);
+
+    /// Only a gatherer makes job ids.
+    fn jobs() -> [JobId; 2] {
+        #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+        let now = Instant::now();
+        let address: SocketAddr = "192.0.2.1:0".parse().unwrap();
+        let mut gatherer = Gatherer::new(GatherConfig::default());
+        gatherer.start(now, Generation(0), &[RTP, RTCP]);
+        let addresses = vec![InterfaceAddress::new(address.ip(), 24)];
+        gatherer.update_interfaces(now, &[Interface { name: "eth0".into(), index: 2, up: true, addresses }]);
+        [(); 2].map(|()| match gatherer.poll_action() {
+            Some(Action::Bind { job, .. }) => job,
+            other => panic!("{other:?}"),
+        })
+    }
+
+    #[test]
+    fn a_socket_is_asked_for_opened_and_closed() {
+        let [first, second] = jobs();
+        let mut sockets = Sockets::default();
+        let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
+        assert_eq!((sockets.base(a), sockets.serve(RTP)), (None, true));
+
+        let (job, base) = sockets.open(a).unwrap();
+        assert_eq!((job, sockets.base(a), sockets.socket(base)), (first, Some(base), Some(a)));
+        assert_eq!((sockets.open(a), sockets.refused(a)), (None, None), "it was answered already");
+        assert_eq!(sockets.refused(b), Some(second));
+        assert!(!sockets.serve(RTCP));
+
+        assert_eq!(sockets.close(base), Some((a, RTP)));
+        assert_eq!((sockets.close(base), sockets.base(a), sockets.open(a)), (None, None, None));
+        let empty = Sockets { next_socket: 2, next_base: 1, ..Sockets::default() };
+        assert_eq!(sockets, empty);
+    }
+
+    #[test]
+    fn no_name_is_given_twice() {
+        let [first, second] = jobs();
+        let mut sockets = Sockets::default();
+        let a = sockets.ask(first, RTP);
+        let (_, base) = sockets.open(a).unwrap();
+        sockets.close(base);
+        let b = sockets.ask(second, RTP);
+        let (_, other) = sockets.open(b).unwrap();
+        assert!(a != b && base != other);
+    }
+
+    #[test]
+    fn all_that_is_open_is_closed_at_the_end() {
+        let [first, second] = jobs();
+        let mut sockets = Sockets::default();
+        let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
+        sockets.open(a);
+        assert_eq!(sockets.drain(), [a]);
+        assert_eq!(sockets.open(b), None, "nobody waits for it any more");
     }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt;
 
-use floe_check::ListState;
-
 /// The ICE state, under the names of WebRTC (`RTCIceTransportState`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IceState {
@@ -15,9 +13,9 @@ pub enum IceState {
     Connected,
     /// Every component has its selected pair (RFC 8445 8.1.2).
     Completed,
-    /// What was selected is there no more.
+    /// Some component that had a valid pair has none now; the checks, or the peer, may still bring one.
     Disconnected,
-    /// No stream has found a way (RFC 8445 8.1.2).
+    /// No stream has found a way (RFC 8445 8.1.2), or none is left.
     Failed,
     /// It was closed.
     Closed,
@@ -38,26 +36,46 @@ impl IceState {
     /// The transition table: whether a session in this state may come into `next`.
     ///
     /// ```text
-    ///   from \ to     New  Checking  Connected  Completed  Disconnected  Failed  Closed
-    ///   New            -   described  early data   -            -           -      close
-    ///   Checking       -      -       valid      selected       -        hopeless  close
-    ///   Connected      -   pair lost    -        selected       -        hopeless  close
-    ///   Completed      -      -         -           -       socket lost     -      close
-    ///   Disconnected   -      -         -        found anew     -           -      close
-    ///   Failed         -   resumed    resumed    resumed        -           -      close
-    ///   Closed         -      -         -           -            -           -       -
+    ///   from \ to     New  Checking   Connected  Completed  Disconnected  Failed    Closed
+    ///   New            -   described      -          -           -          -       close
+    ///   Checking       -      -         valid        -           -        hopeless  close
+    ///   Connected      -      -           -       selected      lost      hopeless  close
+    ///   Completed      -      -       reselect       -          lost      hopeless  close
+    ///   Disconnected   -      -      valid again     -           -        hopeless  close
+    ///   Failed         -   resumed        -          -           -          -       close
+    ///   Closed         -      -           -          -           -          -         -
     /// ```
+    ///
+    /// So nobody becomes `Completed` who was not `Connected` before, however fast it goes.
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         use IceState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
         match self {
-            New => matches!(next, Checking | Connected | Closed),
-            Checking => matches!(next, Connected | Completed | Failed | Closed),
-            Connected => matches!(next, Checking | Completed | Failed | Closed),
-            Completed => matches!(next, Disconnected | Closed),
-            Disconnected => matches!(next, Completed | Closed),
-            Failed => matches!(next, Checking | Connected | Completed | Closed),
+            New => matches!(next, Checking | Closed),
+            Checking => matches!(next, Connected | Failed | Closed),
+            Connected => matches!(next, Completed | Disconnected | Failed | Closed),
+            Completed => matches!(next, Connected | Disconnected | Failed | Closed),
+            Disconnected => matches!(next, Connected | Failed | Closed),
+            Failed => matches!(next, Checking | Closed),
             Closed => false,
+        }
+    }
+
+    /// The next state on the way to what these facts make; `None` where it is reached. What hopeless, valid and so on
+    /// mean is in [`Facts`].
+    pub(crate) fn step(self, facts: Facts) -> Option<Self> {
+        use IceState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
+        let Facts { closed, described, hopeless, routed, selected } = facts;
+        match self {
+            Closed => None,
+            _ if closed => Some(Closed),
+            New => described.then_some(Checking),
+            Failed => (!hopeless).then_some(Checking),
+            Checking | Connected | Completed | Disconnected if hopeless => Some(Failed),
+            Checking | Disconnected => routed.then_some(Connected),
+            Connected | Completed if !routed => Some(Disconnected),
+            Connected => selected.then_some(Completed),
+            Completed => (!selected).then_some(Connected),
         }
     }
 
@@ -82,72 +100,102 @@ impl fmt::Display for IceState {
     }
 }
 
-/// What the state follows from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Facts<'a> {
+/// What the state follows from (RFC 8445 6.1.3, 8.1.2). A stream that failed beside others that go on is given up: the
+/// facts are those of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Facts {
     pub(crate) closed: bool,
     /// Whether the peer's description of some stream is known.
     pub(crate) described: bool,
-    /// The check lists of all streams.
-    pub(crate) lists: &'a [ListState],
-    /// Whether every component of the streams that have not failed has somewhere to send to.
+    /// Whether all streams have failed.
+    pub(crate) hopeless: bool,
+    /// Whether every component has somewhere to send to.
     pub(crate) routed: bool,
-}
-
-/// The state that these facts make (RFC 8445 6.1.3, 8.1.2): a stream that failed beside others that go on is given up.
-pub(crate) fn derive(facts: &Facts<'_>) -> IceState {
-    let none_is = |state: ListState| facts.lists.iter().all(|&list| list != state);
-    if facts.closed {
-        IceState::Closed
-    } else if !facts.described {
-        IceState::New
-    } else if none_is(ListState::Running) && none_is(ListState::Completed) {
-        IceState::Failed
-    } else if none_is(ListState::Running) {
-        if facts.routed { IceState::Completed } else { IceState::Disconnected }
-    } else if facts.routed {
-        IceState::Connected
-    } else {
-        IceState::Checking
-    }
+    /// Whether every component has its selected pair.
+    pub(crate) selected: bool,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// All 32 of them.
+    fn all_facts() -> impl Iterator<Item = Facts> {
+        (0_u8..32).map(|bits| {
+            let bit = |n: u8| bits & 1 << n != 0;
+            let [closed, described, hopeless, routed, selected] = [0, 1, 2, 3, 4].map(bit);
+            Facts { closed, described, hopeless, routed, selected }
+        })
+    }
+
+    /// The states a session in `from` goes through with these facts, itself first.
+    fn way(from: IceState, facts: Facts) -> Vec<IceState> {
+        let way = std::iter::successors(Some(from), |state| state.step(facts));
+        way.take(IceState::ALL.len()).collect()
+    }
+
     #[test]
     fn the_transition_table_is_the_documented_one() {
         let table = IceState::ALL.map(|from| IceState::ALL.map(|to| u8::from(from.may_become(to))));
         let documented = [
-            [0, 1, 1, 0, 0, 0, 1],
-            [0, 0, 1, 1, 0, 1, 1],
-            [0, 1, 0, 1, 0, 1, 1],
-            [0, 0, 0, 0, 1, 0, 1],
-            [0, 0, 0, 1, 0, 0, 1],
-            [0, 1, 1, 1, 0, 0, 1],
+            [0, 1, 0, 0, 0, 0, 1],
+            [0, 0, 1, 0, 0, 1, 1],
+            [0, 0, 0, 1, 1, 1, 1],
+            [0, 0, 1, 0, 1, 1, 1],
+            [0, 0, 1, 0, 0, 1, 1],
+            [0, 1, 0, 0, 0, 0, 1],
             [0, 0, 0, 0, 0, 0, 0],
         ];
         assert_eq!(table, documented);
     }
 
-    // proves: 8445-6.1.3-a
     #[test]
-    fn the_state_follows_from_the_check_lists() {
-        use ListState::{Completed, Failed, Running};
-        let state =
-            |lists: &[ListState], routed| derive(&Facts { closed: false, described: true, lists, routed });
-        assert_eq!(state(&[Running], false), IceState::Checking);
-        assert_eq!(state(&[Running, Completed], false), IceState::Checking);
-        assert_eq!(state(&[Running, Completed], true), IceState::Connected);
-        assert_eq!(state(&[Running, Failed], false), IceState::Checking);
-        assert_eq!(state(&[Completed, Completed], true), IceState::Completed);
-        assert_eq!(state(&[Completed, Completed], false), IceState::Disconnected);
-        assert_eq!(state(&[Failed, Failed], false), IceState::Failed);
-        // What failed beside a stream that works is given up (RFC 8445 8.1.2).
-        assert_eq!(state(&[Failed, Completed], true), IceState::Completed);
-        let new = Facts { closed: false, described: false, lists: &[Running], routed: false };
-        assert_eq!(derive(&new), IceState::New);
-        assert_eq!(derive(&Facts { closed: true, ..new }), IceState::Closed);
+    fn every_step_is_in_the_table_and_every_entry_of_the_table_is_taken() {
+        for from in IceState::ALL {
+            for to in IceState::ALL {
+                let taken = all_facts().any(|facts| from.step(facts) == Some(to));
+                assert_eq!(taken, from.may_become(to), "{from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn from_every_state_all_facts_lead_to_one_that_stays() {
+        for (from, facts) in IceState::ALL.into_iter().flat_map(|from| all_facts().map(move |f| (from, f))) {
+            let way = way(from, facts);
+            let last = *way.last().unwrap();
+            assert_eq!(last.step(facts), None, "{way:?} goes on with {facts:?}");
+            let mut seen = way.clone();
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len(), way.len(), "{way:?} comes back with {facts:?}");
+        }
+    }
+
+    #[test]
+    fn facts_lead_where_they_should() {
+        use IceState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
+        let nothing =
+            Facts { closed: false, described: false, hopeless: false, routed: false, selected: false };
+        let described = Facts { described: true, ..nothing };
+        let routed = Facts { routed: true, ..described };
+        let selected = Facts { selected: true, ..routed };
+        let hopeless = Facts { hopeless: true, ..described };
+        assert_eq!(way(New, nothing), [New]);
+        assert_eq!(way(New, described), [New, Checking]);
+        assert_eq!(way(New, selected), [New, Checking, Connected, Completed]);
+        assert_eq!(way(Checking, selected), [Checking, Connected, Completed]);
+        assert_eq!(way(Connected, described), [Connected, Disconnected]);
+        assert_eq!(way(Completed, described), [Completed, Disconnected]);
+        assert_eq!(way(Completed, routed), [Completed, Connected]);
+        assert_eq!(way(Disconnected, selected), [Disconnected, Connected, Completed]);
+        for from in [Checking, Connected, Completed, Disconnected] {
+            assert_eq!(way(from, hopeless), [from, Failed]);
+        }
+        assert_eq!(way(Failed, routed), [Failed, Checking, Connected]);
+        for from in IceState::ALL.into_iter().filter(|&from| from != Closed) {
+            assert_eq!(way(from, Facts { closed: true, ..selected }), [from, Closed]);
+        }
+        assert_eq!(way(Closed, selected), [Closed]);
     }
 }

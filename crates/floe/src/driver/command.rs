@@ -31,7 +31,8 @@ impl Driver {
                 let _ = reply.send(self.session.add_remote(now, STREAM, *candidate));
             }
             Some(Command::EndOfRemote(reply)) => {
-                self.session.end_of_remote(now, STREAM);
+                // The stream is there, and where the session is closed nothing could come anyway.
+                let _ = self.session.end_of_remote(now, STREAM);
                 let _ = reply.send(());
             }
             Some(Command::Stats(reply)) => {

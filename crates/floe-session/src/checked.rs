@@ -1,0 +1,92 @@
+//! What the checks tell.
+
+use floe_check::Event as CheckEvent;
+use floe_core::{ComponentId, PairId, StreamId};
+
+use crate::{Event, Reason, Session, drive::Work};
+
+impl Session {
+    /// From the checks: answers and retransmissions to send, and what happened. Says whether there was anything.
+    pub(crate) fn carry_checked(&mut self, work: &mut Work) -> bool {
+        let mut busy = false;
+        while let Some(transmit) = self.check.poll_transmit() {
+            busy = true;
+            self.send(transmit);
+        }
+        while let Some(event) = self.check.poll_event() {
+            busy = true;
+            self.handle_checked(event, work);
+        }
+        busy
+    }
+
+    fn handle_checked(&mut self, event: CheckEvent, work: &mut Work) {
+        match event {
+            CheckEvent::Checking { stream, component, pair, kind } => {
+                work.touch(stream, component);
+                let Some(view) = self.check.describe(pair) else { return };
+                let (local, remote) = (view.local, view.remote);
+                self.tell(Event::Checking { stream, component, pair, kind, local, remote });
+            }
+            CheckEvent::Validated { stream, component, pair, rtt, .. } => {
+                work.touch(stream, component);
+                let Some(view) = self.check.describe(pair) else { return };
+                let (local, remote) = (view.local, view.remote);
+                self.tell(Event::Valid { stream, component, pair, rtt, local, remote });
+            }
+            CheckEvent::NominationFailed { stream, component, pair, why } => {
+                work.touch(stream, component);
+                work.failures.insert((stream, component), why);
+                self.nominator.nomination_failed(stream, component, pair);
+            }
+            CheckEvent::Failed { stream, component, pair, why } => {
+                work.touch(stream, component);
+                work.failures.insert((stream, component), why);
+                self.tell_failed(stream, component, pair, why);
+            }
+            CheckEvent::Nominated { stream, component, .. } | CheckEvent::Changed { stream, component } => {
+                work.touch(stream, component);
+            }
+            CheckEvent::PeerReflexive { stream, candidate, local } => {
+                self.tell(Event::PeerReflexive { stream, candidate, local });
+            }
+            CheckEvent::RoleChanged(role) => {
+                tracing::debug!(%role, "the role has changed");
+                self.nominator.set_role(role);
+                self.tell(Event::Role(role));
+            }
+            CheckEvent::ListCompleted(stream) => {
+                self.handle_list(stream, Event::StreamCompleted { stream }, work);
+            }
+            CheckEvent::ListResumed(stream) => {
+                self.handle_list(stream, Event::StreamResumed { stream }, work);
+            }
+            CheckEvent::ListFailed { stream, why } => {
+                let why = Reason::ListFailed { stream, why };
+                self.progress.failure = Some(why.clone());
+                self.handle_list(stream, Event::StreamFailed { stream, why }, work);
+            }
+            _ => {}
+        }
+    }
+
+    /// The state of a list decides about the routes of all its components (RFC 8445 12.1).
+    fn handle_list(&mut self, stream: StreamId, event: Event, work: &mut Work) {
+        work.to_route.extend(self.components_of(stream));
+        self.tell(event);
+    }
+
+    /// What was given up cannot fail any more.
+    fn tell_failed(
+        &mut self,
+        stream: StreamId,
+        component: ComponentId,
+        pair: PairId,
+        why: floe_check::FailReason,
+    ) {
+        let retired = self.check.describe(pair).is_some_and(|view| view.retired);
+        if !retired {
+            self.tell(Event::PairFailed { stream, component, pair, why });
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! What the application asks for.
+
+use std::time::Instant;
+
+use floe_check::{AddedRemote, RemoteParameters};
+use floe_core::{
+    Candidate, CandidateAddress, Generation, Role, StreamId, TcpType, Transport, address::check_destination,
+};
+
+use crate::{
+    AddRemoteError, Event, IceState, Output, RemoteDescription, Session, SetRemoteError,
+    stream::{Remote, Stream},
+};
+
+impl Session {
+    /// Begins to gather: wants [`handle_interfaces`](Self::handle_interfaces), before or after, and asks for sockets. A
+    /// second call changes nothing.
+    pub fn gather(&mut self, now: Instant) {
+        let now = self.clock.tick(now);
+        if self.state() == IceState::Closed || std::mem::replace(&mut self.progress.gathering, true) {
+            return;
+        }
+        let components: Vec<_> = self.components().collect();
+        self.gatherer.start(now, Generation::default(), &components);
+        self.drive(now);
+    }
+
+    /// The peer's description of a stream. Checks begin. Giving the same again changes nothing.
+    ///
+    /// Candidates of the stream that came before are taken now; each that is refused after all is told as an
+    /// [`Event::CandidateRefused`].
+    ///
+    /// # Errors
+    /// See [`SetRemoteError`]; nothing has changed then.
+    pub fn set_remote(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        description: RemoteDescription,
+    ) -> Result<(), SetRemoteError> {
+        let now = self.clock.tick(now);
+        if self.check_description(stream, &description)? {
+            self.describe(now, stream, description);
+            self.drive(now);
+        }
+        Ok(())
+    }
+
+    /// Whether the description is new.
+    fn check_description(&self, id: StreamId, new: &RemoteDescription) -> Result<bool, SetRemoteError> {
+        if self.state() == IceState::Closed {
+            return Err(SetRemoteError::Closed);
+        }
+        let stream = self.streams.get(&id).ok_or(floe_check::SetRemoteError::UnknownStream(id))?;
+        if let Some(known) = &stream.remote {
+            let same = known.description.credentials == new.credentials;
+            return if same { Ok(false) } else { Err(floe_check::SetRemoteError::AlreadySet(id).into()) };
+        }
+        if new.components == Some(0) {
+            return Err(SetRemoteError::NoComponents(id));
+        }
+        if new.credentials == stream.local { Err(SetRemoteError::Own(id)) } else { Ok(true) }
+    }
+
+    fn describe(&mut self, now: Instant, id: StreamId, description: RemoteDescription) {
+        // RFC 8445 14.2: the larger pacing interval holds.
+        let ta = self.pace.agree(description.pacing);
+        self.check.set_ta(ta);
+        // RFC 8445 6.1.1: of a full and a lite agent the full one controls.
+        if description.lite {
+            self.check.set_role(Role::Controlling);
+        }
+        let Some(stream) = self.streams.get_mut(&id) else { return };
+        let credentials = description.credentials.clone();
+        let parameters = RemoteParameters { credentials, components: description.components };
+        stream.remote = Some(Remote { description, since: now });
+        // Candidates first: what a check told of in the meantime then finds its candidate there.
+        self.add_early(now, id);
+        if let Err(why) = self.check.set_remote(now, id, parameters) {
+            debug_assert!(false, "the description of {id} was looked at before: {why}");
+        }
+        if self.streams.get(&id).is_some_and(|stream| stream.ended_early) {
+            self.check.end_of_remote(now, id);
+        }
+    }
+
+    /// Takes the candidates that came before the description.
+    fn add_early(&mut self, now: Instant, id: StreamId) {
+        let early = self.streams.get_mut(&id).map(|stream| std::mem::take(&mut stream.early));
+        for candidate in early.unwrap_or_default() {
+            let added = self.add_now(now, id, candidate.clone());
+            if let Err(why) = self.count_refusal(added) {
+                self.tell(Event::CandidateRefused { stream: id, candidate, why });
+            }
+        }
+    }
+
+    /// A candidate of the peer. One that comes before the description is kept for it, and counts as new.
+    ///
+    /// # Errors
+    /// See [`AddRemoteError`]; nothing has changed then.
+    pub fn add_remote(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        candidate: Candidate,
+    ) -> Result<AddedRemote, AddRemoteError> {
+        let now = self.clock.tick(now);
+        let added = self.add(now, stream, candidate);
+        self.drive(now);
+        self.count_refusal(added)
+    }
+
+    fn add(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        candidate: Candidate,
+    ) -> Result<AddedRemote, AddRemoteError> {
+        let max = self.max_early;
+        let stream = self.live_stream(id)?;
+        if stream.remote.is_some() {
+            return self.add_now(now, id, candidate);
+        }
+        check_candidate(stream, id, &candidate)?;
+        if stream.ended_early {
+            return Err(floe_check::AddRemoteError::Ended.into());
+        }
+        if stream.early.contains(&candidate) {
+            return Ok(AddedRemote::Duplicate);
+        }
+        if stream.early.len() >= max {
+            return Err(AddRemoteError::TooManyEarly(max));
+        }
+        stream.early.push(candidate);
+        Ok(AddedRemote::New)
+    }
+
+    fn add_now(
+        &mut self,
+        now: Instant,
+        id: StreamId,
+        candidate: Candidate,
+    ) -> Result<AddedRemote, AddRemoteError> {
+        check_candidate(self.live_stream(id)?, id, &candidate)?;
+        Ok(self.check.add_remote(now, id, candidate)?)
+    }
+
+    /// The peer has no more candidates for the stream (RFC 8838 14). A repeated notice changes nothing.
+    ///
+    /// # Errors
+    /// The session is closed, or has no such stream; nothing has changed then.
+    pub fn end_of_remote(&mut self, now: Instant, stream: StreamId) -> Result<(), AddRemoteError> {
+        let now = self.clock.tick(now);
+        let ended = self.end(now, stream);
+        self.count_refusal(ended)
+    }
+
+    fn end(&mut self, now: Instant, id: StreamId) -> Result<(), AddRemoteError> {
+        let stream = self.live_stream(id)?;
+        if stream.remote.is_none() {
+            stream.ended_early = true;
+        } else {
+            self.check.end_of_remote(now, id);
+            self.drive(now);
+        }
+        Ok(())
+    }
+
+    fn live_stream(&mut self, id: StreamId) -> Result<&mut Stream, AddRemoteError> {
+        if self.state() == IceState::Closed {
+            return Err(AddRemoteError::Closed);
+        }
+        let unknown = floe_check::AddRemoteError::UnknownStream(id);
+        Ok(self.streams.get_mut(&id).ok_or(unknown)?)
+    }
+
+    fn count_refusal<T>(&mut self, added: Result<T, AddRemoteError>) -> Result<T, AddRemoteError> {
+        if let Err(why) = &added {
+            tracing::debug!(%why, "a remote candidate was refused");
+            self.tally.refuse(why.refusal());
+        }
+        added
+    }
+
+    /// Ends the session: all sockets are closed, nothing is sent or taken any more.
+    pub fn close(&mut self, now: Instant) {
+        let now = self.clock.tick(now);
+        if self.state() == IceState::Closed {
+            return;
+        }
+        self.progress.closed = true;
+        self.routes.clear();
+        for socket in self.sockets.drain() {
+            self.put(Output::Close { socket });
+        }
+        self.update_state(now);
+    }
+}
+
+/// What can be said of a candidate without the checks.
+fn check_candidate(stream: &Stream, id: StreamId, candidate: &Candidate) -> Result<(), AddRemoteError> {
+    let component = candidate.component();
+    if !stream.has(component) {
+        return Err(floe_check::AddRemoteError::UnknownComponent(id, component.get()).into());
+    }
+    if let (Some(theirs), Some(current)) = (candidate.ufrag(), stream.remote_ufrag())
+        && theirs != current
+    {
+        return Err(AddRemoteError::WrongGeneration { theirs: theirs.into(), current: current.into() });
+    }
+    match candidate.address() {
+        CandidateAddress::Mdns { .. } => Err(AddRemoteError::Mdns),
+        // RFC 6544 4.5: nobody sends to the port of an active TCP candidate.
+        CandidateAddress::Ip(_) if candidate.transport() == Transport::Tcp(TcpType::Active) => Ok(()),
+        CandidateAddress::Ip(address) => Ok(check_destination(*address)?),
+    }
+}

@@ -1,0 +1,94 @@
+//! What a datagram is, and whose (RFC 7983 7).
+
+use std::{net::SocketAddr, time::Instant};
+
+use floe_check::Outcome;
+use floe_core::{BaseId, Received};
+use floe_stun::{
+    MAGIC_COOKIE,
+    demux::{Kind, classify},
+};
+
+use crate::{Disposition, DropReason, IceState, Session, SocketId};
+
+impl Session {
+    /// A datagram that came in on a socket from an address. Data is the caller's: it holds the bytes already.
+    ///
+    /// Whatever it holds, it is used, or dropped for a counted reason; it never ends the session. Only what proves to
+    /// know the password changes anything.
+    pub fn handle_datagram(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Disposition {
+        let now = self.clock.tick(now);
+        let disposition = self.dispose(now, socket, from, datagram);
+        if let Disposition::Dropped(why) = disposition {
+            self.tally.drop(why);
+        }
+        disposition
+    }
+
+    fn dispose(&mut self, now: Instant, socket: SocketId, from: SocketAddr, datagram: &[u8]) -> Disposition {
+        if self.state() == IceState::Closed {
+            return Disposition::Dropped(DropReason::Closed);
+        }
+        let Some(base) = self.sockets.base(socket) else {
+            return Disposition::Dropped(DropReason::UnknownSocket);
+        };
+        if is_stun(datagram) {
+            self.dispose_stun(now, Received { base, from, payload: datagram })
+        } else {
+            self.dispose_data(base, from)
+        }
+    }
+
+    fn dispose_stun(&mut self, now: Instant, received: Received<'_>) -> Disposition {
+        let outcome = self.check.handle(now, received);
+        // Also after what was dropped: it may have drawn an error response.
+        self.drive(now);
+        match outcome {
+            Outcome::Handled => Disposition::Consumed,
+            Outcome::Dropped(why) => Disposition::Dropped(DropReason::Check(why)),
+        }
+    }
+
+    /// RFC 8445 12.2: data is taken on every candidate, whatever pair is selected; but only from who has proven to know
+    /// the password there.
+    fn dispose_data(&self, base: BaseId, from: SocketAddr) -> Disposition {
+        match self.check.accepts(base, from) {
+            Some((stream, component)) => Disposition::Data { stream, component },
+            None => Disposition::Dropped(DropReason::Stranger),
+        }
+    }
+}
+
+/// Whether this is STUN and not data that merely begins alike: the magic cookie decides (RFC 7983 7, RFC 8489 5).
+fn is_stun(datagram: &[u8]) -> bool {
+    classify(datagram) == Kind::Stun && datagram.get(4..8) == Some(MAGIC_COOKIE.to_be_bytes().as_slice())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stun_is_told_from_data_by_its_first_byte_and_its_cookie() {
+        let mut header = [0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, 0, 0];
+        for first in 0..=255 {
+            header[0] = first;
+            assert_eq!(is_stun(&header), first < 4, "{first}");
+            assert!(!is_stun(&[first]) && !is_stun(&header[..7]));
+        }
+        header[0] = 0;
+        assert!(is_stun(&header[..8]));
+        for at in 4..8 {
+            let mut other = header;
+            other[at] ^= 1;
+            assert!(!is_stun(&other), "cookie byte {at}");
+        }
+        assert!(!is_stun(&[]));
+    }
+}

@@ -1,0 +1,104 @@
+//! Local candidates on their way: gathered, signalled, then checked.
+
+use std::time::Instant;
+
+use floe_core::{BaseId, LocalCandidate, StreamId, address::Redacted};
+use floe_gather::{Action, Event as GatherEvent};
+
+use crate::{Event, IceState, Output, Session, session::Item, sockets::Purpose};
+
+impl Session {
+    /// From the gatherer: sockets to bind and to close, candidates. Says whether there was anything.
+    pub(crate) fn carry_gathered(&mut self, now: Instant) -> bool {
+        let mut busy = false;
+        while let Some(action) = self.gatherer.poll_action() {
+            busy = true;
+            self.act(&action);
+        }
+        while let Some(event) = self.gatherer.poll_event() {
+            busy = true;
+            self.handle_gathered(now, event);
+        }
+        busy
+    }
+
+    fn act(&mut self, action: &Action) {
+        match *action {
+            Action::Bind { job, stream, component, address, transport } => {
+                let socket = self.sockets.ask(job, (stream, component));
+                self.put(Output::Bind { socket, address, transport });
+            }
+            Action::Release(base) => self.close_socket(base),
+            _ => {}
+        }
+    }
+
+    fn handle_gathered(&mut self, now: Instant, event: GatherEvent) {
+        match event {
+            GatherEvent::Candidate { stream, candidate } => {
+                self.outbox.push_back(Item::Local { stream, candidate });
+            }
+            GatherEvent::EndOfCandidates(_) => {
+                self.outbox.extend(self.streams.keys().copied().map(Item::EndOfLocal));
+            }
+            GatherEvent::Refused { address, interface, why } => {
+                self.tell(Event::GatherRefused { address: Redacted(address), interface, why });
+            }
+            GatherEvent::Vanished { base, .. } => {
+                if let Some(socket) = self.lose_base(now, base, "its address is gone".into()) {
+                    self.put(Output::Close { socket });
+                }
+            }
+            GatherEvent::Appeared { address, interface } => {
+                self.tell(Event::AddressAppeared { address: Redacted(address), interface });
+            }
+            _ => {}
+        }
+    }
+
+    /// RFC 8838 10: the caller has the candidate now, so it counts as signalled, and may be paired. `None` where it is
+    /// not to be signalled.
+    pub(crate) fn hand_over(&mut self, stream: StreamId, local: LocalCandidate) -> Option<Event> {
+        let base = local.base;
+        // The socket may have gone while the candidate waited.
+        self.sockets.socket(base)?;
+        if !self.wants((stream, local.candidate.component())) {
+            self.tally.withheld += 1;
+            self.close_socket(base);
+            return None;
+        }
+        let now = self.clock.latest()?;
+        let candidate = local.candidate.clone();
+        if let Err(why) = self.check.add_local(now, stream, local) {
+            debug_assert!(false, "a candidate for a component that is there, before the end: {why}");
+        }
+        self.clock.unsettle();
+        Some(Event::Candidate { stream, candidate })
+    }
+
+    /// RFC 8838 13: no candidate is signalled for a component that has its pair; nor for one that the peer does
+    /// without (RFC 8445 6.1.2.2).
+    fn wants(&self, (stream, component): Purpose) -> bool {
+        let both = self.check.components(stream).any(|known| known == component);
+        both && self.nominator.selected(stream, component).is_none()
+    }
+
+    /// The same of the end of candidates.
+    pub(crate) fn hand_over_end(&mut self, stream: StreamId) -> Option<Event> {
+        if self.state() == IceState::Closed {
+            return None;
+        }
+        let now = self.clock.latest()?;
+        self.check.end_of_local(now, stream);
+        self.clock.unsettle();
+        Some(Event::EndOfCandidates { stream })
+    }
+
+    /// The socket of this base is not needed any more.
+    pub(crate) fn close_socket(&mut self, base: BaseId) {
+        self.gatherer.forget(base);
+        if let Some((socket, _)) = self.sockets.close(base) {
+            self.put(Output::Close { socket });
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Where data goes (RFC 8445 12.1).
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use floe_check::ListState;
+use floe_core::{ComponentId, PairId, StreamId, address::Redacted};
+
+use crate::{Session, SocketId, sockets::Purpose};
+
+/// Where the data of a component goes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// The pair.
+    pub pair: PairId,
+    /// The socket to send from.
+    pub socket: SocketId,
+    /// The address to send to; a link-local one has the scope of the socket.
+    pub to: SocketAddr,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Route({} from {} to {})", self.pair, self.socket, Redacted(self.to))
+    }
+}
+
+/// What a new look at a component's route brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// The route is the same.
+    None,
+    /// There is one, and it is new.
+    New,
+    /// There is none any more.
+    Lost,
+}
+
+/// The routes of all components, kept so that asking for one costs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Routes(BTreeMap<Purpose, Route>);
+
+impl Routes {
+    pub(crate) fn get(&self, component: Purpose) -> Option<Route> {
+        self.0.get(&component).copied()
+    }
+
+    pub(crate) fn set(&mut self, component: Purpose, route: Option<Route>) -> Change {
+        let before = match route {
+            Some(route) => self.0.insert(component, route),
+            None => self.0.remove(&component),
+        };
+        match route {
+            _ if route == before => Change::None,
+            Some(_) => Change::New,
+            None => Change::Lost,
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Session {
+    /// Where the data of a component goes now: over the selected pair, and before there is one over the best valid one
+    /// (RFC 8445 12.1). `None` where it may not be sent.
+    #[must_use]
+    pub fn route(&self, stream: StreamId, component: ComponentId) -> Option<Route> {
+        self.routes.get((stream, component))
+    }
+
+    /// The route, found anew.
+    pub(crate) fn find_route(&self, (stream, component): Purpose) -> Option<Route> {
+        // RFC 8445 12.1: a stream that lacks one component has no use for the others.
+        if self.check.list_state(stream)? == ListState::Failed {
+            return None;
+        }
+        let best = || self.check.valid(stream, component).first().map(|pair| pair.id);
+        self.route_of(self.nominator.selected(stream, component).or_else(best)?)
+    }
+
+    /// Where data over this pair goes or would go; `None` once its socket is closed.
+    #[must_use]
+    pub fn route_of(&self, pair: PairId) -> Option<Route> {
+        let route = self.check.route(pair)?;
+        Some(Route { pair, socket: self.sockets.socket(route.base)?, to: route.to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_route_is_told_once() {
+        let component = (StreamId(0), ComponentId::RTP);
+        let route = Route { pair: PairId(1), socket: SocketId(0), to: ([192, 0, 2, 1], 5000).into() };
+        let other = Route { pair: PairId(2), ..route };
+        let mut routes = Routes::default();
+        assert_eq!(routes.set(component, None), Change::None);
+        assert_eq!(routes.set(component, Some(route)), Change::New);
+        assert_eq!(routes.set(component, Some(route)), Change::None);
+        assert_eq!(routes.set(component, Some(other)), Change::New);
+        assert_eq!(routes.get(component), Some(other));
+        assert_eq!(routes.set(component, None), Change::Lost);
+        assert_eq!(routes.set(component, None), Change::None);
+    }
+
+    #[test]
+    fn a_route_is_shown_without_its_address() {
+        let route = Route { pair: PairId(1), socket: SocketId(0), to: ([192, 0, 2, 17], 5000).into() };
+        assert_eq!(format!("{route:?}"), "Route(p1 from k0 to 192.x.x.x:5000)");
+    }
+}
