@@ -76,6 +76,7 @@ impl CheckSet {
         let was_valid = pair.made.take();
         pair.transaction = None;
         pair.nominate_when_valid = false;
+        self.nominations.retain(|&queued| queued != id);
         self.set_failed(id);
         if let Some(valid) = was_valid {
             self.invalidate(valid);
@@ -115,7 +116,6 @@ impl CheckSet {
             .collect();
         self.locals.close(base);
         self.authenticated.retain(|&(of, _), _| of != base);
-        self.nominations.retain(|id| !gone.contains(id));
         for id in gone {
             self.fail(now, id, FailReason::BaseClosed);
         }

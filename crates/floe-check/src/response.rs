@@ -123,7 +123,11 @@ impl CheckSet {
 
     /// RFC 8445 7.2.5.3.1: the local candidate the peer saw, learnt where it is new.
     fn mapped_local(&mut self, check: &Check, mapped: SocketAddr) -> Option<LocalId> {
-        if let Some(known) = self.locals.find(check.base, mapped) {
+        let has_base = |&local: &LocalId| {
+            self.locals.get(local).is_some_and(|known| self.locals.base(known.local.base).is_some())
+        };
+        // One whose socket is closed leads nowhere, whatever the peer says it saw.
+        if let Some(known) = self.locals.find(check.base, mapped).filter(has_base) {
             return Some(known);
         }
         let stream = self.locals.base(check.base)?.stream;
@@ -232,12 +236,14 @@ impl CheckSet {
         if !listed {
             return;
         }
-        if state == PairState::InProgress {
+        // The 487 may answer an older check, and the pair have failed since.
+        if state != PairState::Succeeded {
             self.pairs.set_state(check.pair, PairState::Waiting);
         }
         if let Some(list) = self.lists.get_mut(&stream) {
             list.trigger(check.pair);
         }
+        self.resume_list(stream);
     }
 }
 
