@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use floe_core::{Candidate, ComponentId, Credentials, Interface, InterfaceAddress, Role, StreamId};
 use floe_session::{
-    Disposition, Event, IceState, Nomination, Output, Session, SessionConfig, SocketId, StreamConfig,
+    Disposition, Event, IceState, Nomination, Output, Route, Session, SessionConfig, SocketId, StreamConfig,
 };
 
 pub const STREAM: StreamId = StreamId(0);
@@ -133,6 +133,7 @@ impl World {
             match host.session.poll_output() {
                 Some(output) => self.flying.extend(host.carry_out(self.now, output)),
                 None => {
+                    host.check_routes();
                     let too_many = self.flying.len().saturating_sub(MOST_FLYING);
                     self.flying.drain(..too_many);
                     return;
@@ -192,11 +193,17 @@ impl Side {
     /// What an outsider can see of the state, all of it.
     fn snapshot(&self) -> String {
         let stats = self.session.stats();
-        let routes = [1, 2].map(|id| {
-            let component = ComponentId::new(id).expect("a component");
-            self.session.route(STREAM, component)
-        });
-        format!("{:?} {:?} {routes:?} {:#?}", stats.state, stats.role, stats.pairs)
+        format!("{:?} {:?} {:?} {:?}", stats.state, stats.role, self.routes(), stats.pairs)
+    }
+
+    fn routes(&self) -> [Option<Route>; 2] {
+        [1, 2].map(|id| self.session.route(STREAM, ComponentId::new(id).expect("a component")))
+    }
+
+    fn check_routes(&self) {
+        for route in self.routes().into_iter().flatten() {
+            assert!(self.open.contains_key(&route.socket), "data would leave from a closed socket");
+        }
     }
 
     fn carry_out(&mut self, now: Instant, output: Output) -> Option<Datagram> {
@@ -235,10 +242,6 @@ impl Side {
                 let gap = self.last_check.map(|last| now.duration_since(last));
                 assert!(gap.is_none_or(|gap| gap >= TA), "two checks within {gap:?}");
                 self.last_check = Some(now);
-            }
-            Event::Selected { component, .. } => {
-                let route = self.session.route(STREAM, component);
-                assert!(self.state == IceState::Closed || route.is_some(), "selected, and no way to send");
             }
             _ => {}
         }
