@@ -77,12 +77,24 @@ impl Connection {
     /// # }
     /// ```
     pub async fn send(&self, datagram: &[u8]) -> Result<(), SendError> {
+        match self.try_send(datagram) {
+            Err(SendError::Full) => self.send_when_writable(datagram).await,
+            other => other,
+        }
+    }
+
+    async fn send_when_writable(&self, datagram: &[u8]) -> Result<(), SendError> {
+        let mut snapshot = self.component.snapshot.clone();
         loop {
-            // The path may change while this waits, so it is looked up again each time.
-            let route = self.route()?;
+            let route = self.route_in(&snapshot.borrow_and_update())?;
             match send_over(&route, datagram) {
-                Err(SendError::Full) => route.socket.writable().await?,
+                Err(SendError::Full) => {}
                 other => return other,
+            }
+            // The path may change meanwhile, or the agent be closed: then this socket is waited for in vain.
+            tokio::select! {
+                writable = route.socket.writable() => writable?,
+                _ = snapshot.changed() => {}
             }
         }
     }
@@ -103,7 +115,8 @@ impl Connection {
     /// # }
     /// ```
     pub fn try_send(&self, datagram: &[u8]) -> Result<(), SendError> {
-        send_over(&*self.route()?, datagram)
+        let route = self.route_in(&self.component.snapshot.borrow())?;
+        send_over(&route, datagram)
     }
 
     /// Receives one datagram into `buffer` and returns its length, which is never 0. What does not fit is lost, as with
@@ -175,8 +188,8 @@ impl Connection {
         stats.connection(self.component.id).ok_or(Closed)
     }
 
-    fn route(&self) -> Result<Arc<Route>, SendError> {
-        match &self.component.snapshot.borrow().path {
+    fn route_in(&self, snapshot: &Snapshot) -> Result<Arc<Route>, SendError> {
+        match &snapshot.path {
             Path::Open(route) => Ok(Arc::clone(route)),
             Path::None => Err(SendError::NoPath(self.component.id)),
             Path::Failed(reason) => Err(SendError::Failed(reason.clone())),

@@ -23,6 +23,8 @@ pub struct Stats {
     pub dropped: BTreeMap<DropReason, u64>,
     /// What the checks saw and did not use.
     pub checks: Counters,
+    /// Candidates and descriptions of the peer that were refused.
+    pub refused: u64,
     /// Datagrams of ICE's own that the system did not take.
     pub unsent: u64,
 }

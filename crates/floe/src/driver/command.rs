@@ -25,10 +25,14 @@ impl Driver {
         match command {
             Some(Command::Gather(reply)) => self.gather(reply),
             Some(Command::SetRemote(description, reply)) => {
-                let _ = reply.send(self.session.set_remote(now, STREAM, *description));
+                let taken = self.session.set_remote(now, STREAM, *description);
+                self.refused += u64::from(taken.is_err());
+                let _ = reply.send(taken);
             }
             Some(Command::AddRemote(candidate, reply)) => {
-                let _ = reply.send(self.session.add_remote(now, STREAM, *candidate));
+                let taken = self.session.add_remote(now, STREAM, *candidate);
+                self.refused += u64::from(taken.is_err());
+                let _ = reply.send(taken);
             }
             Some(Command::EndOfRemote(reply)) => {
                 // The stream is there, and where the session is closed nothing could come anyway.
@@ -64,6 +68,7 @@ impl Driver {
             components: self.publisher.components().collect(),
             dropped: session.dropped,
             checks: session.checks,
+            refused: self.refused,
             unsent: self.unsent,
         }
     }

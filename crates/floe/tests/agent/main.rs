@@ -208,6 +208,20 @@ async fn a_full_send_buffer_is_waited_for_and_told_to_those_who_do_not_wait() {
 }
 
 #[tokio::test]
+async fn a_send_that_waits_ends_with_the_agent() {
+    let net = Arc::new(Breakable::default());
+    let alice = builder(Role::Controlling).net(Arc::clone(&net) as Arc<dyn floe::Net>).build().unwrap();
+    let bob = builder(Role::Controlled).build().unwrap();
+    let (to_bob, _to_alice) = connect(&alice, &bob).await;
+    net.fill_buffers(true);
+    let sending = tokio::spawn(async move { to_bob.send(b"never").await });
+    tokio::task::yield_now().await;
+    alice.close().await;
+    let sent = timeout(LIMIT, sending).await.unwrap().unwrap();
+    assert!(matches!(sent, Err(SendError::Closed(Closed))), "{sent:?}");
+}
+
+#[tokio::test]
 async fn checks_wait_for_a_full_send_buffer_and_are_not_lost() {
     let net = Arc::new(Breakable::default());
     let alice = builder(Role::Controlling).net(Arc::clone(&net) as Arc<dyn floe::Net>).build().unwrap();
@@ -338,6 +352,7 @@ async fn other_credentials_of_the_peer_are_refused_and_change_nothing() {
     let other = Credentials::new("abcd", "0123456789012345678901").unwrap();
     let refused = alice.set_remote(RemoteDescription::new(other)).await;
     assert!(matches!(refused, Err(SetRemoteError::Refused(_))), "{refused:?}");
+    assert_eq!(alice.stats().await.unwrap().refused, 1);
     to_alice.send(b"still here").await.unwrap();
     assert_eq!(receive(&to_bob).await, b"still here");
 }
