@@ -65,14 +65,17 @@ struct Peer {
     out: Sender<String>,
     sends: Sender<Sending>,
     sending: JoinHandle<()>,
+    components: u16,
+    /// Lines that were answered with an error.
+    refused: u64,
 }
 
 impl Peer {
     /// Says who it is and sets everything going.
     async fn start(agent: Agent, options: &Options, out: Sender<String>) -> Self {
         let (sends, sending) = send::spawn(agent.clone(), out.clone());
-        let peer = Self { agent, out, sends, sending };
         let (role, components, echo) = (options.role(), options.components(), options.echo);
+        let peer = Self { agent, out, sends, sending, components, refused: 0 };
         let local = peer.agent.local();
         let options = local.options.iter().map(ToString::to_string).collect();
         // This version is a full agent only.
@@ -107,6 +110,7 @@ impl Peer {
             Err(error) => Err(error.to_string()),
         };
         if let Err(why) = done {
+            self.refused += 1;
             self.put(Output::error(format!("line {number}: {why}"))).await;
         }
         false
@@ -128,20 +132,27 @@ impl Peer {
                 done.map_err(|error| format!("end-of-candidates: {error}"))
             }
             Input::Send { component, data } => {
+                self.check(component).map_err(|why| format!("send: {why}"))?;
                 self.enqueue(Sending { line, component, what: What::One(data) }).await
             }
             Input::SendMany { component, count, size } => {
+                self.check(component).map_err(|why| format!("send-many: {why}"))?;
                 self.enqueue(Sending { line, component, what: What::Many { count, size } }).await
             }
             Input::Restart => Err("restart: this version cannot restart ICE".to_owned()),
             Input::Stats => {
                 let stats = self.agent.stats().await.map_err(|error| format!("stats: {error}"))?;
-                self.put(Output::Stats(Box::new(StatsLine::new(&stats)))).await;
+                self.put(Output::Stats(Box::new(StatsLine::new(&stats, self.refused)))).await;
                 Ok(())
             }
             // `handle_line` has dealt with it.
             Input::Close => Ok(()),
         }
+    }
+
+    fn check(&self, component: ComponentId) -> Result<(), String> {
+        let known = component.get() <= self.components;
+        if known { Ok(()) } else { Err(format!("component: there is no component {component}")) }
     }
 
     async fn enqueue(&self, sending: Sending) -> Result<(), String> {

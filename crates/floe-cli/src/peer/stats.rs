@@ -1,5 +1,7 @@
 //! The answer to `stats`, with the names of webrtc-stats.
 
+use std::collections::BTreeMap;
+
 use floe::{PairState, PairStats, Stats};
 use serde::Serialize;
 
@@ -11,8 +13,12 @@ pub(crate) struct StatsLine {
     pairs: Vec<PairLine>,
     /// The components.
     components: Vec<ComponentLine>,
+    /// Datagrams that were dropped, by reason.
+    packets_dropped: BTreeMap<String, u64>,
     /// Datagrams of ICE's own that the system did not take.
     packets_unsent: u64,
+    /// Lines that were answered with an error.
+    lines_refused: u64,
 }
 
 /// A pair, with the names of `RTCIceCandidatePairStats`, and its candidates in place of their ids.
@@ -56,7 +62,7 @@ struct ComponentLine {
 }
 
 impl StatsLine {
-    pub(crate) fn new(stats: &Stats) -> Self {
+    pub(crate) fn new(stats: &Stats, lines_refused: u64) -> Self {
         let components = stats.components.iter().map(|stats| ComponentLine {
             component: stats.component.get(),
             packets_sent: stats.traffic.packets_sent,
@@ -68,7 +74,9 @@ impl StatsLine {
         Self {
             pairs: stats.pairs.iter().map(PairLine::new).collect(),
             components: components.collect(),
+            packets_dropped: stats.dropped.iter().map(|(why, count)| (why.to_string(), *count)).collect(),
             packets_unsent: stats.unsent,
+            lines_refused,
         }
     }
 }

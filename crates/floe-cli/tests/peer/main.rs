@@ -106,12 +106,15 @@ async fn a_bad_line_is_answered_with_what_was_wrong_and_changes_nothing() {
             r#"{"type":"send","component":1,"text":"x"}"#,
             "line 6: send: component 1 has no path to the peer yet",
         ),
-        (r#"{"type":"send","component":2,"text":"x"}"#, "line 7: send: there is no component 2"),
+        (r#"{"type":"send","component":2,"text":"x"}"#, "line 7: send: component: there is no component 2"),
     ];
     for (line, message) in bad {
         a.say_text(line).await;
         assert_eq!(a.wait_for("error").await["message"], message);
     }
+    a.say(&json!({"type": "stats"})).await;
+    // Line 6 was good, there was only no path yet.
+    assert_eq!(a.wait_for("stats").await["linesRefused"], bad.len() as u64 - 1);
     // What was said while waiting for the errors has to be handed on, too.
     for line in a.seen.clone() {
         if ["credentials", "candidate", "end-of-candidates"].iter().any(|kind| line["type"] == *kind) {
@@ -217,6 +220,15 @@ async fn the_end_of_input_ends_the_peer_well() {
     let (status, lines) = peer.end().await;
     assert_eq!(status.code(), Some(0));
     assert_eq!(lines.last().unwrap()["state"], "closed");
+}
+
+#[tokio::test]
+async fn a_peer_that_nobody_listens_to_ends() {
+    let mut peer = Peer::start("peer", &[LOOPBACK]);
+    peer.stop_listening();
+    // Whatever it says now, it cannot.
+    peer.say(&json!({"type": "stats"})).await;
+    assert_eq!(peer.status().await.code(), Some(0));
 }
 
 #[tokio::test]

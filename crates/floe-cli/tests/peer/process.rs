@@ -20,7 +20,7 @@ pub(crate) struct Peer {
     name: &'static str,
     child: Child,
     stdin: Option<ChildStdin>,
-    stdout: Lines<BufReader<ChildStdout>>,
+    stdout: Option<Lines<BufReader<ChildStdout>>>,
     /// All lines that came out so far.
     pub(crate) seen: Vec<Value>,
 }
@@ -32,14 +32,14 @@ impl Peer {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let stdin = child.stdin.take();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { name, child, stdin, stdout, seen: Vec::new() }
+        Self { name, child, stdin, stdout: Some(stdout), seen: Vec::new() }
     }
 
     /// The next line; `None` at the end.
     ///
     /// Cancel safe: a line that was read in part is kept.
     pub(crate) async fn line(&mut self) -> Option<Value> {
-        let line = timeout(LIMIT, self.stdout.next_line()).await;
+        let line = timeout(LIMIT, self.stdout.as_mut().unwrap().next_line()).await;
         let line = line.unwrap_or_else(|_| panic!("{} is silent after {:#?}", self.name, self.seen));
         let line: Value = serde_json::from_str(&line.unwrap()?).unwrap();
         self.seen.push(line.clone());
@@ -74,8 +74,17 @@ impl Peer {
     /// Reads to the end and waits for the process.
     pub(crate) async fn end(mut self) -> (ExitStatus, Vec<Value>) {
         while self.line().await.is_some() {}
-        let status = timeout(LIMIT, self.child.wait()).await.expect("it does not end").unwrap();
-        (status, self.seen)
+        (self.status().await, self.seen)
+    }
+
+    /// Waits for the process.
+    pub(crate) async fn status(&mut self) -> ExitStatus {
+        timeout(LIMIT, self.child.wait()).await.expect("it does not end").unwrap()
+    }
+
+    /// Closes this end of its standard output.
+    pub(crate) fn stop_listening(&mut self) {
+        self.stdout = None;
     }
 
     /// How many lines of this type were seen.
