@@ -88,7 +88,8 @@ pub use floe_core::{
 pub use floe_net::{Arrival, Net, SystemNet, UdpSocket};
 pub use floe_session::{
     AddedRemote, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
-    LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, RemoteDescription, Why,
+    LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, Refusal,
+    RemoteDescription, Why,
 };
 pub use path::TrafficCounts;
 pub use selected::SelectedPair;

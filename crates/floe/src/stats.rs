@@ -1,9 +1,9 @@
 //! What an agent has seen and done, with the names of webrtc-stats where it has one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use floe_core::{ComponentId, Role};
-use floe_session::{Counters, DropReason, IceState, PairView};
+use floe_session::{Counters, DropReason, IceState, PairView, Refusal};
 
 use crate::path::TrafficCounts;
 
@@ -15,6 +15,8 @@ pub struct Stats {
     pub state: IceState,
     /// The role.
     pub role: Role,
+    /// The pacing interval that both agents have agreed on (RFC 8445 14.2).
+    pub ta: Duration,
     /// The candidate pairs, those that were given up among them.
     pub pairs: Vec<PairStats>,
     /// The components, in order.
@@ -23,8 +25,10 @@ pub struct Stats {
     pub dropped: BTreeMap<DropReason, u64>,
     /// What the checks saw and did not use.
     pub checks: Counters,
-    /// Candidates and descriptions of the peer that were refused.
-    pub refused: u64,
+    /// Candidates of the peer that were refused, by reason.
+    pub refused: BTreeMap<Refusal, u64>,
+    /// Candidates of this agent that were found too late to be of use, and not told (RFC 8838 13).
+    pub withheld: u64,
     /// Datagrams of ICE's own that the system did not take.
     pub unsent: u64,
 }

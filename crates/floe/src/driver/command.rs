@@ -25,14 +25,10 @@ impl Driver {
         match command {
             Some(Command::Gather(reply)) => self.gather(reply),
             Some(Command::SetRemote(description, reply)) => {
-                let taken = self.session.set_remote(now, STREAM, *description);
-                self.refused += u64::from(taken.is_err());
-                let _ = reply.send(taken);
+                let _ = reply.send(self.session.set_remote(now, STREAM, *description));
             }
             Some(Command::AddRemote(candidate, reply)) => {
-                let taken = self.session.add_remote(now, STREAM, *candidate);
-                self.refused += u64::from(taken.is_err());
-                let _ = reply.send(taken);
+                let _ = reply.send(self.session.add_remote(now, STREAM, *candidate));
             }
             Some(Command::EndOfRemote(reply)) => {
                 // The stream is there, and where the session is closed nothing could come anyway.
@@ -64,11 +60,13 @@ impl Driver {
         Stats {
             state: session.state,
             role: session.role,
+            ta: session.ta,
             pairs: session.pairs.into_iter().map(|pair| self.pair_stats(pair)).collect(),
             components: self.publisher.components().collect(),
             dropped: session.dropped,
             checks: session.checks,
-            refused: self.refused,
+            refused: session.refused,
+            withheld: session.withheld,
             unsent: self.unsent,
         }
     }

@@ -9,7 +9,7 @@ use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Instan
 use bytes::Bytes;
 use floe_core::{Interface, StreamId, address::Redacted};
 use floe_net::{Net, Trouble, UdpSocket, trouble};
-use floe_session::{Disposition, Event, Output, Session, SocketId};
+use floe_session::{Disposition, Output, Session, SocketId};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -51,7 +51,6 @@ pub(crate) struct Driver {
     jobs: FuturesUnordered<Job>,
     waiting_sends: usize,
     unsent: u64,
-    refused: u64,
     publisher: Publisher,
     gathering: Gathering,
     closing: Closing,
@@ -86,7 +85,6 @@ impl Driver {
             jobs: FuturesUnordered::new(),
             waiting_sends: 0,
             unsent: 0,
-            refused: 0,
             publisher,
             gathering: Gathering::NotYet,
             closing: Closing::No,
@@ -204,10 +202,7 @@ impl Driver {
                 Output::Send { socket, to, data } => self.send(socket, to, data),
                 Output::Bind { socket, address, .. } => self.bind(socket, address),
                 Output::Close { socket } => self.sockets.close(socket),
-                Output::Event(event) => {
-                    self.refused += u64::from(matches!(event, Event::CandidateRefused { .. }));
-                    self.publisher.event(&event);
-                }
+                Output::Event(event) => self.publisher.event(&event),
             }
         }
         self.publisher.update(&self.session, &self.sockets);

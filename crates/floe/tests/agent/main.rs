@@ -18,8 +18,8 @@ use std::{
 };
 
 use floe::{
-    Agent, BuildError, Closed, ComponentId, ConnectError, Connection, Credentials, DropReason, Event,
-    GatherError, IceState, RecvError, RemoteDescription, Role, SendError, SetRemoteError,
+    AddRemoteError, Agent, BuildError, Closed, ComponentId, ConnectError, Connection, Credentials,
+    DropReason, Event, GatherError, IceState, RecvError, RemoteDescription, Role, SendError, SetRemoteError,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use network::Breakable;
@@ -264,7 +264,7 @@ async fn a_datagram_that_does_not_fit_is_an_error_and_harms_nothing() {
 }
 
 #[tokio::test]
-async fn a_broken_socket_of_the_selected_pair_is_told_with_its_reason() {
+async fn an_agent_whose_sockets_break_fails_with_the_reason() {
     let net = Arc::new(Breakable::default());
     let alice = builder(Role::Controlling).net(Arc::clone(&net) as Arc<dyn floe::Net>).build().unwrap();
     let bob = builder(Role::Controlled).build().unwrap();
@@ -273,14 +273,20 @@ async fn a_broken_socket_of_the_selected_pair_is_told_with_its_reason() {
     net.break_sockets();
     let lost = async {
         loop {
-            if let Some(Event::State { state: IceState::Disconnected, reason }) = events.next().await {
+            if let Some(Event::State { state: IceState::Failed, reason }) = events.next().await {
                 return reason.expect("a bad state has a reason").to_string();
             }
         }
     };
     let reason = timeout(LIMIT, lost).await.expect("it is noticed");
     assert!(reason.contains("the socket fell off"), "{reason}");
-    assert!(matches!(to_bob.send(b"x").await, Err(SendError::NoPath(_))));
+    let sent = to_bob.send(b"x").await;
+    assert!(matches!(&sent, Err(SendError::Failed(Some(why))) if why.to_string() == reason), "{sent:?}");
+    let received = to_bob.recv(&mut [0; 10]).await;
+    assert!(
+        matches!(&received, Err(RecvError::Failed(Some(why))) if why.to_string() == reason),
+        "{received:?}"
+    );
 }
 
 #[tokio::test]
@@ -347,12 +353,14 @@ async fn a_connection_waits_until_data_can_flow() {
 }
 
 #[tokio::test]
-async fn other_credentials_of_the_peer_are_refused_and_change_nothing() {
+async fn what_is_refused_of_the_peer_is_counted_and_changes_nothing() {
     let ((alice, to_bob), (_bob, to_alice)) = pair().await;
     let other = Credentials::new("abcd", "0123456789012345678901").unwrap();
     let refused = alice.set_remote(RemoteDescription::new(other)).await;
     assert!(matches!(refused, Err(SetRemoteError::Refused(_))), "{refused:?}");
-    assert_eq!(alice.stats().await.unwrap().refused, 1);
+    let late = "2 1 udp 1 192.0.2.1 0 typ host".parse().unwrap();
+    assert!(matches!(alice.add_remote_candidate(late).await, Err(AddRemoteError::Refused(_))));
+    assert_eq!(alice.stats().await.unwrap().refused.values().sum::<u64>(), 1);
     to_alice.send(b"still here").await.unwrap();
     assert_eq!(receive(&to_bob).await, b"still here");
 }
