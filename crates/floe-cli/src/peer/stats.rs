@@ -15,6 +15,8 @@ pub(crate) struct StatsLine {
     components: Vec<ComponentLine>,
     /// Datagrams that were dropped, by reason.
     packets_dropped: BTreeMap<String, u64>,
+    /// Candidates of the peer that were refused, by reason.
+    candidates_refused: BTreeMap<String, u64>,
     /// Datagrams of ICE's own that the system did not take.
     packets_unsent: u64,
     /// Lines that were answered with an error.
@@ -74,11 +76,16 @@ impl StatsLine {
         Self {
             pairs: stats.pairs.iter().map(PairLine::new).collect(),
             components: components.collect(),
-            packets_dropped: stats.dropped.iter().map(|(why, count)| (why.to_string(), *count)).collect(),
+            packets_dropped: by_reason(&stats.dropped),
+            candidates_refused: by_reason(&stats.refused),
             packets_unsent: stats.unsent,
             lines_refused,
         }
     }
+}
+
+fn by_reason(counts: &BTreeMap<impl ToString, u64>) -> BTreeMap<String, u64> {
+    counts.iter().map(|(why, count)| (why.to_string(), *count)).collect()
 }
 
 impl PairLine {
