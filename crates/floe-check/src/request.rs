@@ -179,11 +179,16 @@ impl CheckSet {
             use_candidate: incoming.fields.use_candidate,
             id: incoming.id,
         };
-        let described =
-            list.remote.as_ref().is_some_and(|remote| remote.credentials.ufrag() == incoming.peer);
-        if described {
+        let described = list.remote.as_ref().map(|remote| remote.credentials.ufrag() == incoming.peer);
+        if described == Some(true) {
+            self.note_authenticated(incoming.base, incoming.from, incoming.stream);
             self.trigger(incoming.stream, early);
-        } else if !list.remember(incoming.peer, early) {
+        } else if list.remember(incoming.peer, early) {
+            // RFC 8445 5.3: once our answer is there the peer may send data, whatever its description takes.
+            if described.is_none() {
+                self.note_authenticated(incoming.base, incoming.from, incoming.stream);
+            }
+        } else {
             self.out.counters.early_over_cap += 1;
         }
     }
@@ -193,11 +198,14 @@ impl CheckSet {
         let Some(list) = self.lists.get_mut(&stream) else { return };
         let Some(remote) = &list.remote else { return };
         let ufrag = remote.credentials.ufrag();
-        let (mine, others) =
+        let (mine, others): (Vec<_>, Vec<_>) =
             std::mem::take(&mut list.early).into_iter().partition(|(peer, _)| &**peer == ufrag);
+        // The description is another's (forking): who sent these is not the peer.
+        let strangers: Vec<_> = others.iter().map(|(_, early)| (early.base, early.from)).collect();
         list.early = others;
-        let mine: Vec<(_, Early)> = mine;
+        self.authenticated.retain(|path, _| !strangers.contains(path));
         for (_, early) in mine {
+            self.note_authenticated(early.base, early.from, stream);
             self.trigger(stream, early);
         }
     }
@@ -224,8 +232,6 @@ impl CheckSet {
     /// The pair of a received check, made where it is new; `None` where caps or a concluded component forbid it.
     fn pair_of_check(&mut self, stream: StreamId, check: &Early) -> Option<PairId> {
         let base = self.locals.base(check.base)?.clone();
-        // RFC 8445 12.2: whoever has proven to know the password may send data.
-        self.note_authenticated(check.base, check.from, stream);
         if let Some(pair) = self.pairs.on_path(check.base, check.from) {
             return Some(pair);
         }
@@ -267,6 +273,7 @@ impl CheckSet {
         Some(remote)
     }
 
+    /// RFC 8445 12.2: whoever has proven to know the password may send data.
     pub(crate) fn note_authenticated(&mut self, base: BaseId, from: SocketAddr, stream: StreamId) {
         let Some(component) = self.locals.base(base).map(|known| known.component) else { return };
         let room = self.authenticated.len() < self.max_authenticated();
