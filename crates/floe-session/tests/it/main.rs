@@ -1,0 +1,14 @@
+//! Two sessions back to back, in virtual time and memory.
+#![allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails may panic")]
+
+mod concluding;
+mod connecting;
+mod data;
+mod failing;
+mod hostile;
+mod misuse;
+mod pacing;
+mod stun;
+mod trickling;
+mod wire;
