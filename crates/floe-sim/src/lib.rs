@@ -7,6 +7,8 @@
 //! own. Links lose, delay, duplicate and reorder datagrams ([`Link`]). What was sent, and what became of it, stands in
 //! a log ([`Record`]).
 //!
+//! With the feature `session`, which is on by default, an ICE session is such a node: `SessionNode`.
+//!
 //! There are no NAT boxes, firewalls, rates or MTUs: whoever has an address reaches every other of its family.
 //!
 //! ```text
@@ -60,6 +62,8 @@ mod link;
 mod log;
 mod network;
 mod node;
+#[cfg(feature = "session")]
+mod session;
 mod simulation;
 
 pub use host::{AddressInUse, BindError, Host, HostId};
@@ -67,4 +71,6 @@ pub use link::Link;
 pub use log::{Counters, Fate, Record};
 pub use network::{Arrival, Network};
 pub use node::{Action, Node};
+#[cfg(feature = "session")]
+pub use session::{Call, Data, SessionNode, Signal};
 pub use simulation::{Simulation, Spinning};
