@@ -129,12 +129,10 @@ impl Attached {
 
     /// The next port in turn that is free: a port closed is not given out again at once.
     fn free_port(&mut self, ip: IpAddr) -> Result<u16, BindError> {
-        let taken: BTreeSet<u16> =
-            self.sockets.keys().filter(|socket| socket.ip() == ip).map(SocketAddr::port).collect();
         for _ in FIRST_PORT..=u16::MAX {
             let port = self.next_port;
             self.next_port = port.checked_add(1).unwrap_or(FIRST_PORT);
-            if !taken.contains(&port) {
+            if self.socket(SocketAddr::new(ip, port)).is_none() {
                 return Ok(port);
             }
         }

@@ -56,6 +56,8 @@ pub struct Data {
     pub component: ComponentId,
     /// Where from.
     pub from: SocketAddr,
+    /// On which socket it came in.
+    pub local: SocketAddr,
     /// What.
     pub payload: Bytes,
 }
@@ -113,7 +115,7 @@ impl SessionNode {
     /// A signal of the peer arrived.
     ///
     /// # Errors
-    /// The session does not take the candidate.
+    /// The session does not take it.
     pub fn handle_signal(
         &mut self,
         now: Instant,
@@ -121,10 +123,7 @@ impl SessionNode {
     ) -> Result<(), floe_session::AddRemoteError> {
         self.drive(now, |session| match signal {
             Signal::Candidate { stream, candidate } => session.add_remote(now, stream, candidate).map(|_| ()),
-            Signal::End { stream } => {
-                session.end_of_remote(now, stream);
-                Ok(())
-            }
+            Signal::End { stream } => session.end_of_remote(now, stream),
         })
     }
 
@@ -192,7 +191,7 @@ impl Node for SessionNode {
             Disposition::Consumed => {}
             Disposition::Data { stream, component } => {
                 let payload = Bytes::copy_from_slice(payload);
-                self.data.push(Data { at: now, stream, component, from, payload });
+                self.data.push(Data { at: now, stream, component, from, local, payload });
             }
             Disposition::Dropped(why) => self.dropped.push((now, why)),
         }

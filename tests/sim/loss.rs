@@ -1,0 +1,101 @@
+//! Networks that lose, delay, copy and reorder.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use floe_core::Role;
+use floe_session::{FailReason, IceState, ListFailReason, Reason};
+use floe_sim::Fate;
+use floe_stun::{Class, Message, TransactionId};
+
+use crate::world::{SIDES, Setup, Side, World, ms};
+
+/// Of the transactions a side started: how often each was sent, and whether an answer arrived.
+fn transactions(world: &World, side: Side) -> BTreeMap<[u8; 12], (usize, bool)> {
+    let mut transactions = BTreeMap::new();
+    for sent in world.sent(side).into_iter().filter(|sent| sent.class == Class::Request) {
+        transactions.entry(*sent.id.as_bytes()).or_insert((0, false)).0 += 1;
+    }
+    for record in world.simulation.network().log() {
+        let answer = Message::parse(&record.payload).unwrap();
+        let id: TransactionId = answer.transaction_id();
+        let arrived = matches!(record.fate, Fate::Delivered { .. }) && answer.class() == Class::Success;
+        if let (true, Some((_, answered))) = (arrived, transactions.get_mut(id.as_bytes())) {
+            *answered = true;
+        }
+    }
+    transactions
+}
+
+#[test]
+fn at_30_percent_loss_a_session_fails_only_where_all_seven_sends_of_a_check_stay_unanswered() {
+    let mut times = Vec::new();
+    for seed in 0..500 {
+        let mut setup = Setup::new([1, 1], ms(50));
+        setup.seed = seed;
+        setup.link = setup.link.loss(0.3);
+        let mut world = setup.described();
+        if world.complete(ms(120_000)) {
+            assert_eq!(world.outcome(Side::A).len(), world.outcome(Side::B).len());
+            times.extend(SIDES.map(|side| world.selected_at(side).unwrap()).into_iter().max());
+        } else {
+            assert!(has_true_failure(&world), "seed {seed}");
+        }
+    }
+    times.sort();
+    // 0.51 is the chance that a request or its answer is lost, and 0.51 to the 7th that all are: 1 in 111 checks.
+    assert!(times.len() > 485, "only {} of 500 connected", times.len());
+    assert_eq!(times[times.len() / 2], MEDIAN);
+}
+
+/// What the pair takes at half of the seeds: exact, since the seeds are fixed.
+const MEDIAN: Duration = ms(650);
+
+/// A side that failed did so because of a check that was sent seven times and never answered.
+fn has_true_failure(world: &World) -> bool {
+    let failed = SIDES.into_iter().filter(|&side| world.session(side).state() == IceState::Failed);
+    let mut failed = failed.peekable();
+    failed.peek().is_some() && failed.all(|side| {
+        let timed_out = ListFailReason::AllFailed { pairs: 1, last: FailReason::Timeout };
+        let told =
+            matches!(world.session(side).reason(), Some(Reason::ListFailed { why, .. }) if *why == timed_out);
+        told && transactions(world, side).values().any(|&seven| seven == (7, false))
+    })
+}
+
+#[test]
+fn jitter_copies_and_reordering_change_nothing() {
+    let roles = [
+        [Role::Controlling, Role::Controlled],
+        [Role::Controlled, Role::Controlled],
+        [Role::Controlling, Role::Controlling],
+    ];
+    for (seed, roles) in (0..200).zip(roles.into_iter().cycle()) {
+        let mut setup = Setup::new([2, 2], ms(40));
+        (setup.seed, setup.roles, setup.streams) = (seed, roles, vec![2]);
+        setup.link = setup.link.jitter(ms(60)).duplicate(0.3).reorder(0.3, ms(80));
+        let mut world = setup.described();
+        assert!(world.complete(ms(20_000)), "seed {seed}");
+        world.assert_agreed();
+        for side in SIDES {
+            world.assert_paced(side, ms(50));
+        }
+    }
+}
+
+#[test]
+fn many_pairs_on_a_network_that_loses_agree_in_the_end() {
+    for seed in 0..200 {
+        let mut setup = Setup::new([3, 3], ms(50));
+        (setup.seed, setup.streams) = (seed, vec![1, 1]);
+        setup.link = setup.link.loss(0.1).jitter(ms(10));
+        let mut world = setup.described();
+        assert!(world.complete(ms(60_000)), "seed {seed}");
+        let (a, b) = (world.outcome(Side::A), world.outcome(Side::B));
+        let mirrored: BTreeMap<_, _> =
+            b.into_iter().map(|(of, [local, remote])| (of, [remote, local])).collect();
+        assert_eq!(a, mirrored, "seed {seed}");
+        for side in SIDES {
+            world.assert_paced(side, ms(50));
+        }
+    }
+}

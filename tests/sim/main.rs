@@ -1,0 +1,14 @@
+//! Whole sessions on a network in virtual time: what they promise about time is asserted exactly.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod early;
+mod failure;
+mod grid;
+mod loss;
+mod nomination;
+mod pacing;
+mod roles;
+mod shapes;
+mod timing;
+mod wire;
+mod world;

@@ -1,0 +1,174 @@
+//! Which pair is nominated and selected, how often and when (RFC 8445 8.1.1, 8.3.1, 12).
+
+use std::collections::BTreeSet;
+
+use floe_core::ComponentId;
+use floe_session::{Event, IceState, Nomination};
+use floe_sim::Link;
+use floe_stun::{
+    Class, Key, MessageWriter, Method, TransactionId,
+    attribute::{IceControlling, Priority, Username},
+};
+
+use crate::world::{SIDES, Setup, Side, World, ms};
+
+// proves: 8445-8.1.1-a
+#[test]
+fn one_pair_of_each_component_is_nominated_by_repeating_its_check() {
+    for nomination in [Nomination::Regular, Nomination::Eager] {
+        for seed in 0..30 {
+            let mut setup = Setup::new([1 + u8::try_from(seed % 3).unwrap(), 2], ms(9 * (seed % 10)));
+            (setup.seed, setup.nomination, setup.streams) = (seed, nomination, vec![2, 1]);
+            let mut world = setup.world();
+            world.set_path(0, 1, Link::cut());
+            world.describe_all();
+            assert!(world.complete(ms(60_000)), "{nomination:?} {seed}");
+            world.assert_agreed();
+
+            let nominated = world.nominated(Side::A);
+            let selected: BTreeSet<_> = world.outcome(Side::A).into_values().collect();
+            assert_eq!(nominated.len(), 3, "one nomination for each component");
+            assert_eq!(nominated.iter().map(|&(from, to)| [from, to]).collect::<BTreeSet<_>>(), selected);
+            assert_eq!(world.nominated(Side::B), []);
+            let started = world.started(Side::A);
+            for nominating in started.iter().filter(|sent| sent.use_candidate) {
+                let same = |sent: &&crate::wire::Sent| {
+                    !sent.use_candidate && (sent.from, sent.to) == (nominating.from, nominating.to)
+                };
+                assert!(started.iter().filter(same).any(|first| first.at < nominating.at), "not repeated");
+            }
+        }
+    }
+}
+
+// proves: 8445-8.1.1-b
+#[test]
+fn a_better_path_that_comes_later_is_not_nominated_any_more() {
+    let mut world = Setup::new([2, 2], ms(30)).world();
+    world.set_path(0, 0, Link::cut());
+    world.describe_all();
+    assert!(world.complete(ms(10_000)));
+    let (nominated, outcome) = (world.nominated(Side::A), world.outcome(Side::A));
+    assert_eq!(nominated.len(), 1);
+    world.set_path(0, 0, Link::new(ms(1)));
+    world.run_to(ms(300_000));
+    assert_eq!(world.nominated(Side::A), nominated);
+    for side in SIDES {
+        assert_eq!(world.selections(side, world.components()[0]).len(), 1, "{side:?}");
+    }
+    assert_eq!(world.outcome(Side::A), outcome);
+}
+
+#[test]
+fn eager_waits_for_a_better_pair_exactly_two_round_trips_after_its_turn() {
+    // The best pair has its turn at 0 ms and never answers; the second has its own at 50 ms and answers after 20 ms.
+    let mut world = Setup::new([1, 2], ms(20)).world();
+    world.set_path(0, 0, Link::cut());
+    world.describe_all();
+    assert!(world.complete(ms(10_000)));
+    let nominating: Vec<_> = world
+        .events(Side::A)
+        .filter_map(|(at, event)| match event {
+            Event::Nominating { why, .. } => Some((at, why.to_string())),
+            _ => None,
+        })
+        .collect();
+    let why = "the wait for p0 ended: two round trips of 20 ms without an answer".to_owned();
+    assert_eq!(nominating, [(ms(70), why)], "40 ms after its turn the best pair is past waiting for");
+}
+
+/// A check that only who knows both passwords can write.
+fn check(world: &World, id: u8) -> Vec<u8> {
+    let of = world.components()[0].0;
+    let (a, b) = (world.description(Side::A, of).credentials, world.description(Side::B, of).credentials);
+    let mut buffer = [0; 256];
+    let id = TransactionId::new([id; 12]);
+    let length = MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, id)
+        .unwrap()
+        .attribute(&Username::new(&format!("{}:{}", b.ufrag(), a.ufrag())))
+        .unwrap()
+        .attribute(&Priority::new(1))
+        .unwrap()
+        .attribute(&IceControlling::new(1))
+        .unwrap()
+        .integrity(&Key::short_term(b.pwd()))
+        .unwrap()
+        .fingerprint()
+        .unwrap()
+        .finish();
+    buffer[..length].to_vec()
+}
+
+/// The transactions that B answered with success.
+fn answered(world: &World) -> BTreeSet<[u8; 12]> {
+    let answers = world.sent(Side::B).into_iter().filter(|sent| sent.class == Class::Success);
+    answers.map(|sent| *sent.id.as_bytes()).collect()
+}
+
+// proves: 8445-8.1.2-c, 8445-8.3.1-a
+#[test]
+fn what_was_not_selected_answers_for_three_seconds_more() {
+    let mut world = Setup::new([3, 3], ms(10)).described();
+    assert!(world.complete(ms(10_000)));
+    let completed = world.state_at(Side::B, IceState::Completed).unwrap();
+    let sockets = SIDES.map(|side| world.node(side).sockets().collect::<Vec<_>>());
+    let [selected_a, selected_b] = world.outcome(Side::A)[&world.components()[0]];
+
+    // Each of B's sockets is checked, 1 ms before the three seconds are over and 1 ms after. A check takes 5 ms.
+    for (round, arrives) in [(0, completed + ms(2_999)), (1, completed + ms(3_001))] {
+        for (index, &to) in (0..).zip(&sockets[1]) {
+            let check = check(&world, 10 * round + index);
+            world.simulation.plan(world.at(arrives - ms(5)), move |simulation| {
+                simulation.network_mut().send(selected_a, to, check.into());
+            });
+        }
+    }
+    world.run_to(completed + ms(2_999));
+    assert_eq!(world.node(Side::B).sockets().count(), 3);
+    world.run_to(completed + ms(3_100));
+    let answered = answered(&world);
+    for (index, to) in (0..).zip(&sockets[1]) {
+        assert!(answered.contains(&[index; 12]), "{to} before the three seconds are over");
+        assert_eq!(answered.contains(&[10 + index; 12]), *to == selected_b, "{to} after");
+    }
+    assert_eq!(world.node(Side::B).sockets().collect::<Vec<_>>(), [selected_b]);
+    assert_eq!(world.node(Side::A).sockets().collect::<Vec<_>>(), [selected_a]);
+    world.assert_agreed();
+}
+
+// proves: 8445-12.1-a, 8445-12.2-a
+#[test]
+fn data_goes_over_any_valid_pair_at_first_then_over_the_selected_one_and_is_taken_on_all() {
+    // The best path is slow, the other ones fast; regular nomination waits for the best.
+    let mut setup = Setup::new([2, 2], ms(4));
+    setup.nomination = Nomination::Regular;
+    let mut world = setup.world();
+    world.set_path(0, 0, Link::new(ms(60)));
+    world.describe_all();
+    let send = |world: &mut World, payload: &'static str| {
+        let (stream, component) = world.components()[0];
+        let host = world.host(Side::A);
+        assert!(world.simulation.node_mut(host).unwrap().send(stream, component, payload.into()));
+        last_data(world, payload)
+    };
+    world.run_to(ms(56));
+    assert_eq!(world.session(Side::A).state(), IceState::Connected);
+    let early = send(&mut world, "early");
+    assert!(world.complete(ms(10_000)));
+    let selected = *world.outcome(Side::A).values().next().unwrap();
+    assert_ne!(early, selected, "it went over a pair that is not the selected one");
+    assert_eq!(send(&mut world, "late"), selected);
+
+    // What comes over another pair is taken still.
+    world.simulation.network_mut().send(early[0], early[1], "other".into());
+    assert_eq!(last_data(&mut world, "other"), early);
+    assert!(world.is_complete());
+}
+
+/// Where the latest data went from and to, and that it is this, of component 1.
+fn last_data(world: &mut World, payload: &str) -> [std::net::SocketAddr; 2] {
+    world.run_to(world.since_start(world.simulation.now()) + ms(60));
+    let data = world.node(Side::B).data().last().unwrap();
+    assert_eq!((&data.payload[..], data.component), (payload.as_bytes(), ComponentId::RTP));
+    [data.from, data.local]
+}
