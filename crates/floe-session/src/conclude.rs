@@ -8,7 +8,11 @@ use std::{
 use floe_check::ListState;
 use floe_core::{BaseId, StreamId};
 
-use crate::{Event, IceState, Reason, Session, SocketId, sockets::Purpose, state::Facts};
+use crate::{
+    Event, IceState, Reason, Session, SocketId,
+    sockets::Purpose,
+    state::{Facts, StreamFacts},
+};
 
 /// How long after completion sockets without a selected pair still answer (RFC 8445 8.3.1).
 const RELEASE_AFTER: Duration = Duration::from_secs(3);
@@ -53,23 +57,20 @@ impl Session {
     }
 
     fn facts(&self) -> Facts {
-        let live: Vec<_> = self.streams.keys().copied().filter(|&stream| self.is_live(stream)).collect();
-        let all = |is: &dyn Fn(Purpose) -> bool| {
-            !live.is_empty() && live.iter().flat_map(|&stream| self.components_of(stream)).all(is)
-        };
-        Facts {
-            closed: self.progress.closed,
-            described: self.streams.values().any(|stream| stream.remote.is_some()),
-            hopeless: live.is_empty(),
-            routed: all(&|component| self.routes.get(component).is_some()),
-            selected: all(&|(stream, component)| self.nominator.selected(stream, component).is_some()),
-        }
+        let described = self.streams.values().any(|stream| stream.remote.is_some());
+        let streams: Vec<_> = self.streams.keys().filter_map(|&stream| self.stream_facts(stream)).collect();
+        Facts::of(described, self.progress.closed, &streams)
     }
 
-    /// Whether the stream may still come to something.
-    fn is_live(&self, stream: StreamId) -> bool {
-        let failed = self.check.list_state(stream) == Some(ListState::Failed);
-        !failed && self.streams.get(&stream).is_some_and(|stream| !stream.cut_off)
+    fn stream_facts(&self, stream: StreamId) -> Option<StreamFacts> {
+        Some(StreamFacts {
+            list: self.check.list_state(stream)?,
+            cut_off: self.streams.get(&stream)?.cut_off,
+            routed: self.components_of(stream).all(|component| self.routes.get(component).is_some()),
+            selected: self
+                .components_of(stream)
+                .all(|(stream, component)| self.selected(stream, component).is_some()),
+        })
     }
 
     fn enter(&mut self, now: Instant, state: IceState) {

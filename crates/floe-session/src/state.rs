@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use floe_check::ListState;
+
 /// The ICE state, under the names of WebRTC (`RTCIceTransportState`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IceState {
@@ -100,8 +102,7 @@ impl fmt::Display for IceState {
     }
 }
 
-/// What the state follows from (RFC 8445 6.1.3, 8.1.2). A stream that failed beside others that go on is given up: the
-/// facts are those of the others.
+/// What the state follows from (RFC 8445 6.1.3, 8.1.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) closed: bool,
@@ -113,6 +114,32 @@ pub(crate) struct Facts {
     pub(crate) routed: bool,
     /// Whether every component has its selected pair.
     pub(crate) selected: bool,
+}
+
+/// A stream, as far as the state of the session depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct StreamFacts {
+    pub(crate) list: ListState,
+    /// Whether a component of it is without a socket for ever.
+    pub(crate) cut_off: bool,
+    pub(crate) routed: bool,
+    pub(crate) selected: bool,
+}
+
+impl Facts {
+    /// The facts of the streams together. One that failed beside others that go on is given up (RFC 8445 8.1.2): the
+    /// facts are those of the others.
+    pub(crate) fn of(described: bool, closed: bool, streams: &[StreamFacts]) -> Self {
+        let live = || streams.iter().filter(|stream| stream.list != ListState::Failed && !stream.cut_off);
+        let hopeless = live().next().is_none();
+        Self {
+            closed,
+            described,
+            hopeless,
+            routed: !hopeless && live().all(|stream| stream.routed),
+            selected: !hopeless && live().all(|stream| stream.selected),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -170,6 +197,48 @@ mod tests {
             seen.dedup();
             assert_eq!(seen.len(), way.len(), "{way:?} comes back with {facts:?}");
         }
+    }
+
+    // proves: 8445-6.1.3-a
+    #[test]
+    fn the_session_is_completed_or_failed_with_all_its_lists_and_runs_otherwise() {
+        use ListState::{Completed, Failed, Running};
+        let stream = |list| StreamFacts {
+            list,
+            cut_off: false,
+            routed: list == Completed,
+            selected: list == Completed,
+        };
+        let state = |lists: &[ListState]| {
+            let streams: Vec<_> = lists.iter().copied().map(stream).collect();
+            *way(IceState::New, Facts::of(true, false, &streams)).last().unwrap()
+        };
+        for all in [[Running; 3], [Completed; 3], [Failed; 3]] {
+            let one = match all[0] {
+                Running => IceState::Checking,
+                Completed => IceState::Completed,
+                Failed => IceState::Failed,
+            };
+            assert_eq!([state(&all[..1]), state(&all[..2]), state(&all)], [one; 3]);
+        }
+        for mixed in [[Running, Completed], [Running, Failed], [Completed, Running], [Failed, Running]] {
+            assert_eq!(state(&mixed), IceState::Checking, "{mixed:?}");
+        }
+        // RFC 8445 8.1.2: this agent goes on without the stream that failed.
+        assert_eq!(state(&[Failed, Completed]), IceState::Completed);
+        assert_eq!(state(&[Failed, Completed, Running]), IceState::Checking);
+    }
+
+    #[test]
+    fn a_stream_that_is_cut_off_counts_as_failed() {
+        let good = StreamFacts { list: ListState::Completed, cut_off: false, routed: true, selected: true };
+        let cut = StreamFacts { cut_off: true, routed: false, ..good };
+        let state = |streams: &[StreamFacts]| {
+            *way(IceState::Completed, Facts::of(true, false, streams)).last().unwrap()
+        };
+        assert_eq!(state(&[good, cut]), IceState::Completed);
+        assert_eq!(state(&[cut, cut]), IceState::Failed);
+        assert_eq!(state(&[good, StreamFacts { routed: false, ..good }]), IceState::Disconnected);
     }
 
     #[test]

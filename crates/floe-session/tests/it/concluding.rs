@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use floe_core::Interface;
+use floe_core::{Candidate, Interface};
 use floe_session::{Disposition, DropReason, Event, IceState, Reason, StreamConfig};
 
 use crate::{
@@ -33,7 +33,7 @@ fn is_answered(wire: &mut Wire, to: SocketAddr, id: u8) -> bool {
     wire.log.iter().filter(|sent| sent.host == B && sent.is_answer()).count() > before
 }
 
-// proves: 8445-8.3.1-a
+// proves: 8445-8.3.1-a, 8445-8.1.2-c
 #[test]
 fn an_unselected_candidate_answers_for_three_seconds_after_completion_and_then_no_more() {
     let (mut wire, spare, at) = completed_with_a_spare();
@@ -51,6 +51,19 @@ fn an_unselected_candidate_answers_for_three_seconds_after_completion_and_then_n
     assert!(is_answered(&mut wire, selected, 4));
     assert_eq!(wire.b().state(), IceState::Completed);
     assert!(!wire.hosts[B].events.iter().any(|(_, event)| matches!(event, Event::PairFailed { .. })));
+}
+
+// proves: 8445-7.3-a
+#[test]
+fn checks_are_answered_on_every_candidate_that_was_told() {
+    let mut wire = Wire::pair().addresses(B, &["192.0.2.2", "198.51.100.2", "203.0.113.2"]);
+    wire.gather();
+    wire.settle();
+    let told: Vec<_> = wire.hosts[B].candidates().iter().filter_map(Candidate::socket_addr).collect();
+    assert_eq!(told.len(), 3);
+    for (id, to) in (0..).zip(told) {
+        assert!(is_answered(&mut wire, to, id), "{to}");
+    }
 }
 
 #[test]

@@ -30,6 +30,46 @@ fn when_all_pairs_fail_the_session_fails_as_patience_ends_and_says_why() {
     }
 }
 
+// proves: 8863-4-a, 8863-4-b
+#[test]
+fn pairs_that_fail_early_fail_the_session_only_as_patience_ends_and_then_at_once() {
+    let mut wire = Wire::pair();
+    wire.passes = Box::new(|_| false);
+    wire.gather();
+    wire.run_for(Duration::from_secs(1));
+    wire.describe_to(A);
+    wire.run_for(Duration::from_secs(5));
+    let (socket, _) = wire.hosts[A].socket();
+    let now = wire.now;
+    wire.a().end_of_remote(now, STREAM).unwrap();
+    wire.a().handle_socket_closed(now, socket, "gone");
+    wire.hosts[A].sockets.clear();
+    wire.run_for(Duration::from_secs(100));
+    let failed = |event: &Event| matches!(event, Event::PairFailed { .. });
+    assert_eq!(wire.hosts[A].when(failed), Some(Duration::from_secs(6)));
+    // Patience began with the description, not with the candidates.
+    assert_eq!(wire.hosts[A].when_in(IceState::Failed), Some(Duration::from_secs(1) + PATIENCE));
+    assert_eq!(wire.hosts[A].states(), [IceState::Checking, IceState::Failed]);
+
+    // From then on nothing holds a failure back: a check revives the list, and when it is lost the list fails.
+    let [ours, theirs] = [A, B].map(|host| wire.hosts[host].parameters(STREAM).credentials);
+    let mut wire = Wire::pair();
+    wire.passes = Box::new(|_| false);
+    wire.gather();
+    wire.describe_to(A);
+    wire.run_for(Duration::from_secs(100));
+    let check = Check { controlling: false, ..Check::of(&theirs, &ours) }.write();
+    let (now, (socket, _), (_, from)) = (wire.now, wire.hosts[A].socket(), wire.hosts[B].socket());
+    let _ = wire.a().handle_datagram(now, socket, from, &check);
+    wire.settle();
+    assert_eq!(wire.a().state(), IceState::Checking);
+    let now = wire.now;
+    wire.a().handle_socket_closed(now, socket, "gone");
+    wire.hosts[A].sockets.clear();
+    wire.settle();
+    assert_eq!(wire.a().state(), IceState::Failed);
+}
+
 // proves: 8863-5-a
 #[test]
 fn without_a_candidate_and_after_the_end_of_them_patience_still_holds() {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 
 use floe_check::DropReason as CheckDrop;
 use floe_core::Role;
-use floe_session::{Disposition, DropReason, IceState, Output, Session};
+use floe_session::{Disposition, DropReason, Event, IceState, Output, Session};
 use floe_stun::Class;
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha20Rng};
 
@@ -86,7 +86,11 @@ fn attacks(wire: &Wire) -> Vec<(String, Vec<u8>)> {
     all.push(("a good check without its fingerprint".to_owned(), cut));
     for sent in wire.log.iter().filter(|sent| sent.host == A && sent.request().is_some()) {
         for class in [Class::Success, Class::Error] {
-            all.push((format!("a forged {class:?}"), answer(&sent.data, "not+the+password+at+all", class)));
+            all.push((
+                format!("a forged {class:?}"),
+                answer(&sent.data, Some("not+the+password+at+all"), class),
+            ));
+            all.push((format!("an unsigned {class:?}"), answer(&sent.data, None, class)));
         }
     }
     let mut rng = ChaCha20Rng::seed_from_u64(7);
@@ -101,7 +105,7 @@ fn attacks(wire: &Wire) -> Vec<(String, Vec<u8>)> {
     all
 }
 
-// proves: sec-forge-b
+// proves: sec-forge-b, sec-487-a
 #[test]
 fn no_unauthenticated_datagram_changes_anything_at_any_stage() {
     for (stage, mut wire) in stages() {
@@ -173,7 +177,7 @@ fn every_drop_is_counted_by_its_reason() {
     let (now, (socket, _), from) = (wire.now, wire.hosts[A].socket(), "203.0.113.66:6666".parse().unwrap());
     let forged = Check { pwd: "not+the+password+at+all".into(), ..good.clone() }.write();
     let stranger = Check { username: "nobody:here".into(), ..good.clone() }.write();
-    let unknown = answer(&good.write(), "whatever+it+may+be+here", Class::Success);
+    let unknown = answer(&good.write(), Some("whatever+it+may+be+here"), Class::Success);
     let mut malformed = good.write();
     malformed.pop();
     let cases = [
@@ -194,6 +198,7 @@ fn every_drop_is_counted_by_its_reason() {
     assert_eq!(wire.a().stats().dropped, expected);
 }
 
+// proves: sec-prflx-a
 #[test]
 fn a_flood_of_good_checks_from_many_ports_costs_bounded_memory_and_hurts_nobody() {
     let mut wire = Wire::pair();
@@ -201,17 +206,47 @@ fn a_flood_of_good_checks_from_many_ports_costs_bounded_memory_and_hurts_nobody(
     wire.run_until(|wire| wire.hosts[A].session.route(STREAM, RTP).is_some());
     let [ours, theirs] = [A, B].map(|host| wire.hosts[host].parameters(STREAM).credentials);
     let (now, (socket, _)) = (wire.now, wire.hosts[A].socket());
-    for n in 0..4000_u16 {
-        let mut id = [3; 12];
-        id[..2].copy_from_slice(&n.to_be_bytes());
-        let check = Check { controlling: false, id, ..Check::of(&theirs, &ours) };
-        let from = SocketAddr::new([203, 0, 113, 66].into(), 10_000 + n);
-        let _ = wire.a().handle_datagram(now, socket, from, &check.write());
+    let check = Check { controlling: false, ..Check::of(&theirs, &ours) }.write();
+    let mut answers = 0;
+    for port in 500..=u16::MAX {
+        let from = SocketAddr::new([203, 0, 113, 66].into(), port);
+        let made = wire.a().handle_datagram(now, socket, from, &check);
+        assert_eq!(made, Disposition::Consumed, "{port}");
+        while let Some(output) = wire.a().poll_output() {
+            let answer = matches!(&output, Output::Send { to, .. } if *to == from);
+            answers += usize::from(answer);
+            if !answer {
+                wire.carry_out(A, output);
+            }
+        }
     }
+    assert_eq!(answers, usize::from(u16::MAX - 499), "over the cap they are answered all the same");
+    let learnt = |event: &Event| matches!(event, Event::PeerReflexive { .. });
+    assert_eq!(wire.hosts[A].count(learnt), 32);
     let stats = wire.a().stats();
-    assert!(stats.pairs.len() <= 100, "{} pairs", stats.pairs.len());
-    assert!(stats.checks.peer_reflexive_over_cap > 3900, "{:?}", stats.checks);
-    while wire.a().poll_output().is_some() {}
+    assert_eq!((stats.pairs.len(), stats.checks.peer_reflexive_over_cap), (33, answers as u64 - 32));
     wire.run_for(Duration::from_secs(10));
     assert_eq!(wire.a().state(), IceState::Completed);
+}
+
+// proves: sec-replay-a
+#[test]
+fn a_replayed_check_leads_to_a_check_where_it_came_from_and_moves_no_data() {
+    let mut wire = Wire::pair();
+    wire.begin();
+    // B is controlled and follows nominations, so these are worth replaying to it.
+    wire.run_until(|wire| wire.new_requests(A).len() == 2);
+    let nomination = wire.new_requests(A).remove(1);
+    let route = wire.b().route(STREAM, RTP).unwrap();
+    let (now, (socket, _)) = (wire.now, wire.hosts[B].socket());
+    let attacker: SocketAddr = "203.0.113.66:6666".parse().unwrap();
+    for _ in 0..10 {
+        let _ = wire.b().handle_datagram(now, socket, attacker, &nomination.data);
+        wire.run_for(ms(100));
+        assert_eq!(wire.b().route(STREAM, RTP), Some(route));
+    }
+    wire.run_for(Duration::from_secs(60));
+    assert_eq!((wire.b().route(STREAM, RTP), wire.b().state()), (Some(route), IceState::Completed));
+    let checks: Vec<_> = wire.new_requests(B).into_iter().filter(|sent| sent.to == attacker).collect();
+    assert_eq!(checks.len(), 1, "one check, which nobody answers");
 }

@@ -8,6 +8,7 @@ mod data;
 mod failing;
 mod hostile;
 mod misuse;
+mod nominating;
 mod pacing;
 mod stun;
 mod trickling;

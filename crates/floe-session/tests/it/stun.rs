@@ -3,7 +3,9 @@
 use floe_core::Credentials;
 use floe_stun::{
     Class, Key, Message, MessageWriter, Method, TransactionId,
-    attribute::{IceControlled, IceControlling, Priority, UseCandidate, Username, XorMappedAddress},
+    attribute::{
+        ErrorCode, IceControlled, IceControlling, Priority, UseCandidate, Username, XorMappedAddress,
+    },
 };
 
 /// What a check says, and who signs it.
@@ -49,17 +51,20 @@ impl Check {
     }
 }
 
-/// An answer to this request, signed with this password.
-pub(crate) fn answer(request: &[u8], pwd: &str, class: Class) -> Vec<u8> {
+/// An answer to this request, signed with this password, or not at all. One of class error says 487.
+pub(crate) fn answer(request: &[u8], pwd: Option<&str>, class: Class) -> Vec<u8> {
     let id = Message::parse(request).unwrap().transaction_id();
     let mut buffer = [0; 200];
-    let mapped = XorMappedAddress("192.0.2.66:6666".parse().unwrap());
-    let key = Key::short_term(pwd);
-    let length = MessageWriter::new(&mut buffer, class, Method::BINDING, id)
-        .and_then(|message| message.attribute(&mapped))
-        .and_then(|message| message.integrity(&key))
-        .and_then(MessageWriter::fingerprint)
-        .unwrap()
-        .finish();
+    let message = MessageWriter::new(&mut buffer, class, Method::BINDING, id).unwrap();
+    let message = if class == Class::Error {
+        message.attribute(&ErrorCode::new(ErrorCode::ROLE_CONFLICT, "Role Conflict")).unwrap()
+    } else {
+        message.attribute(&XorMappedAddress("192.0.2.66:6666".parse().unwrap())).unwrap()
+    };
+    let message = match pwd {
+        Some(pwd) => message.integrity(&Key::short_term(pwd)).unwrap(),
+        None => message,
+    };
+    let length = message.fingerprint().unwrap().finish();
     buffer[..length].to_vec()
 }

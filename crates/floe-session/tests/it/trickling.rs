@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use floe_core::{Candidate, StreamId};
 use floe_session::{
-    AddRemoteError, AddedRemote, Event, IceState, Output, Refusal, RemoteDescription, StreamConfig,
+    AddRemoteError, AddedRemote, CheckKind, Event, IceState, Output, Refusal, RemoteDescription, StreamConfig,
 };
 
-use crate::wire::{A, B, STREAM, Wire, controlled, controlling, ms};
+use crate::{
+    stun::Check,
+    wire::{A, B, STREAM, Wire, controlled, controlling, ms},
+};
 
 fn candidate(address: &str, port: u16) -> Candidate {
     format!("candidate:1 1 udp 2130706431 {address} {port} typ host").parse().unwrap()
@@ -67,7 +70,7 @@ fn candidates_may_come_before_the_description() {
 fn so_may_the_end_of_them_and_nothing_behind_it_is_taken() {
     let mut wire = one_sided();
     let now = wire.now;
-    let ended = Err(AddRemoteError::Refused(floe_check_ended()));
+    let ended = Err(AddRemoteError::Refused(floe_check::AddRemoteError::Ended));
     wire.a().end_of_remote(now, STREAM).unwrap();
     assert_eq!(wire.a().add_remote(now, STREAM, candidate("192.0.2.2", 1)), ended);
     wire.describe_to(A);
@@ -76,10 +79,6 @@ fn so_may_the_end_of_them_and_nothing_behind_it_is_taken() {
     wire.settle();
     assert_eq!(wire.a().stats().pairs.len(), 0);
     assert_eq!(wire.a().stats().refused[&Refusal::Ended], 2);
-}
-
-fn floe_check_ended() -> floe_check::AddRemoteError {
-    floe_check::AddRemoteError::Ended
 }
 
 #[test]
@@ -153,6 +152,7 @@ fn what_makes_no_candidate_is_refused_with_its_reason_and_counted() {
     }
 }
 
+// proves: 8838-8-a
 #[test]
 fn a_list_without_candidates_runs_on_until_one_comes() {
     let mut wire = one_sided();
@@ -191,7 +191,7 @@ fn all_candidates_are_told_and_then_their_end() {
     }
 }
 
-// proves: 8445-5.3-b
+// proves: 8445-5.3-b, 8445-7.3-c
 #[test]
 fn a_check_that_comes_right_after_our_candidates_is_answered_and_made_up_for() {
     let mut wire = Wire::pair().delay(ms(1));
@@ -213,6 +213,36 @@ fn a_check_that_comes_right_after_our_candidates_is_answered_and_made_up_for() {
     wire.describe_to(A);
     wire.run_until_completed();
     assert_eq!(wire.new_requests(A)[0].at, ms(30));
+}
+
+// proves: 8445-7.3-d
+#[test]
+fn an_early_check_that_nominates_is_made_up_for_with_the_description() {
+    let mut wire = Wire::new(controlled(), controlling());
+    wire.gather();
+    wire.hosts[A].trickles = false;
+    wire.hosts[B].trickles = false;
+    wire.settle();
+    // B sends what it would if it had nominated at once; A has nothing of B.
+    let [ours, theirs] = [A, B].map(|host| wire.hosts[host].parameters(STREAM).credentials);
+    let check = Check { use_candidate: true, ..Check::of(&theirs, &ours) }.write();
+    let (now, (socket, _), (_, from)) = (wire.now, wire.hosts[A].socket(), wire.hosts[B].socket());
+    assert_eq!(wire.a().handle_datagram(now, socket, from, &check), floe_session::Disposition::Consumed);
+    wire.run_for(ms(500));
+    assert_eq!(wire.log.iter().filter(|sent| sent.host == A && sent.is_answer()).count(), 1);
+    assert_eq!(wire.hosts[A].events.len(), 2, "a candidate and no more of them");
+
+    wire.describe_to(A);
+    wire.run_for(ms(10));
+    let learnt = |event: &Event| match event {
+        Event::PeerReflexive { candidate, local: false, .. } => candidate.socket_addr(),
+        _ => None,
+    };
+    let learnt: Vec<_> = wire.hosts[A].events.iter().filter_map(|(_, event)| learnt(event)).collect();
+    assert_eq!(learnt, [from]);
+    let triggered = |event: &Event| matches!(event, Event::Checking { kind: CheckKind::Triggered, .. });
+    assert_eq!(wire.hosts[A].when(triggered), Some(ms(500)));
+    assert_eq!(wire.hosts[A].when_in(IceState::Completed), Some(ms(500)), "the nomination was kept");
 }
 
 #[test]

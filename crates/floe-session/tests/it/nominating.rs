@@ -1,0 +1,120 @@
+//! Nomination on the wire (RFC 8445 7.1.2, 8.1.1).
+
+use std::time::{Duration, Instant};
+
+use floe_core::{Outlook, ValidPair};
+use floe_session::{Choice, Event, IceState, Nomination, Policy};
+use floe_stun::{Message, attribute::UseCandidate};
+
+use crate::{
+    stun::Check,
+    wire::{A, B, RTP, STREAM, Sent, Wire, controlled, controlling, ms},
+};
+
+fn nominates(sent: &Sent) -> bool {
+    let message = Message::parse(&sent.data).unwrap();
+    message.attribute::<UseCandidate>().unwrap().is_some()
+}
+
+/// B's first address, which every side prefers.
+const BETTER: &str = "192.0.2.2";
+
+fn touches_better(sent: &Sent) -> bool {
+    [sent.from, sent.to].iter().any(|at| at.ip().to_string() == BETTER)
+}
+
+/// The addresses of B that this side selected, in order.
+fn selections(wire: &Wire, host: usize) -> Vec<String> {
+    let of_b = |event: &Event| match event {
+        Event::Selected { local, remote, .. } => {
+            let candidate = if host == A { remote } else { local };
+            Some(candidate.socket_addr().unwrap().ip().to_string())
+        }
+        _ => None,
+    };
+    wire.hosts[host].events.iter().filter_map(|(_, event)| of_b(event)).collect()
+}
+
+// proves: 8445-8.1.1-a, 8445-7.1.2-a
+#[test]
+fn the_controlling_side_nominates_one_pair_by_checking_it_again_and_the_other_side_none() {
+    for nomination in [Nomination::Eager, Nomination::Regular] {
+        for delay in [0, 10, 80] {
+            let wire = Wire::new(controlling().nomination(nomination), controlled()).delay(ms(delay));
+            let mut wire =
+                wire.addresses(A, &["192.0.2.1", "192.0.2.3"]).addresses(B, &[BETTER, "198.51.100.2"]);
+            wire.begin();
+            wire.run_until_completed();
+            wire.run_for(Duration::from_secs(60));
+            let requests = wire.new_requests(A);
+            let nominations: Vec<_> = requests.iter().filter(|sent| nominates(sent)).collect();
+            let [nomination] = nominations.as_slice() else { panic!("{} nominations", nominations.len()) };
+            // The same path was checked before, without the flag.
+            let same = |sent: &&Sent| (sent.from, sent.to) == (nomination.from, nomination.to);
+            let first = requests.iter().find(same).unwrap();
+            assert!(!nominates(first) && first.at < nomination.at);
+            assert!(!wire.new_requests(B).iter().any(nominates));
+        }
+    }
+}
+
+// proves: 8445-8.1.1-b
+#[test]
+fn a_better_path_that_comes_after_the_nomination_is_not_nominated_as_well() {
+    let mut wire = Wire::pair().delay(ms(10)).addresses(B, &[BETTER, "198.51.100.2"]);
+    wire.passes = Box::new(|sent| !touches_better(sent) || sent.at > Duration::from_secs(2));
+    wire.begin();
+    wire.run_for(Duration::from_secs(2));
+    assert_eq!(selections(&wire, A), ["198.51.100.2"]);
+    wire.run_for(Duration::from_secs(120));
+    assert_eq!(
+        (selections(&wire, A), selections(&wire, B)),
+        (vec!["198.51.100.2".into()], vec!["198.51.100.2".into()])
+    );
+    assert_eq!(wire.new_requests(A).iter().filter(|sent| nominates(sent)).count(), 1);
+}
+
+/// A peer that leaves nominating to the test.
+#[derive(Debug)]
+struct Never;
+
+impl Policy for Never {
+    fn choose(&mut self, _now: Instant, _valid: &[ValidPair], _outlook: &Outlook) -> Choice {
+        Choice::Wait
+    }
+}
+
+/// B gets a check that nominates this address of its own, as an aggressive peer would send it.
+fn nominate(wire: &mut Wire, of_b: &str, id: u8) {
+    let [theirs, ours] = [A, B].map(|host| wire.hosts[host].parameters(STREAM).credentials);
+    let check = Check { use_candidate: true, id: [id; 12], ..Check::of(&theirs, &ours) }.write();
+    let to = wire.hosts[B].sockets.iter().find(|(_, at)| at.ip().to_string() == of_b);
+    let (now, (_, from), (&socket, _)) = (wire.now, wire.hosts[A].socket(), to.unwrap());
+    let _ = wire.b().handle_datagram(now, socket, from, &check);
+    wire.run_for(ms(100));
+}
+
+// proves: 8445-8.1.1-c
+#[test]
+fn of_several_pairs_that_an_aggressive_peer_nominates_the_best_is_selected() {
+    let (worse, worst) = ("198.51.100.2", "203.0.113.2");
+    for (order, selected) in [
+        (vec![worst, worse, BETTER], vec![worst, worse, BETTER]),
+        (vec![worse, worst, BETTER, worse], vec![worse, BETTER]),
+        (vec![BETTER, worst, worse], vec![BETTER]),
+    ] {
+        let mut wire = Wire::new(controlling().policy(Box::new(Never)), controlled()).delay(ms(10));
+        wire = wire.addresses(B, &[BETTER, worse, worst]);
+        wire.begin();
+        wire.run_for(Duration::from_secs(1));
+        assert_eq!(wire.b().state(), IceState::Connected);
+        for (id, of_b) in (1..).zip(&order) {
+            nominate(&mut wire, of_b, id);
+        }
+        assert_eq!(selections(&wire, B), selected, "nominated {order:?}");
+        let route = wire.b().route(STREAM, RTP).unwrap();
+        assert_eq!(wire.hosts[B].sockets[&route.socket].ip().to_string(), BETTER);
+        wire.run_for(Duration::from_secs(10));
+        assert_eq!((wire.b().state(), wire.b().route(STREAM, RTP)), (IceState::Completed, Some(route)));
+    }
+}
