@@ -1,7 +1,7 @@
 //! The candidates of both sides, as pairs refer to them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
 };
 
@@ -13,8 +13,25 @@ use floe_core::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LocalId(u32);
 
+impl LocalId {
+    pub(crate) const MIN: Self = Self(0);
+    pub(crate) const MAX: Self = Self(u32::MAX);
+
+    #[cfg(test)]
+    pub(crate) const fn nth(n: u32) -> Self {
+        Self(n)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct RemoteId(u32);
+
+#[cfg(test)]
+impl RemoteId {
+    pub(crate) const fn nth(n: u32) -> Self {
+        Self(n)
+    }
+}
 
 /// A candidate of this agent.
 #[derive(Debug, Clone)]
@@ -45,11 +62,19 @@ pub(crate) struct Base {
     pub(crate) address: SocketAddr,
 }
 
+/// By what the peer, and by what this agent, knows a local candidate.
+type LocalKey = (StreamId, ComponentId, Transport, SocketAddr, BaseId);
+
 /// The local candidates of all streams.
 #[derive(Debug, Default)]
 pub(crate) struct Locals {
     all: BTreeMap<LocalId, Local>,
     bases: BTreeMap<BaseId, Base>,
+    by_key: BTreeMap<LocalKey, LocalId>,
+    /// The candidates that checks of a component leave from.
+    sending: BTreeMap<(StreamId, ComponentId), BTreeSet<LocalId>>,
+    /// How many peer-reflexive candidates each stream has.
+    learnt: BTreeMap<StreamId, usize>,
     /// The foundations of peer-reflexive candidates: one for each base address (RFC 8445 5.1.1.3).
     reflexive_foundations: BTreeMap<(IpAddr, Transport), Foundation>,
     next: u32,
@@ -64,48 +89,55 @@ impl Locals {
         self.bases.get(&base)
     }
 
+    /// Whether the same address of the same base is known already (RFC 8838 9).
+    pub(crate) fn has(&self, stream: StreamId, local: &LocalCandidate) -> bool {
+        key(stream, local).is_some_and(|key| self.by_key.contains_key(&key))
+    }
+
     pub(crate) fn insert(&mut self, stream: StreamId, local: LocalCandidate) -> LocalId {
         let id = LocalId(self.next);
         self.next += 1;
+        self.by_key.extend(key(stream, &local).map(|key| (key, id)));
         let local = Local { stream, local };
+        let component = local.candidate().component();
         if local.is_base() {
-            let component = local.candidate().component();
             let base = Base { stream, component, local: id, address: local.local.base_address };
             self.bases.insert(local.local.base, base);
+            self.sending.entry((stream, component)).or_default().insert(id);
+        }
+        if local.candidate().kind() == CandidateKind::PeerReflexive {
+            *self.learnt.entry(stream).or_default() += 1;
         }
         self.all.insert(id, local);
         id
     }
 
-    /// Forgets the base; its candidates stay, pairs refer to them.
+    /// Forgets the base; its candidates stay, pairs refer to them, but nobody is seen as one of them any more.
     pub(crate) fn close(&mut self, base: BaseId) {
-        self.bases.remove(&base);
+        self.by_key.retain(|&(.., of), _| of != base);
+        if let Some(Base { stream, component, local, .. }) = self.bases.remove(&base)
+            && let Some(sending) = self.sending.get_mut(&(stream, component))
+        {
+            sending.remove(&local);
+        }
     }
 
     /// The candidates that checks of this component leave from.
     pub(crate) fn sending(&self, stream: StreamId, component: ComponentId) -> Vec<LocalId> {
-        let mine = |base: &&Base| base.stream == stream && base.component == component;
-        self.bases.values().filter(mine).map(|base| base.local).collect()
+        self.sending.get(&(stream, component)).into_iter().flatten().copied().collect()
     }
 
     /// The candidate that the peer sees as this address when `base` sends: one of that base, else one of the component.
     pub(crate) fn find(&self, base: BaseId, address: SocketAddr) -> Option<LocalId> {
-        let Base { stream, component, .. } = *self.bases.get(&base)?;
-        let there = |local: &Local| {
-            local.stream == stream
-                && local.candidate().component() == component
-                && local.candidate().socket_addr() == Some(unscoped(address))
-        };
-        let mut found = self.all.iter().filter(|(_, local)| there(local));
-        let first = found.clone().next();
-        found.find(|(_, local)| local.local.base == base).or(first).map(|(&id, _)| id)
+        let Base { stream, component, local, .. } = *self.bases.get(&base)?;
+        let transport = self.all.get(&local)?.candidate().transport();
+        let key = |base| (stream, component, transport, unscoped(address), base);
+        let first = || self.by_key.range(key(BaseId(0))..=key(BaseId(u32::MAX))).next().map(|(_, &id)| id);
+        self.by_key.get(&key(base)).copied().or_else(first)
     }
 
     pub(crate) fn count_peer_reflexive(&self, stream: StreamId) -> usize {
-        let learnt = |local: &&Local| {
-            local.stream == stream && local.candidate().kind() == CandidateKind::PeerReflexive
-        };
-        self.all.values().filter(learnt).count()
+        self.learnt.get(&stream).copied().unwrap_or_default()
     }
 
     /// A peer-reflexive candidate (RFC 8445 7.2.5.3.1).
@@ -143,6 +175,9 @@ pub(crate) struct Remote {
 pub(crate) struct Remotes {
     all: BTreeMap<RemoteId, Remote>,
     by_address: BTreeMap<(StreamId, ComponentId, Transport, SocketAddr), RemoteId>,
+    of_component: BTreeMap<(StreamId, ComponentId), BTreeSet<RemoteId>>,
+    /// How many of each stream were signalled, and how many learnt.
+    counts: BTreeMap<(StreamId, bool), usize>,
     next: u32,
 }
 
@@ -164,28 +199,32 @@ impl Remotes {
     pub(crate) fn insert(&mut self, remote: Remote) -> RemoteId {
         let id = RemoteId(self.next);
         self.next += 1;
-        let key = (remote.stream, remote.candidate.component(), remote.candidate.transport(), remote.address);
-        self.by_address.insert(key, id);
+        let Remote { stream, ref candidate, address, signalled } = remote;
+        let component = candidate.component();
+        self.by_address.insert((stream, component, candidate.transport(), address), id);
+        self.of_component.entry((stream, component)).or_default().insert(id);
+        *self.counts.entry((stream, signalled)).or_default() += 1;
         self.all.insert(id, remote);
         id
     }
 
     /// Puts what was signalled in the place of what was learnt or known.
     pub(crate) fn replace(&mut self, id: RemoteId, candidate: Candidate) {
-        if let Some(remote) = self.all.get_mut(&id) {
-            remote.candidate = candidate;
-            remote.signalled = true;
+        let Some(remote) = self.all.get_mut(&id) else { return };
+        remote.candidate = candidate;
+        if !std::mem::replace(&mut remote.signalled, true) {
+            *self.counts.entry((remote.stream, false)).or_default() -= 1;
+            *self.counts.entry((remote.stream, true)).or_default() += 1;
         }
     }
 
     pub(crate) fn of_component(&self, stream: StreamId, component: ComponentId) -> Vec<RemoteId> {
-        let mine = |remote: &Remote| remote.stream == stream && remote.candidate.component() == component;
-        self.all.iter().filter(|(_, remote)| mine(remote)).map(|(&id, _)| id).collect()
+        self.of_component.get(&(stream, component)).into_iter().flatten().copied().collect()
     }
 
     /// How many candidates of a stream were signalled, or else learnt.
     pub(crate) fn count(&self, stream: StreamId, signalled: bool) -> usize {
-        self.all.values().filter(|remote| remote.stream == stream && remote.signalled == signalled).count()
+        self.counts.get(&(stream, signalled)).copied().unwrap_or_default()
     }
 
     /// A peer-reflexive candidate (RFC 8445 7.3.1.3) with a foundation that no other has.
@@ -215,6 +254,11 @@ impl Remotes {
         let text = (self.next..).map(|n| format!("PR{n}")).find(|text| !taken(text));
         plain_foundation(&text.unwrap_or_default())
     }
+}
+
+fn key(stream: StreamId, local: &LocalCandidate) -> Option<LocalKey> {
+    let candidate = &local.candidate;
+    Some((stream, candidate.component(), candidate.transport(), candidate.socket_addr()?, local.base))
 }
 
 fn plain_foundation(text: &str) -> Foundation {

@@ -1,15 +1,10 @@
-//! Checks and their answers as STUN messages (RFC 8445 7.1, 7.2.2, 16.1).
-
-use std::net::SocketAddr;
+//! Checks as STUN messages (RFC 8445 7.1, 7.2.2, 16.1).
 
 use bytes::Bytes;
-use floe_core::{Priority, Role, TieBreaker, address};
+use floe_core::{Priority, Role, TieBreaker};
 use floe_stun::{
     Class, Key, Message, MessageWriter, Method, TransactionId, WriteError,
-    attribute::{
-        self, AttributeType, ErrorCode, IceControlled, IceControlling, Software, UnknownAttributes,
-        UseCandidate, Username, XorMappedAddress,
-    },
+    attribute::{self, IceControlled, IceControlling, Software, UseCandidate, Username},
 };
 
 /// A datagram that every path takes: the smallest MTU of IPv6, less the headers of IPv6 and UDP (RFC 8489 6.1).
@@ -31,7 +26,7 @@ impl CheckRequest<'_> {
     pub(crate) fn write(&self, id: TransactionId) -> Option<Bytes> {
         written(|buffer| {
             let message = MessageWriter::new(buffer, Class::Request, Method::BINDING, id)?
-                .optional(self.software.map(Software::new).as_ref())?
+                .optional(self.software.map(|text| Software::new(cut(text))).as_ref())?
                 .attribute(&Username::new(self.username))?
                 .attribute(&attribute::Priority::new(self.priority.get()))?;
             let message = match self.role {
@@ -44,38 +39,16 @@ impl CheckRequest<'_> {
     }
 }
 
-/// The success response: the address the request came from, keyed like the request (RFC 8445 7.2.2).
-pub(crate) fn write_success(id: TransactionId, from: SocketAddr, key: &Key) -> Option<Bytes> {
-    written(|buffer| {
-        let message = MessageWriter::new(buffer, Class::Success, Method::BINDING, id)?;
-        let message = message.attribute(&XorMappedAddress(address::unscoped(from)))?;
-        Ok(message.integrity(key)?.fingerprint()?.finish())
-    })
+/// The beginning of a text: RFC 8489 14.14 allows fewer than 128 characters.
+fn cut(text: &str) -> &str {
+    let end = text.char_indices().nth(127).map_or(text.len(), |(end, _)| end);
+    text.get(..end).unwrap_or_default()
 }
 
-/// An error response; with a key where the request was authenticated (RFC 8489 6.3.1.1, 9.1.3).
-pub(crate) fn write_error(
-    id: TransactionId,
-    error: ErrorCode<'_>,
-    unknown: &[AttributeType],
-    key: Option<&Key>,
-) -> Option<Bytes> {
-    let unknown = (!unknown.is_empty()).then(|| UnknownAttributes::new(unknown));
-    written(|buffer| {
-        let message = MessageWriter::new(buffer, Class::Error, Method::BINDING, id)?
-            .attribute(&error)?
-            .optional(unknown.as_ref())?;
-        let message = match key {
-            Some(key) => message.integrity(key)?,
-            None => message,
-        };
-        Ok(message.fingerprint()?.finish())
-    })
-}
-
-fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, WriteError>) -> Option<Bytes> {
+/// What `write` puts into a buffer of the length of a datagram; `None` where it does not fit, or is nothing.
+pub(crate) fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, WriteError>) -> Option<Bytes> {
     let mut buffer = [0; MAX_LENGTH];
-    let length = write(&mut buffer).ok()?;
+    let length = write(&mut buffer).ok().filter(|length| *length > 0)?;
     buffer.get(..length).map(Bytes::copy_from_slice)
 }
 
@@ -89,8 +62,10 @@ pub(crate) struct CheckFields {
 }
 
 impl CheckFields {
-    /// Reads a request; `None` where PRIORITY is missing or anything is malformed or contradicts itself.
-    pub(crate) fn read(message: &Message<'_>) -> Option<Self> {
+    /// Reads an authentic request, and the peer's ufrag out of its USERNAME; `None` where PRIORITY is missing or
+    /// anything is malformed or contradicts itself.
+    pub(crate) fn read<'a>(message: &Message<'a>) -> Option<(Self, &'a str)> {
+        let (_, peer) = message.attribute::<Username<'a>>().ok()??.as_str().split_once(':')?;
         let priority = message.attribute::<attribute::Priority>().ok()??;
         let controlling = message.attribute::<IceControlling>().ok()?;
         let controlled = message.attribute::<IceControlled>().ok()?;
@@ -101,6 +76,114 @@ impl CheckFields {
             (Some(_), Some(_)) => return None,
         };
         let use_candidate = message.attribute::<UseCandidate>().ok()?.is_some();
-        Some(Self { priority: Priority::from_raw(priority.get()).ok()?, claim, use_candidate })
+        let priority = Priority::from_raw(priority.get()).ok()?;
+        Some((Self { priority, claim, use_candidate }, peer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use floe_stun::attribute::{AttributeType, RawAttribute};
+
+    use super::*;
+
+    const ID: TransactionId = TransactionId::new([7; 12]);
+
+    fn check(key: &Key, role: Role, use_candidate: bool) -> CheckRequest<'_> {
+        CheckRequest {
+            username: "theirs:mine",
+            software: None,
+            priority: Priority::from_raw(4711).unwrap(),
+            role,
+            tie_breaker: TieBreaker(0x0123_4567_89AB_CDEF),
+            use_candidate,
+            key,
+        }
+    }
+
+    #[test]
+    fn a_check_reads_as_it_was_written() {
+        let key = Key::short_term("password");
+        for role in [Role::Controlling, Role::Controlled] {
+            for use_candidate in [false, true] {
+                let bytes = check(&key, role, use_candidate).write(ID).unwrap();
+                let message = Message::parse(&bytes).unwrap();
+                assert_eq!((message.class(), message.method()), (Class::Request, Method::BINDING));
+                assert_eq!(message.transaction_id(), ID);
+                message.verify_fingerprint().unwrap();
+                message.verify_integrity(&key).unwrap();
+                let claim = Some((role, TieBreaker(0x0123_4567_89AB_CDEF)));
+                let priority = Priority::from_raw(4711).unwrap();
+                let fields = CheckFields { priority, claim, use_candidate };
+                assert_eq!(CheckFields::read(&message), Some((fields, "mine")));
+            }
+        }
+    }
+
+    #[test]
+    fn a_check_that_no_datagram_holds_is_not_written() {
+        let key = Key::short_term("password");
+        let name = "x".repeat(509);
+        let long = CheckRequest { username: &name, ..check(&key, Role::Controlling, true) };
+        assert_eq!(long.write(ID), None);
+        let longest = "x".repeat(508);
+        let software = "𝄞".repeat(200);
+        let fits = CheckRequest {
+            username: &longest,
+            software: Some(&software),
+            ..check(&key, Role::Controlling, true)
+        };
+        assert!(fits.write(ID).unwrap().len() <= MAX_LENGTH);
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        assert_eq!(cut("floe"), "floe");
+        assert_eq!(cut(&"x".repeat(127)), "x".repeat(127));
+        assert_eq!(cut(&"x".repeat(128)), "x".repeat(127));
+        assert_eq!(cut(&"ß".repeat(300)), "ß".repeat(127));
+    }
+
+    #[test]
+    fn nothing_written_is_no_datagram() {
+        assert_eq!(written(|_| Ok(0)), None);
+        assert_eq!(written(|_| Err(WriteError::BufferTooSmall)), None);
+        assert_eq!(
+            written(|buffer| {
+                buffer[0] = 9;
+                Ok(1)
+            })
+            .unwrap()[..],
+            [9]
+        );
+    }
+
+    #[test]
+    fn a_check_without_a_colon_or_with_a_broken_field_reads_as_none() {
+        let read = |attributes: &[(AttributeType, &[u8])]| {
+            let mut buffer = [0; 256];
+            let mut writer = MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, ID).unwrap();
+            for (kind, value) in attributes {
+                writer = writer.attribute(&RawAttribute { kind: *kind, value }).unwrap();
+            }
+            let length = writer.finish();
+            CheckFields::read(&Message::parse(&buffer[..length]).unwrap()).map(|(fields, _)| fields)
+        };
+        use AttributeType as T;
+        let (name, priority) = ((T::USERNAME, &b"mine:theirs"[..]), (T::PRIORITY, &[0, 0, 0, 1][..]));
+        let bare =
+            CheckFields { priority: Priority::from_raw(1).unwrap(), claim: None, use_candidate: false };
+        assert_eq!(read(&[name, priority]), Some(bare));
+        assert_eq!(read(&[(T::USERNAME, b"mine"), priority]), None);
+        assert_eq!(read(&[priority]), None);
+        assert_eq!(read(&[name]), None);
+        assert_eq!(read(&[name, (T::PRIORITY, &[0, 0, 0])]), None);
+        assert_eq!(read(&[name, (T::PRIORITY, &[0x80, 0, 0, 0])]), None);
+        assert_eq!(read(&[name, priority, (T::ICE_CONTROLLED, &[1; 7])]), None);
+        assert_eq!(
+            read(&[name, priority, (T::ICE_CONTROLLED, &[1; 8]), (T::ICE_CONTROLLING, &[1; 8])]),
+            None
+        );
+        assert_eq!(read(&[name, priority, (T::USE_CANDIDATE, &[0])]), None);
     }
 }

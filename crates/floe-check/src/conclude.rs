@@ -7,7 +7,7 @@ use floe_core::{BaseId, ComponentId, PairId, Role, StreamId};
 use crate::{
     CheckSet, Command, Event, FailReason, ListFailReason, ListState,
     list::Patience,
-    pair::{Membership, PairState},
+    pair::{Membership, Pair, PairState},
 };
 
 impl CheckSet {
@@ -19,31 +19,41 @@ impl CheckSet {
         }
     }
 
-    /// RFC 8445 8.1.1: the check that made the pair valid is repeated with USE-CANDIDATE.
+    /// RFC 8445 8.1.1: the check that made the pair valid is repeated with USE-CANDIDATE. What is not valid, or not ours
+    /// to nominate, is not.
     fn nominate(&mut self, id: PairId) {
-        let checked =
-            self.pairs.get(id).and_then(|pair| pair.validity).map_or(id, |validity| validity.checked);
+        let Some(checked) = self.checked_of(id) else { return };
         let Some(pair) = self.pairs.get_mut(checked) else { return };
-        if self.role == Role::Controlling && !pair.nominating {
+        if self.role == Role::Controlling && pair.is_listed() && !pair.nominating {
             pair.nominating = true;
-            self.nominations.push_back(checked);
+            self.nominations.push(checked);
         }
+    }
+
+    /// The pair whose check made this one valid, or that is such a pair itself.
+    fn checked_of(&self, id: PairId) -> Option<PairId> {
+        let pair = self.pairs.get(id)?;
+        pair.validity().map(|validity| validity.checked).or(pair.made.map(|_| id))
     }
 
     /// RFC 8445 8.1.2: the component is concluded.
     fn retire(&mut self, now: Instant, stream: StreamId, component: ComponentId, keep: PairId) {
-        let checked =
-            self.pairs.get(keep).and_then(|pair| pair.validity).map_or(keep, |validity| validity.checked);
-        let Some(list) = self.lists.get_mut(&stream) else { return };
-        let Some(state) = list.components.get_mut(&component) else { return };
-        state.selected = Some(keep);
+        let Some(selected) = self.pairs.valid(stream, component).find(|&valid| valid == keep) else { return };
+        let (Some(checked), Some(selected)) = (self.checked_of(selected), self.pairs.get(selected)) else {
+            return;
+        };
         let others: Vec<_> = self
             .pairs
             .iter()
             .filter(|pair| pair.ends.stream == stream && pair.ends.component == component)
             .filter(|pair| pair.id != keep && pair.id != checked && !pair.is_retired())
+            .filter(|pair| !self.may_overtake(pair, selected))
             .map(|pair| pair.id)
             .collect();
+        let list = self.lists.get_mut(&stream);
+        if let Some(component) = list.and_then(|list| list.components.get_mut(&component)) {
+            component.selected = Some(keep);
+        }
         for id in others {
             self.retire_pair(id);
         }
@@ -52,84 +62,99 @@ impl CheckSet {
 
     /// Off the list and out of the queues; an answer that is still on its way is read, and resent is nothing.
     fn retire_pair(&mut self, id: PairId) {
-        let Some(pair) = self.pairs.get(id) else { return };
-        let stream = pair.ends.stream;
-        if let Some(transaction) = pair.transaction {
-            self.transactions.stop_retransmitting(transaction);
-        }
         self.pairs.set_membership(id, Membership::Retired);
-        self.nominations.retain(|&queued| queued != id);
+        self.leave_queues(id);
         if let Some(pair) = self.pairs.get_mut(id) {
-            pair.transaction = None;
             pair.nominating = false;
-        }
-        if let Some(list) = self.lists.get_mut(&stream) {
-            list.untrigger(id);
         }
     }
 
-    /// RFC 8445 7.2.5.2: the pair failed. Others of its foundation keep their state.
+    /// Nothing more is sent for the pair.
+    fn leave_queues(&mut self, id: PairId) {
+        self.nominations.remove(id);
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        if let Some(transaction) = pair.transaction.take() {
+            self.transactions.stop_retransmitting(transaction);
+        }
+        if let Some(list) = self.lists.get_mut(&pair.ends.stream) {
+            list.triggered.remove(id);
+        }
+    }
+
+    /// RFC 8445 7.2.5.2: the pair failed. Others of its foundation keep their state; what its checks had made valid is
+    /// so no more (7.2.5.3.4).
     pub(crate) fn fail(&mut self, now: Instant, id: PairId, why: FailReason) {
+        self.leave_queues(id);
+        let nomination = self.end_nomination(id);
+        let lost = self.resting_on(id);
         let Some(pair) = self.pairs.get_mut(id) else { return };
         let (stream, component) = (pair.ends.stream, pair.ends.component);
-        let was_nomination = std::mem::take(&mut pair.nominating) || pair.nominate_when_valid;
-        let was_valid = pair.made.take();
-        pair.transaction = None;
-        pair.nominate_when_valid = false;
-        self.nominations.retain(|&queued| queued != id);
+        pair.made = None;
         self.set_failed(id);
-        if let Some(valid) = was_valid {
-            self.invalidate(valid);
+        self.out.events.push_back(Event::Failed { stream, component, pair: id, why });
+        for (valid, checked) in lost {
+            self.set_failed(valid);
+            if valid != id && self.pairs.get(valid).is_some_and(Pair::is_listed) {
+                self.out.events.push_back(Event::Failed { stream, component, pair: valid, why });
+            }
+            if nomination | self.end_nomination(checked) {
+                self.out.events.push_back(Event::NominationFailed { stream, component, pair: valid, why });
+            }
         }
         if let Some(list) = self.lists.get_mut(&stream) {
-            list.untrigger(id);
             list.last_failure = Some(why);
-        }
-        self.out.events.push_back(Event::Failed { stream, component, pair: id, why });
-        if let (true, Some(valid)) = (was_nomination, was_valid) {
-            self.out.events.push_back(Event::NominationFailed { stream, component, pair: valid, why });
         }
         self.update_list(now, stream);
     }
 
+    /// No nomination of the pair is awaited any more; says whether one was.
+    fn end_nomination(&mut self, id: PairId) -> bool {
+        let Some(pair) = self.pairs.get_mut(id) else { return false };
+        let ours = std::mem::take(&mut pair.nominating);
+        std::mem::take(&mut pair.nominate_when_valid) || ours
+    }
+
+    /// The valid pairs that fall with this one: itself, and those that its checks made valid; each with its checked one.
+    fn resting_on(&self, id: PairId) -> Vec<(PairId, PairId)> {
+        let Some(ends) = self.pairs.get(id).map(|pair| &pair.ends) else { return Vec::new() };
+        let valid = self.pairs.valid(ends.stream, ends.component);
+        valid
+            .filter_map(|valid| Some((valid, self.checked_of(valid)?)))
+            .filter(|&(valid, checked)| valid == id || checked == id)
+            .collect()
+    }
+
     fn set_failed(&mut self, id: PairId) {
+        self.pairs.set_validity(id, None);
         if self.pairs.get(id).is_some_and(|pair| pair.state().may_become(PairState::Failed)) {
             self.pairs.set_state(id, PairState::Failed);
         }
     }
 
-    /// RFC 8445 7.2.5.3.4: what a failed nominating check had made valid is so no more.
-    fn invalidate(&mut self, valid: PairId) {
-        let Some(pair) = self.pairs.get_mut(valid) else { return };
-        pair.validity = None;
-        pair.made = None;
-        self.set_failed(valid);
-    }
-
     /// A socket is gone: whatever left from it has failed.
     pub fn close_base(&mut self, now: Instant, base: BaseId) {
-        let gone: Vec<_> = self
-            .pairs
-            .iter()
-            .filter(|pair| pair.ends.base == base && pair.state() != PairState::Failed)
-            .map(|pair| pair.id)
-            .collect();
         self.locals.close(base);
-        self.authenticated.retain(|&(of, _), _| of != base);
-        for id in gone {
-            self.fail(now, id, FailReason::BaseClosed);
+        self.transactions.retain(|check| check.base != base);
+        let gone = |pair: &&Pair| pair.ends.base == base && pair.state() != PairState::Failed;
+        let gone: Vec<_> = self.pairs.iter().filter(gone).map(|pair| (pair.id, pair.is_listed())).collect();
+        for (id, listed) in gone {
+            if listed {
+                self.fail(now, id, FailReason::BaseClosed);
+            } else {
+                self.set_failed(id);
+            }
         }
     }
 
     /// RFC 8445 7.2.5.4 and 8.1.2, RFC 8863 4: whether the list is completed, failed or runs on.
-    pub(crate) fn update_list(&mut self, _now: Instant, stream: StreamId) {
+    pub(crate) fn update_list(&mut self, now: Instant, stream: StreamId) {
         let Some(list) = self.lists.get(&stream) else { return };
         let concluded = !list.components.is_empty()
             && list.components.values().all(|component| component.selected.is_some());
         let next = match list.state {
             ListState::Running if concluded => ListState::Completed,
-            ListState::Running if self.is_hopeless(stream) => ListState::Failed,
-            ListState::Failed if !self.is_hopeless(stream) => ListState::Running,
+            ListState::Running if self.is_hopeless(now, stream) => ListState::Failed,
+            ListState::Failed if !self.is_hopeless(now, stream) => ListState::Running,
             same => same,
         };
         self.set_list_state(stream, next);
@@ -150,22 +175,22 @@ impl CheckSet {
 
     /// Whether some component has no valid pair and nothing can bring one: every check ended, patience as well. That
     /// patience also stands in for an end of candidates that never comes (RFC 8863 5).
-    fn is_hopeless(&self, stream: StreamId) -> bool {
+    fn is_hopeless(&self, now: Instant, stream: StreamId) -> bool {
         let Some(list) = self.lists.get(&stream) else { return false };
+        let over = match list.patience {
+            Patience::Unset => false,
+            Patience::Until(at) => at <= now,
+            Patience::Over => true,
+        };
         let open = [PairState::Frozen, PairState::Waiting, PairState::InProgress]
             .into_iter()
             .any(|state| self.pairs.count_in_state(stream, state) > 0);
-        let has_valid = |component: &ComponentId| self.has_valid(stream, *component);
-        list.patience == Patience::Over && !open && list.local_ended && !list.components.keys().all(has_valid)
-    }
-
-    fn has_valid(&self, stream: StreamId, component: ComponentId) -> bool {
-        let here = |pair: &crate::pair::Pair| pair.ends.stream == stream && pair.ends.component == component;
-        self.pairs.iter().any(|pair| here(pair) && pair.validity.is_some())
+        let has_valid = |component: &ComponentId| self.pairs.valid(stream, *component).next().is_some();
+        over && !open && list.local_ended && !list.components.keys().all(has_valid)
     }
 
     fn list_failure(&self, stream: StreamId) -> ListFailReason {
-        let pairs = self.pairs.count_listed(stream);
+        let pairs = self.pairs.count_in_state(stream, PairState::Failed);
         let last = self.lists.get(&stream).and_then(|list| list.last_failure);
         match last {
             Some(last) if pairs > 0 => ListFailReason::AllFailed { pairs, last },

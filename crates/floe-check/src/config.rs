@@ -25,7 +25,7 @@ pub struct CheckConfig {
     /// Whether every check of the controlling side nominates (the aggressive nomination of RFC 5245, for old peers).
     /// Default: no.
     pub aggressive: bool,
-    /// The SOFTWARE attribute of requests (RFC 8489 14.14); at most 127 characters are sent. Default: none.
+    /// The SOFTWARE attribute of requests (RFC 8489 14.14): the first 127 characters are sent. Default: none.
     pub software: Option<String>,
 }
 

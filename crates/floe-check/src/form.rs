@@ -10,7 +10,8 @@ use floe_core::{
 use crate::{
     AddedRemote, CheckSet, Event, ListState,
     candidates::{LocalId, RemoteId},
-    pair::{ColumnId, Ends, Membership, PairState, Ranked},
+    pair::{ColumnId, Ends, Membership, Pair, PairState},
+    table::NewPair,
 };
 
 /// How a new pair gets its place when the set is full.
@@ -98,8 +99,11 @@ impl CheckSet {
         state: PairState,
     ) -> Option<PairId> {
         let priority = self.pair_priority(&ends)?;
-        let column = self.pair_column(&ends)?;
-        Some(self.pairs.insert(ends, Ranked { state, priority, column, membership }))
+        let foundations = (
+            self.locals.get(ends.local)?.candidate().foundation(),
+            self.remotes.get(ends.remote)?.candidate.foundation(),
+        );
+        Some(self.pairs.insert(NewPair { ends, foundations, priority, state, membership }))
     }
 
     pub(crate) fn ends(&self, local: LocalId, remote: RemoteId) -> Option<Ends> {
@@ -126,12 +130,6 @@ impl CheckSet {
         let local = self.locals.get(ends.local)?.candidate().priority();
         let remote = self.remotes.get(ends.remote)?.candidate.priority();
         Some(PairPriority::of(self.role, local, remote))
-    }
-
-    fn pair_column(&mut self, ends: &Ends) -> Option<ColumnId> {
-        let local = self.locals.get(ends.local)?.candidate().foundation();
-        let remote = self.remotes.get(ends.remote)?.candidate.foundation();
-        Some(self.pairs.column(local, remote))
     }
 
     /// RFC 8838 12 and RFC 8445 6.1.2.6: the topmost pair of a foundation may be checked, and every one may once
@@ -177,12 +175,12 @@ impl CheckSet {
         let longest =
             self.lists.keys().copied().max_by_key(|&s| (self.pairs.count_listed(s), s == stream))?;
         let list = self.lists.get(&longest)?;
-        let expendable = |id: &PairId| !list.triggered.contains(id);
+        let expendable = |id: &PairId| !list.triggered.contains(*id);
         let worst_of = |state| self.pairs.in_state(longest, state).rev().find(expendable);
         let worst = [worst_of(PairState::Frozen), worst_of(PairState::Waiting)]
             .into_iter()
             .flatten()
-            .min_by_key(|&id| self.pairs.get(id).map(crate::pair::Pair::priority))?;
+            .min_by_key(|&id| self.pairs.get(id).map(Pair::priority))?;
         let below = match claim {
             Claim::Priority(new) if longest == stream => self.pairs.get(worst)?.priority() < new,
             Claim::Priority(_) | Claim::Triggered => true,
@@ -191,11 +189,11 @@ impl CheckSet {
     }
 
     fn drop_pair(&mut self, id: PairId) {
-        if let Some(pair) = self.pairs.remove(id)
-            && let Some(list) = self.lists.get_mut(&pair.ends.stream)
-        {
-            list.untrigger(id);
+        let Some(Pair { ends, .. }) = self.pairs.remove(id) else { return };
+        if let Some(list) = self.lists.get_mut(&ends.stream) {
+            list.triggered.remove(id);
         }
+        self.out.events.push_back(Event::Changed { stream: ends.stream, component: ends.component });
     }
 
     /// A candidate signalled for an address that is known: the twin of a peer-reflexive one takes its place, pairs and
@@ -214,7 +212,9 @@ impl CheckSet {
             return AddedRemote::Duplicate;
         }
         self.remotes.replace(id, candidate);
-        self.rerank_of(|ends| ends.remote == id);
+        for pair in self.pairs.of_remote(id) {
+            self.rerank(pair);
+        }
         self.pair_remote(now, id);
         self.out.events.push_back(Event::Changed { stream, component });
         if learnt { AddedRemote::Replaced } else { AddedRemote::Duplicate }
@@ -222,18 +222,17 @@ impl CheckSet {
 
     /// Whether no pair of this candidate has been checked.
     fn is_untouched(&self, remote: RemoteId) -> bool {
-        let mut pairs = self.pairs.iter().filter(|pair| pair.ends.remote == remote);
+        let mut pairs = self.pairs.of_remote(remote).into_iter().filter_map(|id| self.pairs.get(id));
         pairs.all(|pair| matches!(pair.state(), PairState::Frozen | PairState::Waiting))
     }
 
-    /// Computes priority and foundation anew for all pairs with these ends.
-    pub(crate) fn rerank_of(&mut self, which: impl Fn(&Ends) -> bool) {
-        let ids: Vec<_> = self.pairs.iter().filter(|pair| which(&pair.ends)).map(|pair| pair.id).collect();
-        for id in ids {
-            let Some(ends) = self.pairs.get(id).map(|pair| pair.ends.clone()) else { continue };
-            if let (Some(priority), Some(column)) = (self.pair_priority(&ends), self.pair_column(&ends)) {
-                self.pairs.set_rank(id, priority, column);
-            }
+    /// Computes priority and foundation of a pair anew: a candidate of it, or the role, has changed.
+    pub(crate) fn rerank(&mut self, id: PairId) {
+        let Some(ends) = self.pairs.get(id).map(|pair| pair.ends.clone()) else { return };
+        let Some(priority) = self.pair_priority(&ends) else { return };
+        if let (Some(local), Some(remote)) = (self.locals.get(ends.local), self.remotes.get(ends.remote)) {
+            let foundations = (local.candidate().foundation(), remote.candidate.foundation());
+            self.pairs.set_rank(id, priority, foundations);
         }
     }
 

@@ -25,19 +25,24 @@
 mod budget;
 mod candidates;
 mod codec;
+mod columns;
 mod conclude;
 mod config;
 mod event;
+mod follow;
 mod form;
 mod list;
 mod look;
+mod outlook;
 mod pair;
+mod queue;
 mod reason;
 mod request;
 mod response;
 mod role;
 mod schedule;
 mod set;
+mod snapshot;
 mod table;
 
 pub use config::CheckConfig;
@@ -49,3 +54,4 @@ pub use reason::{
     SetRemoteError,
 };
 pub use set::CheckSet;
+pub use snapshot::Snapshot;

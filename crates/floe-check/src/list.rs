@@ -1,7 +1,7 @@
 //! A check list: what belongs to one stream (RFC 8445 6.1.2).
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::BTreeMap,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -9,7 +9,7 @@ use std::{
 use floe_core::{BaseId, ComponentId, Credentials, PairId, Priority};
 use floe_stun::{Key, TransactionId};
 
-use crate::FailReason;
+use crate::{FailReason, queue::Queue};
 
 /// The state of a check list (RFC 8445 6.1.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,7 +78,7 @@ pub(crate) struct CheckList {
     pub(crate) local_key: Key,
     pub(crate) remote: Option<Remote>,
     pub(crate) state: ListState,
-    pub(crate) triggered: VecDeque<PairId>,
+    pub(crate) triggered: Queue,
     /// By the peer's ufrag, since the description that comes may be another's (forking).
     pub(crate) early: Vec<(Box<str>, Early)>,
     pub(crate) local_ended: bool,
@@ -95,24 +95,13 @@ impl CheckList {
             local,
             remote: None,
             state: ListState::Running,
-            triggered: VecDeque::new(),
+            triggered: Queue::default(),
             early: Vec::new(),
             local_ended: false,
             remote_ended: false,
             patience: Patience::Unset,
             last_failure: None,
         }
-    }
-
-    /// Queues a triggered check, once.
-    pub(crate) fn trigger(&mut self, pair: PairId) {
-        if !self.triggered.contains(&pair) {
-            self.triggered.push_back(pair);
-        }
-    }
-
-    pub(crate) fn untrigger(&mut self, pair: PairId) {
-        self.triggered.retain(|&queued| queued != pair);
     }
 
     /// Remembers an early check; a repeated one adds its USE-CANDIDATE. Says whether there was room.
@@ -128,6 +117,11 @@ impl CheckList {
             self.early.push((ufrag.into(), early));
         }
         room
+    }
+
+    /// Whether an early check came on this path. Once the description is there none is remembered.
+    pub(crate) fn heard_early(&self, base: BaseId, from: SocketAddr) -> bool {
+        self.early.iter().any(|(_, early)| (early.base, early.from) == (base, from))
     }
 
     pub(crate) fn is_concluded(&self, component: ComponentId) -> bool {

@@ -1,6 +1,6 @@
 //! What can be asked of a check set without changing it.
 
-use std::{cmp::Reverse, net::SocketAddr};
+use std::net::SocketAddr;
 
 use floe_core::{BaseId, ComponentId, PairId, StreamId, ValidPair, address};
 
@@ -10,15 +10,12 @@ impl CheckSet {
     /// The valid pairs of a component, best first (RFC 8445 7.2.5.3.2).
     #[must_use]
     pub fn valid(&self, stream: StreamId, component: ComponentId) -> Vec<ValidPair> {
-        let here = |pair: &&Pair| pair.ends.stream == stream && pair.ends.component == component;
-        let live = self.pairs.iter().filter(here).filter(|pair| !pair.is_retired());
-        let mut valid: Vec<_> = live.filter_map(|pair| self.valid_view(pair)).collect();
-        valid.sort_by_key(|pair| Reverse((pair.priority, Reverse(pair.id))));
-        valid
+        let pairs = self.pairs.valid(stream, component).filter_map(|id| self.pairs.get(id));
+        pairs.filter_map(|pair| self.valid_view(pair)).collect()
     }
 
     fn valid_view(&self, pair: &Pair) -> Option<ValidPair> {
-        let validity = pair.validity?;
+        let validity = pair.validity()?;
         let local = self.locals.get(pair.ends.local)?.candidate().kind();
         let remote = self.remotes.get(pair.ends.remote)?.candidate.kind();
         Some(ValidPair {
@@ -43,10 +40,18 @@ impl CheckSet {
     }
 
     /// Whose data this is: `from` has proven, by a check or an answer on this base, to know the password (RFC 8445
-    /// 12.2). `None` for strangers.
+    /// 12.2). `None` for strangers, and for those whom there was no room to remember.
+    ///
+    /// Before the peer's description that is whoever sent an early check: once our answer is there the peer may send
+    /// data, whatever its description takes (RFC 8445 5.3).
     #[must_use]
     pub fn accepts(&self, base: BaseId, from: SocketAddr) -> Option<(StreamId, ComponentId)> {
-        self.authenticated.get(&(base, address::unscoped(from))).copied()
+        let known = self.locals.base(base)?;
+        let from = address::unscoped(from);
+        let pair = self.pairs.on_path(base, from).and_then(|id| self.pairs.get(id));
+        let heard = pair.is_some_and(|pair| pair.heard);
+        let early = || self.lists.get(&known.stream).is_some_and(|list| list.heard_early(base, from));
+        (heard || early()).then_some((known.stream, known.component))
     }
 
     /// A pair as statistics show it.
@@ -69,17 +74,10 @@ impl CheckSet {
             remote: self.remotes.get(pair.ends.remote)?.candidate.clone(),
             priority: pair.priority(),
             state: pair.state(),
-            valid: pair.validity.is_some(),
-            nominated: pair.validity.is_some_and(|validity| validity.nominated),
+            valid: pair.validity().is_some(),
+            nominated: pair.validity().is_some_and(|validity| validity.nominated),
             retired: pair.is_retired(),
             counters: pair.counts,
         })
-    }
-
-    /// How many sources of data are remembered: as many as there may be pairs on a component.
-    pub(crate) fn max_authenticated(&self) -> usize {
-        (self.config.max_remote_candidates + self.config.max_peer_reflexive)
-            .saturating_mul(self.lists.len())
-            .saturating_mul(4)
     }
 }

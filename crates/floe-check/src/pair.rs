@@ -97,7 +97,7 @@ pub(crate) struct Ends {
     pub(crate) to: SocketAddr,
 }
 
-/// A pair. What the indexes of the table depend on is private to it: see [`PairTable`](crate::table::PairTable).
+/// A pair. What the indexes of the table depend on changes only through [`PairTable`](crate::table::PairTable).
 #[derive(Debug)]
 pub(crate) struct Pair {
     pub(crate) id: PairId,
@@ -107,17 +107,40 @@ pub(crate) struct Pair {
     pub(crate) transaction: Option<TransactionId>,
     /// When a check was first sent; anew when the peer's first check on it came, which makes an answer likely.
     pub(crate) first_sent: Option<Instant>,
-    /// The peer's latest check on it: one that is resent triggers nothing again (RFC 8489 6.3.1).
-    pub(crate) last_request: Option<TransactionId>,
+    /// The peer's latest checks on it.
+    pub(crate) requests: RecentRequests,
+    /// Whether the peer, who knows the password, was heard on this path: its data is taken.
+    pub(crate) heard: bool,
     /// The peer nominated it before it was valid (RFC 8445 7.3.1.5).
     pub(crate) nominate_when_valid: bool,
     /// A nominating check of it is queued or on its way.
     pub(crate) nominating: bool,
     /// The valid pair that its checks made.
     pub(crate) made: Option<PairId>,
-    /// Its place on the valid list.
-    pub(crate) validity: Option<Validity>,
+    validity: Option<Validity>,
     pub(crate) counts: PairCounters,
+}
+
+/// The transaction ids of a few checks that came: one that is resent triggers nothing again (RFC 8489 6.3.1).
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct RecentRequests([Option<TransactionId>; 4]);
+
+impl RecentRequests {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+
+    /// Notes a check; says whether it is a new one.
+    pub(crate) fn note(&mut self, id: TransactionId) -> bool {
+        if self.0.contains(&Some(id)) {
+            return false;
+        }
+        self.0.rotate_right(1);
+        if let Some(first) = self.0.first_mut() {
+            *first = Some(id);
+        }
+        true
+    }
 }
 
 /// The fields that the table's indexes are made of.
@@ -157,6 +180,41 @@ pub struct PairCounters {
 }
 
 impl Pair {
+    pub(crate) fn new(id: PairId, ends: Ends, ranked: Ranked) -> Self {
+        Self {
+            id,
+            ends,
+            ranked,
+            transaction: None,
+            first_sent: None,
+            requests: RecentRequests::default(),
+            heard: false,
+            nominate_when_valid: false,
+            nominating: false,
+            made: None,
+            validity: None,
+            counts: PairCounters::default(),
+        }
+    }
+
+    /// Its place on the valid list.
+    pub(crate) const fn validity(&self) -> Option<Validity> {
+        self.validity
+    }
+
+    /// Only the table calls this: see [`PairTable::set_validity`](crate::table::PairTable::set_validity).
+    pub(crate) const fn set_validity(&mut self, validity: Option<Validity>) {
+        self.validity = validity;
+    }
+
+    /// Sets the nominated flag; says whether that is news. A pair that is not valid has none.
+    pub(crate) const fn nominate(&mut self) -> bool {
+        match &mut self.validity {
+            Some(validity) => !std::mem::replace(&mut validity.nominated, true),
+            None => false,
+        }
+    }
+
     pub(crate) const fn state(&self) -> PairState {
         self.ranked.state
     }

@@ -41,6 +41,9 @@ pub enum DropReason {
     /// A role conflict that the peer has to repair (answered 487).
     #[error("a role conflict, answered 487")]
     RoleConflict,
+    /// A nominating check of a pair that there is no room for (answered 400, RFC 8445 7.3.1.5).
+    #[error("a nomination of a pair that there is no room for")]
+    Nomination,
 }
 
 /// Why a pair failed.
@@ -56,6 +59,9 @@ pub enum FailReason {
     /// The peer answered with an error (RFC 8445 7.2.5.2.4).
     #[error("the peer answered {0}")]
     Error(u16),
+    /// Answers came, and none was from one who knows the password (RFC 8489 9.1.4).
+    #[error("no authentic answer")]
+    Forged,
     /// The answer made no sense.
     #[error("a malformed answer")]
     Malformed,
@@ -94,9 +100,12 @@ pub enum AddLocalError {
     /// The stream has no such component.
     #[error("stream {0} has no component {1}")]
     UnknownComponent(StreamId, u16),
-    /// A reflexive candidate came before the host candidate that is its base.
-    #[error("the base of the candidate is not known")]
+    /// A reflexive candidate came before the host candidate that is its base, or that is another component's.
+    #[error("the component has no such base")]
     UnknownBase,
+    /// The base belongs to another candidate already: each host or relayed candidate has one of its own.
+    #[error("the base is another candidate's")]
+    BaseTaken,
     /// Local candidates were declared complete (RFC 8838 13).
     #[error("after the end of candidates")]
     Ended,
@@ -112,6 +121,10 @@ pub enum SetRemoteError {
     /// The stream is not there: add it first.
     #[error("stream {0} is not there")]
     UnknownStream(StreamId),
+    /// The peer has none of the components of this stream: its description says fewer than 1, or the stream was added
+    /// without component 1.
+    #[error("no component of stream {0} is left")]
+    NoComponent(StreamId),
     /// Other credentials are set already; only a restart changes them (RFC 8445 9).
     #[error("stream {0} has other remote credentials; only a restart changes them")]
     AlreadySet(StreamId),

@@ -7,8 +7,9 @@ use std::{
 
 use floe_core::{BaseId, PairId, Role, TieBreaker, address};
 use floe_stun::{
-    Class, Completed, Message,
-    attribute::{AttributeType, ErrorCode, XorMappedAddress},
+    Completed, IntegrityKind, Message,
+    attribute::{AttributeType, ErrorCode},
+    rules::{self, Answer, BadResponse, SentIntegrity},
 };
 
 use crate::{
@@ -17,6 +18,13 @@ use crate::{
     pair::{Membership, PairState, Validity},
     schedule::Check,
 };
+
+/// What an authentic answer means.
+enum Verdict {
+    Success(SocketAddr),
+    RoleConflict,
+    Failure(FailReason),
+}
 
 impl CheckSet {
     pub(crate) fn handle_response(
@@ -30,19 +38,28 @@ impl CheckSet {
         let Some(check) = self.transactions.get(id).map(|open| open.key().clone()) else {
             return Outcome::Dropped(DropReason::UnknownTransaction);
         };
-        if !self.is_authentic(&check, message) {
-            self.transactions.note_forged(id);
+        let answer = match self.authentic(&check, message) {
             // RFC 8489 9.1.4: dropped, and the true answer still awaited.
-            return Outcome::Dropped(DropReason::Integrity);
-        }
-        let current = self.pairs.get(check.pair).is_some_and(|pair| pair.transaction == Some(id));
+            Err(bad) if !bad.ends_transaction(false) => {
+                self.transactions.note_forged(id);
+                return Outcome::Dropped(DropReason::Integrity);
+            }
+            answer => answer,
+        };
         let Some(completed) = self.transactions.complete(id) else { return Outcome::Handled };
+        let symmetric = (base, from) == (check.base, check.to);
+        let mut current = false;
         if let Some(pair) = self.pairs.get_mut(check.pair) {
+            current = pair.transaction.take_if(|open| *open == id).is_some();
             pair.counts.responses_received += 1;
+            pair.heard |= symmetric;
         }
-        match self.judge(&check, base, from, message) {
+        // RFC 8445 7.2.5.2.1: an answer by another way proves nothing of this one.
+        let verdict =
+            if symmetric { judge(answer, message) } else { Verdict::Failure(FailReason::Asymmetric) };
+        match verdict {
             Verdict::Success(mapped) => self.succeed(now, &check, mapped, &completed),
-            Verdict::RoleConflict => self.repair_role(&check),
+            Verdict::RoleConflict => self.repair_role(now, &check, current),
             // RFC 8445 7.3.1.4: a cancelled check may still succeed, and can no longer fail.
             Verdict::Failure(why) if current => self.fail(now, check.pair, why),
             Verdict::Failure(_) => {}
@@ -50,42 +67,18 @@ impl CheckSet {
         Outcome::Handled
     }
 
-    fn is_authentic(&self, check: &Check, message: &Message<'_>) -> bool {
-        let stream = self.pairs.get(check.pair).map(|pair| pair.ends.stream);
-        let remote = stream.and_then(|stream| self.lists.get(&stream)?.remote.as_ref());
-        remote.is_some_and(|remote| message.verify_integrity(&remote.key).is_ok())
-    }
-
-    fn judge(&self, check: &Check, base: BaseId, from: SocketAddr, message: &Message<'_>) -> Verdict {
-        // RFC 8445 7.2.5.2.1: an answer by another way proves nothing of this one.
-        if (base, from) != (check.base, check.to) {
-            return Verdict::Failure(FailReason::Asymmetric);
-        }
-        if message.unknown_required(AttributeType::ICE).next().is_some() {
-            return Verdict::Failure(FailReason::Malformed);
-        }
-        if message.class() == Class::Error {
-            return match message.attribute::<ErrorCode<'_>>() {
-                Ok(Some(error)) if error.code() == ErrorCode::ROLE_CONFLICT => Verdict::RoleConflict,
-                Ok(Some(error)) => Verdict::Failure(FailReason::Error(error.code())),
-                _ => Verdict::Failure(FailReason::Malformed),
-            };
-        }
-        match message.attribute() {
-            Ok(Some(XorMappedAddress(mapped))) if is_plausible(mapped, from) => {
-                Verdict::Success(address::unscoped(mapped))
-            }
-            _ => Verdict::Failure(FailReason::Malformed),
-        }
+    fn authentic<'a>(&self, check: &Check, message: &Message<'a>) -> Result<Answer<'a>, BadResponse> {
+        let remote = self.lists.get(&check.stream).and_then(|list| list.remote.as_ref());
+        let remote = remote.ok_or(BadResponse::NotAResponse)?;
+        let sent = SentIntegrity::Only(IntegrityKind::Sha1);
+        rules::check_response(message, AttributeType::ICE, sent, &remote.key)
     }
 
     /// RFC 8445 7.2.5.3, in its order.
     fn succeed(&mut self, now: Instant, check: &Check, mapped: SocketAddr, completed: &Completed<Check>) {
         let Some(pair) = self.pairs.get(check.pair) else { return };
-        let ends = pair.ends.clone();
-        self.note_authenticated(check.base, check.to, ends.stream);
+        let (stream, component, retired) = (pair.ends.stream, pair.ends.component, pair.is_retired());
         let rtt = self.measure(now, check.pair, completed);
-        let retired = self.pairs.get(check.pair).is_some_and(crate::pair::Pair::is_retired);
         if retired {
             return;
         }
@@ -94,8 +87,8 @@ impl CheckSet {
         self.make_valid(now, check.pair, valid);
         let nominated = self.update_nominated(check, valid);
         self.out.events.push_back(Event::Validated {
-            stream: ends.stream,
-            component: ends.component,
+            stream,
+            component,
             pair: valid,
             checked: check.pair,
             rtt,
@@ -103,7 +96,7 @@ impl CheckSet {
         if nominated {
             self.tell_nominated(valid);
         }
-        self.update_list(now, ends.stream);
+        self.update_list(now, stream);
     }
 
     /// Notes the round trip; the answer to a check that was resent tells none (Karn, RFC 8489 6.2.1).
@@ -123,11 +116,7 @@ impl CheckSet {
 
     /// RFC 8445 7.2.5.3.1: the local candidate the peer saw, learnt where it is new.
     fn mapped_local(&mut self, check: &Check, mapped: SocketAddr) -> Option<LocalId> {
-        let has_base = |&local: &LocalId| {
-            self.locals.get(local).is_some_and(|known| self.locals.base(known.local.base).is_some())
-        };
-        // One whose socket is closed leads nowhere, whatever the peer says it saw.
-        if let Some(known) = self.locals.find(check.base, mapped).filter(has_base) {
+        if let Some(known) = self.locals.find(check.base, mapped) {
             return Some(known);
         }
         let stream = self.locals.base(check.base)?.stream;
@@ -148,9 +137,10 @@ impl CheckSet {
         if ends.local == local {
             return Some(checked);
         }
-        let same = |pair: &&crate::pair::Pair| pair.ends.local == local && pair.ends.remote == ends.remote;
-        if let Some(known) = self.pairs.iter().find(same) {
-            return Some(known.id);
+        if let Some(known) = self.pairs.with_ends(local, ends.remote) {
+            // The checked pair counts again after it was retired, and so does what it makes valid.
+            self.revive(known)?;
+            return Some(known);
         }
         let valid = self.ends(local, ends.remote)?;
         self.insert_pair(valid, Membership::ValidOnly, PairState::Succeeded)
@@ -165,25 +155,28 @@ impl CheckSet {
                 self.thaw(column);
             }
         }
-        let checked_rtt = self.pairs.get(checked).map(|pair| pair.counts);
+        let round_trip = self.pairs.get(checked).and_then(|pair| pair.counts.current_round_trip);
         if let Some(pair) = self.pairs.get_mut(checked) {
             pair.made = Some(valid);
         }
-        if let Some(pair) = self.pairs.get_mut(valid) {
-            pair.validity.get_or_insert(Validity { checked, since: now, nominated: false }).checked = checked;
-            if let Some(counts) = checked_rtt {
-                pair.counts.current_round_trip = counts.current_round_trip;
-            }
-        }
+        let Some(pair) = self.pairs.get_mut(valid) else { return };
+        pair.counts.current_round_trip = round_trip;
+        let fresh = Validity { checked, since: now, nominated: false };
+        let validity = Validity { checked, ..pair.validity().unwrap_or(fresh) };
+        self.pairs.set_validity(valid, Some(validity));
     }
 
-    /// Its check is done: no triggered check is needed any more.
+    /// The pair is found to work: other checks of it are needed no more, but for the one that nominates.
     fn settle(&mut self, id: PairId) {
         let Some(pair) = self.pairs.get_mut(id) else { return };
-        pair.transaction = None;
         let stream = pair.ends.stream;
+        if !pair.nominating
+            && let Some(transaction) = pair.transaction.take()
+        {
+            self.transactions.stop_retransmitting(transaction);
+        }
         if let Some(list) = self.lists.get_mut(&stream) {
-            list.untrigger(id);
+            list.triggered.remove(id);
         }
     }
 
@@ -200,8 +193,7 @@ impl CheckSet {
     }
 
     fn mark_nominated(&mut self, valid: PairId) -> bool {
-        let validity = self.pairs.get_mut(valid).and_then(|pair| pair.validity.as_mut());
-        validity.is_some_and(|validity| !std::mem::replace(&mut validity.nominated, true))
+        self.pairs.get_mut(valid).is_some_and(crate::pair::Pair::nominate)
     }
 
     /// The valid pair is nominated; tells it the first time.
@@ -219,42 +211,49 @@ impl CheckSet {
     }
 
     /// RFC 8445 7.2.5.1: judged by the role the request claimed, so that a second 487 to an older request changes
-    /// nothing.
-    fn repair_role(&mut self, check: &Check) {
+    /// nothing. The check is made again in the new role.
+    fn repair_role(&mut self, now: Instant, check: &Check, current: bool) {
         if self.role == check.role {
-            self.switch_role(check.role.opposite());
+            if !self.may_switch_role() {
+                if current {
+                    self.fail(now, check.pair, FailReason::Error(ErrorCode::ROLE_CONFLICT));
+                }
+                return;
+            }
+            self.switch_role();
+            self.tie_breaker = TieBreaker::random(&mut self.rng);
         }
-        self.tie_breaker = TieBreaker::random(&mut self.rng);
-        self.recheck(check);
+        // An older, cancelled check has been repeated already, unless that has failed.
+        let failed = self.pairs.get(check.pair).is_some_and(|pair| pair.state() == PairState::Failed);
+        if current || failed {
+            self.recheck(check.pair);
+        }
     }
 
-    /// RFC 8445 7.2.5.1: the check is made again in the new role. A pair that is valid already stays so meanwhile.
-    fn recheck(&mut self, check: &Check) {
-        let Some(pair) = self.pairs.get_mut(check.pair) else { return };
-        pair.transaction = None;
-        let (stream, listed, state) = (pair.ends.stream, pair.is_listed(), pair.state());
-        if !listed {
-            return;
-        }
-        // The 487 may answer an older check, and the pair have failed since.
+    /// RFC 8445 7.2.5.1: the check is made again. A pair that is valid already stays so meanwhile.
+    fn recheck(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get(id).filter(|pair| pair.is_listed()) else { return };
+        let (stream, state) = (pair.ends.stream, pair.state());
         if state != PairState::Succeeded {
-            self.pairs.set_state(check.pair, PairState::Waiting);
+            self.pairs.set_state(id, PairState::Waiting);
         }
         if let Some(list) = self.lists.get_mut(&stream) {
-            list.trigger(check.pair);
+            list.triggered.push(id);
         }
         self.resume_list(stream);
     }
 }
 
-/// What an authentic answer means.
-enum Verdict {
-    Success(SocketAddr),
-    RoleConflict,
-    Failure(FailReason),
-}
-
-/// Whether a peer can have seen us at this address.
-fn is_plausible(mapped: SocketAddr, from: SocketAddr) -> bool {
-    mapped.is_ipv4() == from.is_ipv4() && address::check_destination(mapped).is_ok()
+fn judge(answer: Result<Answer<'_>, BadResponse>, message: &Message<'_>) -> Verdict {
+    match answer {
+        Ok(Answer::Success) => match rules::mapped_address(message) {
+            Ok(Some(mapped)) if address::check_destination(mapped).is_ok() => {
+                Verdict::Success(address::unscoped(mapped))
+            }
+            _ => Verdict::Failure(FailReason::Malformed),
+        },
+        Ok(Answer::Error(error)) if error.code() == ErrorCode::ROLE_CONFLICT => Verdict::RoleConflict,
+        Ok(Answer::Error(error)) => Verdict::Failure(FailReason::Error(error.code())),
+        Err(_) => Verdict::Failure(FailReason::Malformed),
+    }
 }

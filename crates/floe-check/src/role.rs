@@ -16,7 +16,7 @@ pub(crate) enum Conflict {
 }
 
 /// Both claim one role: the larger tie-breaker controls, and this agent wins a draw.
-pub(crate) fn conflict(role: Role, mine: TieBreaker, claim: Option<(Role, TieBreaker)>) -> Conflict {
+fn conflict(role: Role, mine: TieBreaker, claim: Option<(Role, TieBreaker)>) -> Conflict {
     match claim {
         Some((claimed, theirs)) if claimed == role => match (role, mine >= theirs) {
             (Role::Controlling, true) | (Role::Controlled, false) => Conflict::PeerMustSwitch,
@@ -26,21 +26,46 @@ pub(crate) fn conflict(role: Role, mine: TieBreaker, claim: Option<(Role, TieBre
     }
 }
 
+/// How often conflicts may change the role. Two agents that keep to the rules need one change, two with the same
+/// tie-breaker a few; a peer that asks for more would have both of them turn for ever.
+const MAX_ROLE_CHANGES: u32 = 16;
+
 impl CheckSet {
-    /// Takes a role that signalling has made clear, such as that the peer is a lite agent (RFC 8445 6.1.1).
-    pub fn set_role(&mut self, role: Role) {
-        self.switch_role(role);
+    /// What a claimed role means for this agent now.
+    pub(crate) fn conflict_with(&self, claim: Option<(Role, TieBreaker)>) -> Conflict {
+        match conflict(self.role, self.tie_breaker, claim) {
+            Conflict::Switch if !self.may_switch_role() => Conflict::PeerMustSwitch,
+            conflict => conflict,
+        }
     }
 
-    /// Takes a role: priorities of pairs depend on it (RFC 8445 6.1.2.3), and so does who nominates.
-    pub(crate) fn switch_role(&mut self, role: Role) {
-        if role == self.role {
-            return;
+    pub(crate) const fn may_switch_role(&self) -> bool {
+        self.role_changes < MAX_ROLE_CHANGES
+    }
+
+    /// Takes a role that signalling has made clear, such as that the peer is a lite agent (RFC 8445 6.1.1). This does
+    /// not count as a conflict.
+    pub fn set_role(&mut self, role: Role) {
+        if role != self.role {
+            self.take_role(role);
         }
+    }
+
+    /// Takes the other role: there was a conflict.
+    pub(crate) fn switch_role(&mut self) {
+        self.role_changes += 1;
+        self.take_role(self.role.opposite());
+    }
+
+    /// Priorities of pairs depend on the role (RFC 8445 6.1.2.3), and so does who nominates.
+    fn take_role(&mut self, role: Role) {
         self.role = role;
         self.nominations.clear();
         self.pairs.forget_nominations();
-        self.rerank_of(|_| true);
+        let all: Vec<_> = self.pairs.iter().map(|pair| pair.id).collect();
+        for pair in all {
+            self.rerank(pair);
+        }
         self.out.events.push_back(Event::RoleChanged(role));
         let streams: Vec<_> = self.lists.keys().copied().collect();
         for stream in streams {

@@ -1,31 +1,33 @@
 //! Which check is next, when it is resent and when it has failed (RFC 8445 6.1.4.2, 14.3).
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
-use floe_core::{
-    BaseId, CandidateKind, ComponentId, Contender, Outlook, PairId, Priority, Role, StreamId, Transmit, Turn,
-    TypePreference, address,
-};
+use floe_core::{BaseId, CandidateKind, PairId, Priority, Role, StreamId, Transmit, TypePreference, address};
 use floe_stun::{Due, RetransmitPolicy, TransactionId};
 
 use crate::{
     CheckKind, CheckSet, Event, FailReason, ListState, codec,
     list::Patience,
-    pair::{Pair, PairState},
+    pair::{Ends, PairState},
 };
 
 /// What an open transaction is for.
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
     pub(crate) pair: PairId,
+    /// Whose password the answer is signed with.
+    pub(crate) stream: StreamId,
     /// The role the request claimed: a 487 is judged by it (RFC 8445 7.2.5.1).
     pub(crate) role: Role,
     pub(crate) use_candidate: bool,
     /// The PRIORITY the request held (RFC 8445 7.2.5.3.1).
     pub(crate) priority: Priority,
     pub(crate) base: BaseId,
-    pub(crate) to: std::net::SocketAddr,
+    pub(crate) to: SocketAddr,
 }
 
 /// No RTO is shorter (RFC 8445 14.3).
@@ -52,7 +54,7 @@ impl CheckSet {
     }
 
     fn next_check(&mut self) -> Option<(PairId, CheckKind)> {
-        if let Some(pair) = self.nominations.pop_front() {
+        if let Some(pair) = self.nominations.pop() {
             return Some((pair, CheckKind::Nominating));
         }
         // RFC 8445 6.1.4.2: a list with nothing to send yields to the next within the same slot.
@@ -66,7 +68,7 @@ impl CheckSet {
     }
 
     /// The lists that are checked, the one after the last turn first.
-    fn rotation(&self) -> Vec<StreamId> {
+    pub(crate) fn rotation(&self) -> Vec<StreamId> {
         let live = |stream: &StreamId| {
             self.lists
                 .get(stream)
@@ -77,7 +79,7 @@ impl CheckSet {
         later.into_iter().chain(earlier).collect()
     }
 
-    fn has_next_of(&self, stream: StreamId) -> bool {
+    pub(crate) fn has_next_of(&self, stream: StreamId) -> bool {
         let triggered = self.lists.get(&stream).is_some_and(|list| !list.triggered.is_empty());
         triggered
             || self.pairs.count_in_state(stream, PairState::Waiting) > 0
@@ -85,7 +87,7 @@ impl CheckSet {
     }
 
     fn next_of(&mut self, stream: StreamId) -> Option<(PairId, CheckKind)> {
-        if let Some(pair) = self.lists.get_mut(&stream)?.triggered.pop_front() {
+        if let Some(pair) = self.lists.get_mut(&stream)?.triggered.pop() {
             return Some((pair, CheckKind::Triggered));
         }
         if let Some(pair) = self.pairs.in_state(stream, PairState::Waiting).next() {
@@ -100,40 +102,51 @@ impl CheckSet {
     fn send_check(&mut self, now: Instant, id: PairId, kind: CheckKind) -> Option<Transmit> {
         let pair = self.pairs.get(id)?;
         let (ends, state) = (pair.ends.clone(), pair.state());
-        let local = self.locals.get(ends.local)?.candidate();
-        let remote = self.lists.get(&ends.stream)?.remote.as_ref()?;
-        // RFC 8445 7.1.1: what the peer would give this address if it were new to it.
-        let priority =
-            local.priority().with_type_preference(TypePreference::from(CandidateKind::PeerReflexive));
-        let aggressive = self.config.aggressive && self.role == Role::Controlling;
-        let use_candidate = kind == CheckKind::Nominating || aggressive;
+        let check = self.check_of(id, &ends, kind)?;
         let transaction = TransactionId::random(&mut self.rng);
-        let payload = codec::CheckRequest {
-            username: &remote.username,
-            software: self.config.software.as_deref(),
-            priority,
-            role: self.role,
-            tie_breaker: self.tie_breaker,
-            use_candidate,
-            key: &remote.key,
-        }
-        .write(transaction)?;
-        let check =
-            Check { pair: id, role: self.role, use_candidate, priority, base: ends.base, to: ends.to };
+        let payload = self.write_check(&check, transaction)?;
+        let transmit = self.transmit(ends.base, ends.to, payload.clone())?;
         let policy = RetransmitPolicy::default().rto(self.rto());
-        self.transactions.start(now, transaction, policy, payload.clone(), check);
+        self.transactions.start(now, transaction, policy, payload, check);
         // A nominating check repeats one that succeeded: the pair stays what it is until this one fails.
         if state != PairState::Succeeded {
             self.pairs.set_state(id, PairState::InProgress);
         }
         self.note_sent(now, id, transaction);
-        self.out.events.push_back(Event::Checking {
-            stream: ends.stream,
-            component: ends.component,
+        let Ends { stream, component, .. } = ends;
+        self.out.events.push_back(Event::Checking { stream, component, pair: id, kind });
+        Some(transmit)
+    }
+
+    fn check_of(&self, id: PairId, ends: &Ends, kind: CheckKind) -> Option<Check> {
+        let local = self.locals.get(ends.local)?.candidate();
+        let aggressive = self.config.aggressive && self.role == Role::Controlling;
+        Some(Check {
             pair: id,
-            kind,
-        });
-        self.transmit(ends.base, ends.to, payload)
+            stream: ends.stream,
+            role: self.role,
+            use_candidate: kind == CheckKind::Nominating || aggressive,
+            // RFC 8445 7.1.1: what the peer would give this address if it were new to it.
+            priority: local
+                .priority()
+                .with_type_preference(TypePreference::from(CandidateKind::PeerReflexive)),
+            base: ends.base,
+            to: ends.to,
+        })
+    }
+
+    fn write_check(&self, check: &Check, transaction: TransactionId) -> Option<Bytes> {
+        let remote = self.lists.get(&check.stream)?.remote.as_ref()?;
+        codec::CheckRequest {
+            username: &remote.username,
+            software: self.config.software.as_deref(),
+            priority: check.priority,
+            role: check.role,
+            tie_breaker: self.tie_breaker,
+            use_candidate: check.use_candidate,
+            key: &remote.key,
+        }
+        .write(transaction)
     }
 
     fn note_sent(&mut self, now: Instant, id: PairId, transaction: TransactionId) {
@@ -145,12 +158,7 @@ impl CheckSet {
     }
 
     /// A datagram for the wire; `None` once the base is gone.
-    pub(crate) fn transmit(
-        &self,
-        base: BaseId,
-        to: std::net::SocketAddr,
-        payload: Bytes,
-    ) -> Option<Transmit> {
+    pub(crate) fn transmit(&self, base: BaseId, to: SocketAddr, payload: Bytes) -> Option<Transmit> {
         let address = self.locals.base(base)?.address;
         Some(Transmit { base, to: address::scoped(to, address), payload })
     }
@@ -178,7 +186,10 @@ impl CheckSet {
         while let Some(due) = self.transactions.poll(now) {
             match due {
                 Due::Resend { key, datagram, .. } => self.resend(&key, datagram),
-                Due::TimedOut { id, key, .. } => self.check_timed_out(now, id, &key),
+                Due::TimedOut { id, key, integrity_violated, .. } => {
+                    let why = if integrity_violated { FailReason::Forged } else { FailReason::Timeout };
+                    self.check_timed_out(now, id, &key, why);
+                }
             }
         }
         let patient = |until: Patience| matches!(until, Patience::Until(at) if at <= now);
@@ -201,62 +212,11 @@ impl CheckSet {
         self.out.transmits.extend(transmit);
     }
 
-    fn check_timed_out(&mut self, now: Instant, id: TransactionId, check: &Check) {
+    fn check_timed_out(&mut self, now: Instant, id: TransactionId, check: &Check, why: FailReason) {
         let current = self.pairs.get(check.pair).is_some_and(|pair| pair.transaction == Some(id));
         // RFC 8445 7.3.1.4: no answer to a check that was cancelled says nothing.
         if current {
-            self.fail(now, check.pair, FailReason::Timeout);
-        }
-    }
-
-    /// What the checks of a component may still bring.
-    #[must_use]
-    pub fn outlook(&self, now: Instant, stream: StreamId, component: ComponentId) -> Outlook {
-        let Some(list) = self.lists.get(&stream) else { return Outlook::default() };
-        let mut contenders: Vec<_> = self
-            .pairs
-            .iter()
-            .filter(|pair| pair.ends.stream == stream && pair.ends.component == component && pair.is_open())
-            .map(|pair| Contender { pair: pair.id, priority: pair.priority(), turn: self.turn(now, pair) })
-            .collect();
-        contenders.sort_by_key(|contender| std::cmp::Reverse((contender.priority, contender.pair)));
-        Outlook {
-            contenders,
-            round_trip: list.components.get(&component).and_then(|component| component.round_trip),
-            local_gathering: !list.local_ended,
-            remote_gathering: !list.remote_ended,
-        }
-    }
-
-    /// When the check of an open pair went out, or about when it will: one slot for each check before it, times the
-    /// lists that take turns.
-    fn turn(&self, now: Instant, pair: &Pair) -> Turn {
-        if pair.state() == PairState::InProgress {
-            return Turn::Sent(self.pairs.first_sent(pair.id).unwrap_or(now));
-        }
-        let stream = pair.ends.stream;
-        let before = self.checks_before(pair);
-        let lists =
-            self.rotation().into_iter().filter(|&s| s == stream || self.has_next_of(s)).count().max(1);
-        let slots = u32::try_from((before + 1) * lists + self.nominations.len()).unwrap_or(u32::MAX);
-        Turn::Expected(now + self.config.ta.saturating_mul(slots))
-    }
-
-    fn checks_before(&self, pair: &Pair) -> usize {
-        let triggered = self.lists.get(&pair.ends.stream).map(|list| &list.triggered);
-        if let Some(place) = triggered.and_then(|queue| queue.iter().position(|&id| id == pair.id)) {
-            return place;
-        }
-        let stream = pair.ends.stream;
-        let waiting = self.pairs.in_state(stream, PairState::Waiting);
-        let ahead = |ids: &mut dyn Iterator<Item = PairId>| ids.take_while(|&id| id != pair.id).count();
-        let queue = triggered.map_or(0, std::collections::VecDeque::len);
-        match pair.state() {
-            PairState::Frozen => {
-                let frozen = ahead(&mut self.pairs.in_state(stream, PairState::Frozen));
-                queue + self.pairs.count_in_state(stream, PairState::Waiting) + frozen
-            }
-            _ => queue + ahead(&mut waiting.into_iter()),
+            self.fail(now, check.pair, why);
         }
     }
 }

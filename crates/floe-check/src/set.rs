@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
+    fmt,
     net::SocketAddr,
     time::Instant,
 };
 
 use floe_core::{
-    BaseId, Candidate, CandidateKind, ComponentId, Credentials, LocalCandidate, PairId, Role, StreamId,
-    TieBreaker, Transmit, address,
+    Candidate, CandidateKind, ComponentId, Credentials, LocalCandidate, Role, StreamId, TieBreaker, Transmit,
+    address,
 };
 use floe_stun::Transactions;
 use rand::rngs::ChaCha20Rng;
@@ -19,6 +20,7 @@ use crate::{
     budget::ErrorBudget,
     candidates::{Locals, Remote as RemoteCandidate, Remotes},
     list::{CheckList, Patience, Remote},
+    queue::Queue,
     schedule::Check,
     table::PairTable,
 };
@@ -33,23 +35,22 @@ use crate::{
 /// - the rest only look.
 ///
 /// `now` never goes back. [`poll_timeout`](Self::poll_timeout) moves with every call but the ones that only look.
-#[derive(Debug)]
 pub struct CheckSet {
     pub(crate) config: CheckConfig,
     pub(crate) rng: ChaCha20Rng,
     pub(crate) role: Role,
     pub(crate) tie_breaker: TieBreaker,
+    /// How often a conflict has changed the role.
+    pub(crate) role_changes: u32,
     pub(crate) lists: BTreeMap<StreamId, CheckList>,
     pub(crate) locals: Locals,
     pub(crate) remotes: Remotes,
     pub(crate) pairs: PairTable,
     pub(crate) transactions: Transactions<Check>,
     /// Pairs whose nominating check is to be sent.
-    pub(crate) nominations: VecDeque<PairId>,
+    pub(crate) nominations: Queue,
     /// The list whose turn was last (RFC 8445 6.1.4.2).
     pub(crate) last_turn: Option<StreamId>,
-    /// Who has proven to know our password, by base and address: their data is taken.
-    pub(crate) authenticated: BTreeMap<(BaseId, SocketAddr), (StreamId, ComponentId)>,
     pub(crate) out: Out,
 }
 
@@ -69,6 +70,7 @@ impl CheckSet {
         Self {
             role: config.role,
             tie_breaker: TieBreaker::random(&mut rng),
+            role_changes: 0,
             config,
             rng,
             lists: BTreeMap::new(),
@@ -76,9 +78,8 @@ impl CheckSet {
             remotes: Remotes::default(),
             pairs: PairTable::default(),
             transactions: Transactions::new(),
-            nominations: VecDeque::new(),
+            nominations: Queue::default(),
             last_turn: None,
-            authenticated: BTreeMap::new(),
             out: Out::default(),
         }
     }
@@ -88,7 +89,8 @@ impl CheckSet {
         self.lists.entry(stream).or_insert_with(|| CheckList::new(components, local));
     }
 
-    /// A candidate of this agent, to be given only after it was handed to signalling (RFC 8838 10).
+    /// A candidate of this agent, to be given only after it was handed to signalling (RFC 8838 10). One whose address
+    /// and base are known changes nothing.
     ///
     /// # Errors
     /// See [`AddLocalError`]; nothing has changed then.
@@ -98,6 +100,25 @@ impl CheckSet {
         stream: StreamId,
         local: LocalCandidate,
     ) -> Result<(), AddLocalError> {
+        let component = local.candidate.component();
+        self.check_local(stream, &local)?;
+        if self.locals.has(stream, &local) {
+            return Ok(());
+        }
+        let is_base = matches!(local.candidate.kind(), CandidateKind::Host | CandidateKind::Relayed);
+        match self.locals.base(local.base) {
+            Some(_) if is_base => return Err(AddLocalError::BaseTaken),
+            Some(base) if (base.stream, base.component) == (stream, component) => {}
+            _ if is_base => {}
+            _ => return Err(AddLocalError::UnknownBase),
+        }
+        let id = self.locals.insert(stream, local);
+        self.pair_local(now, id);
+        self.out.events.push_back(Event::Changed { stream, component });
+        Ok(())
+    }
+
+    fn check_local(&self, stream: StreamId, local: &LocalCandidate) -> Result<(), AddLocalError> {
         let list = self.lists.get(&stream).ok_or(AddLocalError::UnknownStream(stream))?;
         let component = local.candidate.component();
         if !list.components.contains_key(&component) {
@@ -106,17 +127,7 @@ impl CheckSet {
         if list.local_ended {
             return Err(AddLocalError::Ended);
         }
-        if local.candidate.socket_addr().is_none() {
-            return Err(AddLocalError::NoAddress);
-        }
-        let base_kind = matches!(local.candidate.kind(), CandidateKind::Host | CandidateKind::Relayed);
-        if !base_kind && self.locals.base(local.base).is_none() {
-            return Err(AddLocalError::UnknownBase);
-        }
-        let id = self.locals.insert(stream, local);
-        self.pair_local(now, id);
-        self.out.events.push_back(Event::Changed { stream, component });
-        Ok(())
+        local.candidate.socket_addr().map(|_| ()).ok_or(AddLocalError::NoAddress)
     }
 
     /// No more local candidates come for this stream.
@@ -144,12 +155,14 @@ impl CheckSet {
             let same = known.credentials == remote.credentials;
             return if same { Ok(()) } else { Err(SetRemoteError::AlreadySet(stream)) };
         }
+        let highest = remote.components.unwrap_or(u16::MAX);
+        if !list.components.keys().any(|component| component.get() <= highest) {
+            return Err(SetRemoteError::NoComponent(stream));
+        }
+        list.components.retain(|component, _| component.get() <= highest);
         list.remote = Some(Remote::new(remote.credentials, &list.local));
         // RFC 8863 4: both sides' credentials are known, patience begins.
         list.patience = Patience::Until(now + self.config.patience);
-        if let Some(highest) = remote.components {
-            list.components.retain(|component, _| component.get() <= highest);
-        }
         self.pair_stream(now, stream);
         self.follow_up_early(stream);
         self.tell_changed(stream);
@@ -168,11 +181,13 @@ impl CheckSet {
     ) -> Result<AddedRemote, AddRemoteError> {
         let address = self.check_remote(stream, &candidate)?;
         let component = candidate.component();
-        if let Some(known) = self.remotes.find(stream, component, candidate.transport(), address) {
-            return Ok(self.add_known_remote(now, known, candidate));
-        }
-        if self.remotes.count(stream, true) >= self.config.max_remote_candidates {
+        let known = self.remotes.find(stream, component, candidate.transport(), address);
+        let signalled = known.and_then(|known| self.remotes.get(known)).is_some_and(|known| known.signalled);
+        if !signalled && self.remotes.count(stream, true) >= self.config.max_remote_candidates {
             return Err(AddRemoteError::TooMany(self.config.max_remote_candidates));
+        }
+        if let Some(known) = known {
+            return Ok(self.add_known_remote(now, known, candidate));
         }
         let id = self.remotes.insert(RemoteCandidate { stream, candidate, address, signalled: true });
         self.pair_remote(now, id);
@@ -249,6 +264,17 @@ impl CheckSet {
         let Some(list) = self.lists.get(&stream) else { return };
         let events = list.components.keys().map(|&component| Event::Changed { stream, component });
         self.out.events.extend(events);
+    }
+}
+
+impl fmt::Debug for CheckSet {
+    /// Shows where it stands, and no address: [`snapshot`](CheckSet::snapshot) shows all.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckSet")
+            .field("role", &self.role)
+            .field("lists", &self.lists.iter().map(|(id, list)| (id, list.state)).collect::<Vec<_>>())
+            .field("pairs", &self.pairs.iter().count())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,31 +1,56 @@
 //! All pairs of the set, with the orders that scheduling asks for kept as they change: finding the next check, the
-//! worst pair or the frozen ones of a foundation never walks the whole set.
+//! worst pair, the valid ones of a component or the frozen ones of a foundation never walks the whole set.
 
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
-    time::Instant,
 };
 
 use floe_core::{BaseId, ComponentId, Foundation, PairId, PairPriority, StreamId};
 
-use crate::pair::{ColumnId, Ends, Membership, Pair, PairCounters, PairState, Ranked};
+use crate::{
+    candidates::{LocalId, RemoteId},
+    columns::Columns,
+    pair::{ColumnId, Ends, Membership, Pair, PairState, Ranked, Validity},
+};
 
 /// The order of checks within a list (RFC 8445 6.1.4.2): best first, the lower component where priorities are equal.
-type Rank = (Reverse<PairPriority>, ComponentId, PairId);
+pub(crate) type Rank = (Reverse<PairPriority>, ComponentId, PairId);
 
-/// The order within a foundation (RFC 8445 6.1.2.6): first list, lowest component, best pair.
-type ColumnRank = (StreamId, ComponentId, Reverse<PairPriority>, PairId);
+/// What the indexes know of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) id: PairId,
+    pub(crate) stream: StreamId,
+    pub(crate) component: ComponentId,
+    pub(crate) ranked: Ranked,
+    valid: bool,
+}
 
-/// The pairs of one foundation over all lists (the column of RFC 8838 12).
-#[derive(Debug, Default)]
-struct Column {
-    frozen: BTreeSet<ColumnRank>,
-    /// How many are Waiting or In-Progress.
-    active: usize,
-    succeeded: usize,
-    members: BTreeSet<ColumnRank>,
+impl Place {
+    fn of(pair: &Pair) -> Self {
+        Self {
+            id: pair.id,
+            stream: pair.ends.stream,
+            component: pair.ends.component,
+            ranked: pair.ranked,
+            valid: pair.validity().is_some(),
+        }
+    }
+
+    pub(crate) const fn rank(&self) -> Rank {
+        (Reverse(self.ranked.priority), self.component, self.id)
+    }
+}
+
+/// A pair to be.
+pub(crate) struct NewPair<'a> {
+    pub(crate) ends: Ends,
+    pub(crate) foundations: (&'a Foundation, &'a Foundation),
+    pub(crate) priority: PairPriority,
+    pub(crate) state: PairState,
+    pub(crate) membership: Membership,
 }
 
 #[derive(Debug, Default)]
@@ -33,51 +58,40 @@ pub(crate) struct PairTable {
     pairs: BTreeMap<PairId, Pair>,
     /// The pairs on a check list or retired from it, by what they send from and to.
     by_path: BTreeMap<(BaseId, SocketAddr), PairId>,
+    by_ends: BTreeMap<(RemoteId, LocalId), PairId>,
     /// The pairs on a check list by list and state, best first.
     ranks: BTreeMap<(StreamId, PairState), BTreeSet<Rank>>,
-    columns: BTreeMap<ColumnId, Column>,
-    column_names: BTreeMap<(Foundation, Foundation), ColumnId>,
+    /// The valid pairs that are not retired, by component, best first.
+    valid: BTreeMap<(StreamId, ComponentId), BTreeSet<Rank>>,
+    columns: Columns,
     next: u32,
 }
 
 impl PairTable {
-    /// The column of these two foundations.
-    pub(crate) fn column(&mut self, local: &Foundation, remote: &Foundation) -> ColumnId {
-        let next = ColumnId(u32::try_from(self.column_names.len()).unwrap_or(u32::MAX));
-        *self.column_names.entry((local.clone(), remote.clone())).or_insert(next)
-    }
-
-    pub(crate) fn insert(&mut self, ends: Ends, ranked: Ranked) -> PairId {
+    pub(crate) fn insert(&mut self, new: NewPair<'_>) -> PairId {
+        let NewPair { ends, foundations: (local, remote), priority, state, membership } = new;
         let id = PairId(self.next);
         self.next += 1;
-        if ranked.membership != Membership::ValidOnly {
+        let column = self.columns.join(local, remote);
+        if membership != Membership::ValidOnly {
             self.by_path.insert((ends.base, ends.to), id);
         }
-        let pair = Pair {
-            id,
-            ends,
-            ranked,
-            transaction: None,
-            first_sent: None,
-            last_request: None,
-            nominate_when_valid: false,
-            nominating: false,
-            made: None,
-            validity: None,
-            counts: PairCounters::default(),
-        };
-        self.index(&pair);
+        self.by_ends.insert((ends.remote, ends.local), id);
+        let pair = Pair::new(id, ends, Ranked { state, priority, column, membership });
+        self.index(&Place::of(&pair));
         self.pairs.insert(id, pair);
         id
     }
 
     pub(crate) fn remove(&mut self, id: PairId) -> Option<Pair> {
         let pair = self.pairs.remove(&id)?;
-        self.unindex(&pair);
+        self.unindex(&Place::of(&pair));
+        self.columns.leave(pair.ranked.column);
         let path = (pair.ends.base, pair.ends.to);
         if self.by_path.get(&path) == Some(&id) {
             self.by_path.remove(&path);
         }
+        self.by_ends.remove(&(pair.ends.remote, pair.ends.local));
         Some(pair)
     }
 
@@ -98,65 +112,84 @@ impl PairTable {
         self.by_path.get(&(base, to)).copied()
     }
 
+    pub(crate) fn with_ends(&self, local: LocalId, remote: RemoteId) -> Option<PairId> {
+        self.by_ends.get(&(remote, local)).copied()
+    }
+
+    /// The pairs of a remote candidate.
+    pub(crate) fn of_remote(&self, remote: RemoteId) -> Vec<PairId> {
+        let pairs = self.by_ends.range((remote, LocalId::MIN)..=(remote, LocalId::MAX));
+        pairs.map(|(_, &id)| id).collect()
+    }
+
     pub(crate) fn set_state(&mut self, id: PairId, state: PairState) {
-        self.rerank(id, |ranked| {
+        self.rearrange(id, |pair| {
             debug_assert!(
-                ranked.state == state || ranked.state.may_become(state),
+                pair.state() == state || pair.state().may_become(state),
                 "{id}: {} to {state}",
-                ranked.state
+                pair.state()
             );
-            ranked.state = state;
+            pair.ranked.state = state;
         });
     }
 
     pub(crate) fn set_membership(&mut self, id: PairId, membership: Membership) {
-        self.rerank(id, |ranked| ranked.membership = membership);
+        self.rearrange(id, |pair| pair.ranked.membership = membership);
     }
 
-    pub(crate) fn set_rank(&mut self, id: PairId, priority: PairPriority, column: ColumnId) {
-        self.rerank(id, |ranked| {
-            ranked.priority = priority;
-            ranked.column = column;
+    /// Puts the pair on the valid list, or takes it off.
+    pub(crate) fn set_validity(&mut self, id: PairId, validity: Option<Validity>) {
+        self.rearrange(id, |pair| pair.set_validity(validity));
+    }
+
+    pub(crate) fn set_rank(
+        &mut self,
+        id: PairId,
+        priority: PairPriority,
+        (local, remote): (&Foundation, &Foundation),
+    ) {
+        let Some(before) = self.get(id).map(|pair| pair.ranked.column) else { return };
+        // Joined before the old one is left, so that a column with one pair only is not made anew.
+        let column = self.columns.join(local, remote);
+        self.rearrange(id, |pair| {
+            pair.ranked.priority = priority;
+            pair.ranked.column = column;
         });
+        self.columns.leave(before);
     }
 
-    fn rerank(&mut self, id: PairId, change: impl FnOnce(&mut Ranked)) {
-        let Some(mut pair) = self.pairs.remove(&id) else { return };
-        self.unindex(&pair);
-        change(&mut pair.ranked);
-        self.index(&pair);
-        self.pairs.insert(id, pair);
-    }
-
-    fn index(&mut self, pair: &Pair) {
-        if !pair.is_listed() {
-            return;
-        }
-        self.ranks.entry((pair.ends.stream, pair.state())).or_default().insert(rank(pair));
-        let column = self.columns.entry(pair.ranked.column).or_default();
-        column.members.insert(column_rank(pair));
-        match pair.state() {
-            PairState::Frozen => drop(column.frozen.insert(column_rank(pair))),
-            PairState::Waiting | PairState::InProgress => column.active += 1,
-            PairState::Succeeded => column.succeeded += 1,
-            PairState::Failed => {}
+    fn rearrange(&mut self, id: PairId, change: impl FnOnce(&mut Pair)) {
+        let Some(pair) = self.pairs.get_mut(&id) else { return };
+        let before = Place::of(pair);
+        change(pair);
+        let after = Place::of(pair);
+        if before != after {
+            self.unindex(&before);
+            self.index(&after);
         }
     }
 
-    fn unindex(&mut self, pair: &Pair) {
-        if !pair.is_listed() {
-            return;
+    fn index(&mut self, place: &Place) {
+        let Place { stream, component, ranked, valid, .. } = *place;
+        if ranked.membership == Membership::Listed {
+            self.ranks.entry((stream, ranked.state)).or_default().insert(place.rank());
+            self.columns.add(place);
         }
-        if let Some(ranks) = self.ranks.get_mut(&(pair.ends.stream, pair.state())) {
-            ranks.remove(&rank(pair));
+        if valid && ranked.membership != Membership::Retired {
+            self.valid.entry((stream, component)).or_default().insert(place.rank());
         }
-        let Some(column) = self.columns.get_mut(&pair.ranked.column) else { return };
-        column.members.remove(&column_rank(pair));
-        match pair.state() {
-            PairState::Frozen => drop(column.frozen.remove(&column_rank(pair))),
-            PairState::Waiting | PairState::InProgress => column.active = column.active.saturating_sub(1),
-            PairState::Succeeded => column.succeeded = column.succeeded.saturating_sub(1),
-            PairState::Failed => {}
+    }
+
+    fn unindex(&mut self, place: &Place) {
+        let Place { stream, component, ranked, .. } = *place;
+        if ranked.membership == Membership::Listed {
+            if let Some(ranks) = self.ranks.get_mut(&(stream, ranked.state)) {
+                ranks.remove(&place.rank());
+            }
+            self.columns.remove(place);
+        }
+        if let Some(ranks) = self.valid.get_mut(&(stream, component)) {
+            ranks.remove(&place.rank());
         }
     }
 
@@ -166,7 +199,7 @@ impl PairTable {
         stream: StreamId,
         state: PairState,
     ) -> impl DoubleEndedIterator<Item = PairId> + '_ {
-        self.ranks.get(&(stream, state)).into_iter().flatten().map(|&(_, _, id)| id)
+        self.ranks.get(&(stream, state)).into_iter().flatten().map(|&(.., id)| id)
     }
 
     pub(crate) fn count_in_state(&self, stream: StreamId, state: PairState) -> usize {
@@ -178,54 +211,258 @@ impl PairTable {
         PairState::ALL.into_iter().map(|state| self.count_in_state(stream, state)).sum()
     }
 
+    /// The valid pairs of a component, best first.
+    pub(crate) fn valid(
+        &self,
+        stream: StreamId,
+        component: ComponentId,
+    ) -> impl Iterator<Item = PairId> + '_ {
+        self.valid.get(&(stream, component)).into_iter().flatten().map(|&(.., id)| id)
+    }
+
     /// How many checks of all lists wait or are on their way (RFC 8445 14.3).
-    pub(crate) fn count_active(&self) -> usize {
-        self.columns.values().map(|column| column.active).sum()
+    pub(crate) const fn count_active(&self) -> usize {
+        self.columns.active()
     }
 
     /// The best frozen pair of this list whose foundation has nothing Waiting or In-Progress (RFC 8445 6.1.4.2).
     pub(crate) fn first_to_thaw(&self, stream: StreamId) -> Option<PairId> {
-        let idle = |id: &PairId| {
-            let column = self.get(*id).and_then(|pair| self.columns.get(&pair.ranked.column));
-            column.is_some_and(|column| column.active == 0)
-        };
-        self.in_state(stream, PairState::Frozen).find(idle)
+        self.columns.first_to_thaw(stream)
     }
 
     /// The frozen pairs of this foundation in all lists.
     pub(crate) fn frozen_in(&self, column: ColumnId) -> Vec<PairId> {
-        let Some(column) = self.columns.get(&column) else { return Vec::new() };
-        column.frozen.iter().map(|&(.., id)| id).collect()
+        self.columns.frozen(column)
     }
 
     /// Whether a pair of this foundation has succeeded.
     pub(crate) fn has_succeeded(&self, column: ColumnId) -> bool {
-        self.columns.get(&column).is_some_and(|column| column.succeeded > 0)
+        self.columns.has_succeeded(column)
     }
 
     /// The topmost pair of this foundation over all lists, if it is frozen (RFC 8838 12).
     pub(crate) fn frozen_top(&self, column: ColumnId) -> Option<PairId> {
-        let column = self.columns.get(&column)?;
-        let top = column.members.first()?;
-        column.frozen.contains(top).then_some(top.3)
+        let top = self.columns.top(column)?;
+        self.get(top).filter(|pair| pair.state() == PairState::Frozen).map(|pair| pair.id)
     }
 
-    /// No nominating check of ours is under way any more: the role has changed.
+    /// No nomination is under way any more, ours or the peer's: the roles have changed.
     pub(crate) fn forget_nominations(&mut self) {
         for pair in self.pairs.values_mut() {
             pair.nominating = false;
+            pair.nominate_when_valid = false;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use floe_core::{Priority, Role};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+    fn validity() -> Validity {
+        Validity { checked: PairId(0), since: Instant::now(), nominated: false }
+    }
+
+    fn priority(n: u32) -> PairPriority {
+        let priority = Priority::from_raw(1 + n).unwrap();
+        PairPriority::of(Role::Controlling, priority, priority)
+    }
+
+    fn foundation(n: u32) -> Foundation {
+        Foundation::from(n % 3)
+    }
+
+    /// A table, and beside each pair the foundations it was given.
+    #[derive(Default)]
+    struct Model {
+        table: PairTable,
+        foundations: BTreeMap<PairId, (Foundation, Foundation)>,
+    }
+
+    /// What to do, to which pair, and how.
+    type Op = (u8, u8, u32);
+
+    impl Model {
+        fn step(&mut self, (what, which, how): Op) {
+            let all: Vec<_> = self.foundations.keys().copied().collect();
+            let Some(&id) = all.get(usize::from(which) % all.len().max(1)).filter(|_| what % 8 > 1) else {
+                return self.insert(how);
+            };
+            match what % 8 {
+                2 | 3 => self.move_on(id, PairState::ALL[how as usize % 5]),
+                4 => {
+                    let memberships = [Membership::Listed, Membership::ValidOnly, Membership::Retired];
+                    self.table.set_membership(id, memberships[how as usize % 3]);
+                }
+                5 => self.table.set_validity(id, how.is_multiple_of(2).then(validity)),
+                6 => {
+                    let foundations = (foundation(how), foundation(how / 3));
+                    self.table.set_rank(id, priority(how % 7), (&foundations.0, &foundations.1));
+                    self.foundations.insert(id, foundations);
+                }
+                _ => {
+                    self.table.remove(id);
+                    self.foundations.remove(&id);
+                }
+            }
+        }
+
+        fn move_on(&mut self, id: PairId, state: PairState) {
+            if self.table.get(id).unwrap().state().may_become(state) {
+                self.table.set_state(id, state);
+            }
+        }
+
+        fn insert(&mut self, how: u32) {
+            let (local, remote) = (LocalId::nth(how % 4), RemoteId::nth(how / 4 % 4));
+            if self.table.with_ends(local, remote).is_some() {
+                return;
+            }
+            let ends = Ends {
+                stream: StreamId(how % 2),
+                component: ComponentId::new(u16::try_from(1 + how / 2 % 2).unwrap()).unwrap(),
+                local,
+                remote,
+                base: BaseId(how % 4),
+                to: SocketAddr::from(([10, 0, 0, 1], u16::try_from(how / 4 % 4).unwrap())),
+            };
+            let foundations = (foundation(how / 5), foundation(how / 7));
+            let state = if how.is_multiple_of(3) { PairState::Waiting } else { PairState::Frozen };
+            let id = self.table.insert(NewPair {
+                ends,
+                foundations: (&foundations.0, &foundations.1),
+                priority: priority(how % 7),
+                state,
+                membership: Membership::Listed,
+            });
+            self.foundations.insert(id, foundations);
+        }
+
+        /// The ids of the listed pairs for which the answer is yes, by this order.
+        fn listed<K: Ord>(&self, which: impl Fn(&Pair) -> bool, order: impl Fn(&Pair) -> K) -> Vec<PairId> {
+            let mut pairs: Vec<_> = self.table.iter().filter(|p| p.is_listed() && which(p)).collect();
+            pairs.sort_by_key(|pair| order(pair));
+            pairs.iter().map(|pair| pair.id).collect()
+        }
+
+        fn check(&self) {
+            let by_rank = |pair: &Pair| (Reverse(pair.priority()), pair.ends.component, pair.id);
+            let table = &self.table;
+            for stream in [0, 1].map(StreamId) {
+                for state in PairState::ALL {
+                    let here = self.listed(|p| p.ends.stream == stream && p.state() == state, by_rank);
+                    assert_eq!(table.in_state(stream, state).collect::<Vec<_>>(), here);
+                    assert_eq!(table.count_in_state(stream, state), here.len());
+                }
+                let active = |pair: &Pair| matches!(pair.state(), PairState::Waiting | PairState::InProgress);
+                let idle = |pair: &Pair| {
+                    let same = |other: &Pair| self.foundations[&other.id] == self.foundations[&pair.id];
+                    self.listed(|other| same(other) && active(other), by_rank).is_empty()
+                };
+                let frozen = |p: &Pair| p.ends.stream == stream && p.state() == PairState::Frozen;
+                let thawable = self.listed(|pair| frozen(pair) && idle(pair), by_rank);
+                assert_eq!(table.first_to_thaw(stream), thawable.first().copied());
+                assert_eq!(
+                    table.count_listed(stream),
+                    self.listed(|p| p.ends.stream == stream, by_rank).len()
+                );
+                for component in [ComponentId::RTP, ComponentId::RTCP] {
+                    let here = |p: &&Pair| (p.ends.stream, p.ends.component) == (stream, component);
+                    let valid =
+                        table.iter().filter(here).filter(|p| p.validity().is_some() && !p.is_retired());
+                    let mut valid: Vec<_> = valid.collect();
+                    valid.sort_by_key(|pair| by_rank(pair));
+                    let valid: Vec<_> = valid.iter().map(|pair| pair.id).collect();
+                    assert_eq!(table.valid(stream, component).collect::<Vec<_>>(), valid);
+                }
+            }
+            self.check_columns();
+            for pair in table.iter() {
+                assert_eq!(table.with_ends(pair.ends.local, pair.ends.remote), Some(pair.id));
+                assert!(table.of_remote(pair.ends.remote).contains(&pair.id));
+            }
+        }
+
+        fn check_columns(&self) {
+            let active = |pair: &Pair| matches!(pair.state(), PairState::Waiting | PairState::InProgress);
+            assert_eq!(self.table.count_active(), self.listed(active, |pair| pair.id).len());
+            let names: BTreeSet<_> = self.foundations.values().collect();
+            assert_eq!(self.table.columns.len(), names.len(), "a foundation is forgotten with its last pair");
+            for pair in self.table.iter() {
+                let same = |other: &Pair| self.foundations[&other.id] == self.foundations[&pair.id];
+                let column = pair.ranked.column;
+                let order = |p: &Pair| (p.ends.stream, p.ends.component, Reverse(p.priority()), p.id);
+                let members = self.listed(same, order);
+                let frozen = |p: &Pair| same(p) && p.state() == PairState::Frozen;
+                let mut found = self.table.frozen_in(column);
+                found.sort();
+                assert_eq!(found, self.listed(frozen, |p| p.id));
+                let succeeded = |p: &Pair| same(p) && p.state() == PairState::Succeeded;
+                assert_eq!(self.table.has_succeeded(column), !self.listed(succeeded, |p| p.id).is_empty());
+                let top = members.first().filter(|id| self.table.get(**id).is_some_and(frozen));
+                assert_eq!(self.table.frozen_top(column), top.copied());
+            }
         }
     }
 
-    pub(crate) fn first_sent(&self, id: PairId) -> Option<Instant> {
-        self.get(id)?.first_sent
+    proptest! {
+        #[test]
+        fn every_index_says_what_a_walk_over_all_pairs_would(
+            ops in prop::collection::vec(any::<Op>(), 1..60),
+        ) {
+            let mut model = Model::default();
+            for op in ops {
+                model.step(op);
+                model.check();
+            }
+            // With the last pair everything is gone.
+            for id in model.foundations.keys() {
+                prop_assert!(model.table.remove(*id).is_some());
+            }
+            prop_assert_eq!((model.table.columns.len(), model.table.count_active()), (0, 0));
+            prop_assert!(model.table.by_path.is_empty() && model.table.by_ends.is_empty());
+            prop_assert!(model.table.ranks.values().all(BTreeSet::is_empty));
+            prop_assert!(model.table.valid.values().all(BTreeSet::is_empty));
+        }
     }
-}
 
-fn rank(pair: &Pair) -> Rank {
-    (Reverse(pair.priority()), pair.ends.component, pair.id)
-}
-
-fn column_rank(pair: &Pair) -> ColumnRank {
-    (pair.ends.stream, pair.ends.component, Reverse(pair.priority()), pair.id)
+    #[test]
+    fn a_pair_off_the_check_list_is_found_by_its_path_only_where_it_was_on_it() {
+        let mut table = PairTable::default();
+        let ends = |local| Ends {
+            stream: StreamId(0),
+            component: ComponentId::RTP,
+            local: LocalId::nth(local),
+            remote: RemoteId::nth(0),
+            base: BaseId(0),
+            to: SocketAddr::from(([10, 0, 0, 1], 1)),
+        };
+        let insert = |table: &mut PairTable, local, membership| {
+            let name = Foundation::from(1);
+            table.insert(NewPair {
+                ends: ends(local),
+                foundations: (&name, &name),
+                priority: priority(1),
+                state: PairState::Frozen,
+                membership,
+            })
+        };
+        let listed = insert(&mut table, 0, Membership::Listed);
+        let reflexive = insert(&mut table, 1, Membership::ValidOnly);
+        let path = |table: &PairTable| table.on_path(BaseId(0), SocketAddr::from(([10, 0, 0, 1], 1)));
+        assert_eq!(path(&table), Some(listed));
+        table.set_membership(listed, Membership::Retired);
+        assert_eq!(path(&table), Some(listed));
+        table.remove(reflexive);
+        assert_eq!(path(&table), Some(listed));
+        table.remove(listed);
+        assert_eq!(path(&table), None);
+        assert_eq!(insert(&mut table, 0, Membership::Listed), PairId(2), "an id is never used twice");
+    }
 }

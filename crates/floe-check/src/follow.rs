@@ -1,0 +1,173 @@
+//! What follows from the peer's checks: candidates learnt, triggered checks, nominations (RFC 8445 7.3.1.3 to 7.3.1.5).
+
+use floe_core::{PairId, Priority, Role, StreamId, Transport, address};
+
+use crate::{
+    CheckSet, Event,
+    candidates::{Base, RemoteId},
+    form::Claim,
+    list::Early,
+    pair::{Membership, Pair, PairState},
+    request::Incoming,
+};
+
+impl CheckSet {
+    /// Follows up an authentic check, or, before the peer's description, remembers to. Says whether it could.
+    pub(crate) fn follow_up(&mut self, incoming: &Incoming<'_>) -> bool {
+        let Some(list) = self.lists.get_mut(&incoming.stream) else { return false };
+        let early = Early {
+            base: incoming.base,
+            from: incoming.from,
+            priority: incoming.fields.priority,
+            use_candidate: incoming.fields.use_candidate,
+            id: incoming.id,
+        };
+        match &list.remote {
+            Some(remote) if remote.credentials.ufrag() == incoming.peer => {
+                self.trigger(incoming.stream, &early).is_some()
+            }
+            // Another agent, where the offer was forked: its description is not the one that was chosen.
+            Some(_) => false,
+            None => {
+                let room = list.remember(incoming.peer, early);
+                self.out.counters.early_over_cap += u64::from(!room);
+                room
+            }
+        }
+    }
+
+    /// The peer's description is there: what its early checks asked for is made up for (RFC 8445 7.3), and those of
+    /// other agents are forgotten.
+    pub(crate) fn follow_up_early(&mut self, stream: StreamId) {
+        let Some(list) = self.lists.get_mut(&stream) else { return };
+        let Some(remote) = &list.remote else { return };
+        let mut early = std::mem::take(&mut list.early);
+        early.retain(|(peer, _)| &**peer == remote.credentials.ufrag());
+        for (_, early) in early {
+            self.trigger(stream, &early);
+        }
+    }
+
+    /// A check of the peer came in on this path; gives the pair of it, if there is one and it was followed up.
+    fn trigger(&mut self, stream: StreamId, check: &Early) -> Option<PairId> {
+        let id = self.pair_of_check(stream, check)?;
+        let pair = self.pairs.get_mut(id)?;
+        pair.counts.requests_received += 1;
+        pair.counts.responses_sent += 1;
+        pair.heard = true;
+        if pair.requests.is_empty() {
+            pair.first_sent = None;
+        }
+        let mut news = pair.requests.note(check.id);
+        if check.use_candidate && self.role == Role::Controlled {
+            news |= pair.is_retired();
+            self.peer_nominates(id)?;
+        }
+        if news {
+            self.trigger_pair(id);
+        }
+        Some(id)
+    }
+
+    /// The pair of a received check, made where it is new; `None` where caps forbid it or the component was given up.
+    fn pair_of_check(&mut self, stream: StreamId, check: &Early) -> Option<PairId> {
+        if let Some(pair) = self.pairs.on_path(check.base, check.from) {
+            return Some(pair);
+        }
+        let base = self.locals.base(check.base)?.clone();
+        let concluded = self.lists.get(&stream)?.components.get(&base.component)?.selected.is_some();
+        address::check_destination(check.from).ok()?;
+        let transport = self.locals.get(base.local)?.candidate().transport();
+        let known = self.remotes.find(stream, base.component, transport, check.from);
+        let remote = match known {
+            Some(remote) => remote,
+            None => self.learn_remote(stream, check, &base, transport)?,
+        };
+        let ends = self.ends(base.local, remote)?;
+        // RFC 8445 8.1.2: a concluded component is answered and not checked, unless the peer nominates.
+        if concluded {
+            return self.insert_pair(ends, Membership::Retired, PairState::Frozen);
+        }
+        if !self.make_room(stream, Claim::Triggered) {
+            return None;
+        }
+        self.insert_pair(ends, Membership::Listed, PairState::Waiting)
+    }
+
+    fn learn_remote(
+        &mut self,
+        stream: StreamId,
+        check: &Early,
+        base: &Base,
+        transport: Transport,
+    ) -> Option<RemoteId> {
+        if self.remotes.count(stream, false) >= self.config.max_peer_reflexive {
+            self.out.counters.peer_reflexive_over_cap += 1;
+            return None;
+        }
+        let priority: Priority = check.priority;
+        let remote = self.remotes.learn(base, transport, check.from, priority);
+        if let Some(learnt) = self.remotes.get(remote) {
+            let candidate = learnt.candidate.clone();
+            self.out.events.push_back(Event::PeerReflexive { stream, candidate, local: false });
+        }
+        Some(remote)
+    }
+
+    /// RFC 8445 7.3.1.4: what a received check does to its pair.
+    fn trigger_pair(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        if !pair.is_listed() || pair.state() == PairState::Succeeded {
+            return;
+        }
+        let (stream, component) = (pair.ends.stream, pair.ends.component);
+        if let Some(transaction) = pair.transaction.take() {
+            self.transactions.stop_retransmitting(transaction);
+        }
+        self.pairs.set_state(id, PairState::Waiting);
+        if let Some(list) = self.lists.get_mut(&stream) {
+            list.triggered.push(id);
+        }
+        self.resume_list(stream);
+        self.out.events.push_back(Event::Changed { stream, component });
+    }
+
+    /// RFC 8445 7.3.1.5: the peer nominates the pair; it holds once the pair is valid. `None` where it cannot: there is
+    /// no room for a pair that was retired, or what it had made valid is so no more.
+    fn peer_nominates(&mut self, id: PairId) -> Option<()> {
+        self.revive(id)?;
+        let pair = self.pairs.get_mut(id)?;
+        pair.nominate_when_valid = true;
+        if pair.state() == PairState::Succeeded {
+            // A pair that another one's check made valid stands for itself.
+            let valid = pair.made.unwrap_or(id);
+            self.revive(valid)?;
+            self.pairs.get(valid)?.validity()?;
+            self.set_nominated(valid);
+        }
+        Some(())
+    }
+
+    /// A peer of RFC 5245 may nominate one more pair after the first is selected (RFC 8445 8.1.1): it counts again.
+    pub(crate) fn revive(&mut self, id: PairId) -> Option<()> {
+        let Some(pair) = self.pairs.get(id).filter(|pair| pair.is_retired()) else { return Some(()) };
+        let (stream, path) = (pair.ends.stream, (pair.ends.base, pair.ends.to));
+        let listed = self.pairs.on_path(path.0, path.1) == Some(id);
+        if listed && !self.make_room(stream, Claim::Triggered) {
+            return None;
+        }
+        let membership = if listed { Membership::Listed } else { Membership::ValidOnly };
+        self.pairs.set_membership(id, membership);
+        Some(())
+    }
+
+    /// Whether a pair that is not valid yet may still be nominated above this one: the peer has nominated it, or our
+    /// aggressive check of it is on its way. It is not taken off the list then (RFC 8445 8.1.1, RFC 5245 8.1.1.2).
+    pub(crate) fn may_overtake(&self, pair: &Pair, selected: &Pair) -> bool {
+        let nominating = match self.role {
+            Role::Controlled => pair.nominate_when_valid,
+            Role::Controlling => self.config.aggressive && pair.state() == PairState::InProgress,
+        };
+        nominating && pair.is_open() && pair.priority() > selected.priority()
+    }
+}

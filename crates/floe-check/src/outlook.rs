@@ -1,0 +1,57 @@
+//! What the checks of a component may still bring, and when: the evidence that nomination decides on.
+
+use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
+
+use floe_core::{ComponentId, Contender, Outlook, PairId, StreamId, Turn};
+
+use crate::{
+    CheckSet,
+    pair::{Pair, PairState},
+};
+
+impl CheckSet {
+    /// What the checks of a component may still bring.
+    #[must_use]
+    pub fn outlook(&self, now: Instant, stream: StreamId, component: ComponentId) -> Outlook {
+        let Some(list) = self.lists.get(&stream) else { return Outlook::default() };
+        let sent = self.pairs.in_state(stream, PairState::InProgress).map(|id| {
+            let first_sent = self.pairs.get(id).and_then(|pair| pair.first_sent);
+            (id, Turn::Sent(first_sent.unwrap_or(now)))
+        });
+        let turns: BTreeMap<_, _> = sent.chain(self.expected_turns(now, stream)).collect();
+        let open = turns.into_iter().filter_map(|(id, turn)| Some((self.pairs.get(id)?, turn)));
+        let mut contenders: Vec<_> = open
+            .filter(|(pair, _)| pair.ends.component == component && pair.is_open())
+            .map(|(pair, turn)| Contender { pair: pair.id, priority: pair.priority(), turn })
+            .collect();
+        contenders.sort_by_key(|contender| Reverse((contender.priority, contender.pair)));
+        Outlook {
+            contenders,
+            round_trip: list.components.get(&component).and_then(|component| component.round_trip),
+            local_gathering: !list.local_ended,
+            remote_gathering: !list.remote_ended,
+        }
+    }
+
+    /// The pairs of a list whose checks are still to be sent, with about the time when they will be: one slot for each
+    /// check before them, times the lists that take turns.
+    fn expected_turns(&self, now: Instant, stream: StreamId) -> impl Iterator<Item = (PairId, Turn)> + '_ {
+        let lists =
+            self.rotation().into_iter().filter(|&s| s == stream || self.has_next_of(s)).count().max(1);
+        let nominations = self.nominations.len();
+        self.order_of_checks(stream).enumerate().map(move |(before, pair)| {
+            let slots = u32::try_from((before + 1) * lists + nominations).unwrap_or(u32::MAX);
+            (pair, Turn::Expected(now + self.config.ta.saturating_mul(slots)))
+        })
+    }
+
+    /// RFC 8445 6.1.4.2: the triggered checks, the waiting pairs, the frozen ones.
+    fn order_of_checks(&self, stream: StreamId) -> impl Iterator<Item = PairId> + '_ {
+        let triggered = self.lists.get(&stream).map(|list| &list.triggered);
+        let queued = move |id: PairId| triggered.is_some_and(|queue| queue.contains(id));
+        let waiting = self.pairs.in_state(stream, PairState::Waiting).filter(move |&id| !queued(id));
+        let open = |id: &PairId| self.pairs.get(*id).is_some_and(Pair::is_open);
+        let triggered = triggered.into_iter().flat_map(crate::queue::Queue::iter).filter(open);
+        triggered.chain(waiting).chain(self.pairs.in_state(stream, PairState::Frozen))
+    }
+}
