@@ -1,0 +1,19 @@
+//! What a check set does, seen from outside: the peer is scripted, or another check set, and time is virtual.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    missing_docs,
+    reason = "tests: a panic is a finding"
+)]
+
+mod answers;
+mod checks;
+mod common;
+mod conclude;
+mod formation;
+mod invariants;
+mod requests;
+mod roles;
+mod schedule;
+mod spoof;
