@@ -8,6 +8,8 @@ use std::{
 
 use floe_core::{Interface, InterfaceAddress, address};
 
+use crate::Realm;
+
 /// A host of the network.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostId(pub(crate) usize);
@@ -28,13 +30,25 @@ impl fmt::Debug for HostId {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Host {
     interfaces: Vec<Interface>,
+    /// Of the addresses that are not on the internet.
+    realms: BTreeMap<IpAddr, Realm>,
+    /// Of the addresses that follow.
+    realm: Realm,
 }
 
 impl Host {
     /// A host without addresses.
     #[must_use]
     pub const fn new() -> Self {
-        Self { interfaces: Vec::new() }
+        Self { interfaces: Vec::new(), realms: BTreeMap::new(), realm: Realm::INTERNET }
+    }
+
+    /// The addresses that follow are in this realm; at first they are on the internet. One host may have addresses in
+    /// several realms, as a telephone has; what it sends goes the way of the address it is sent from.
+    #[must_use]
+    pub const fn within(mut self, realm: Realm) -> Self {
+        self.realm = realm;
+        self
     }
 
     /// One more interface, whose index is its number, counted from 1. Addresses that follow belong to it.
@@ -51,6 +65,9 @@ impl Host {
     pub fn address(self, ip: IpAddr) -> Self {
         let mut host = if self.interfaces.is_empty() { self.interface("eth0") } else { self };
         let prefix_length = if ip.is_ipv4() { 24 } else { 64 };
+        if host.realm != Realm::INTERNET {
+            host.realms.insert(ip, host.realm);
+        }
         if let Some(interface) = host.interfaces.last_mut() {
             interface.addresses.push(InterfaceAddress::new(ip, prefix_length));
         }
@@ -63,6 +80,11 @@ impl Host {
         &self.interfaces
     }
 
+    /// Where an address of it is.
+    pub(crate) fn realm(&self, ip: IpAddr) -> Realm {
+        self.realms.get(&ip).copied().unwrap_or_default()
+    }
+
     pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> + '_ {
         self.interfaces.iter().flat_map(|interface| interface.addresses.iter().map(|address| address.ip))
     }
@@ -70,7 +92,7 @@ impl Host {
 
 impl From<Vec<Interface>> for Host {
     fn from(interfaces: Vec<Interface>) -> Self {
-        Self { interfaces }
+        Self { interfaces, ..Self::new() }
     }
 }
 

@@ -1,19 +1,20 @@
-//! A network in virtual time: hosts, links with delay and loss, and the programs on them. Sans-IO, seeded, no threads.
+//! An internet in virtual time: hosts, links, NATs and firewalls, and the programs on them. Sans-IO, seeded, no threads.
 //!
 //! Put a program without sockets on it, yours or an ICE agent, and run an hour in milliseconds. The same seed gives the
 //! same run, to the datagram; what a deadline is worth can be asserted to the microsecond.
 //!
 //! A [`Simulation`] drives [`Node`]s over a [`Network`]; the network can also be used by itself, by a driver of your
-//! own. Links lose, delay, duplicate and reorder datagrams ([`Link`]). What was sent, and what became of it, stands in
-//! a log ([`Record`]).
+//! own. Links lose, delay, duplicate and reorder datagrams, singly or in bursts, and have rates and MTUs ([`Link`]).
+//! A [`Realm`] lies behind a [`Gateway`] in another: behind a [`Nat`] with any behaviour of RFC 4787, a [`Firewall`],
+//! both or neither, and so on in a chain. What was sent, and what became of it, stands in a log ([`Record`]).
 //!
 //! With the feature `session`, which is on by default, an ICE session is such a node: `SessionNode`.
 //!
-//! There are no NAT boxes, firewalls, rates or MTUs: whoever has an address reaches every other of its family.
+//! There is UDP only: no TCP, no ICMP, no fragments.
 //!
 //! ```text
-//!   Node ── poll_action ──> Send ──> Link: lost? late? twice? ──> in flight ── (time, sequence) ──> handle_datagram
-//!    │ └─── poll_timeout ──────────────────────────────────> virtual clock ──> handle_timeout
+//!   Node ── poll_action ──> Send ──> Gateway ──> Link: lost? late? twice? ──> Gateway ──> handle_datagram
+//!    │ └─── poll_timeout ──> virtual clock ──> handle_timeout
 //!    └───── poll_action ──> Bind ──> Host: a free port ──> handle_bound
 //! ```
 //!
@@ -57,20 +58,28 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod firewall;
+mod gateway;
 mod host;
 mod link;
 mod log;
+mod nat;
 mod network;
 mod node;
+mod realm;
 #[cfg(feature = "session")]
 mod session;
 mod simulation;
 
+pub use firewall::{Firewall, Inbound, Outbound};
+pub use gateway::Gateway;
 pub use host::{AddressInUse, BindError, Host, HostId};
-pub use link::Link;
-pub use log::{Counters, Fate, Record};
+pub use link::{Bursts, Link};
+pub use log::{Counters, Fate, Record, Seen};
+pub use nat::{Allocation, Dependence, Mapped, Nat, Pooling};
 pub use network::{Arrival, Network};
 pub use node::{Action, Node};
+pub use realm::Realm;
 #[cfg(feature = "session")]
 pub use session::{Call, Data, SessionNode, Signal};
 pub use simulation::{Simulation, Spinning};

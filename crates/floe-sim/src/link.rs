@@ -1,10 +1,18 @@
 //! What a link does to datagrams.
 
-use std::time::Duration;
+mod bursts;
+mod traffic;
 
-use rand::{RngExt as _, rngs::ChaCha20Rng};
+use std::{num::NonZeroU64, time::Duration};
+
+pub use bursts::Bursts;
+pub(crate) use traffic::{Dropped, Luck, Passage, Traffic};
 
 /// One direction of a link. `Default` is a perfect one: no delay, nothing lost.
+///
+/// A datagram is first measured against the MTU, then waits for its turn, then may get lost, late, or double. What lasts
+/// from one datagram to the next, as a burst of loss or a queue, each pair of addresses has for itself; at a gateway
+/// all share it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub struct Link {
@@ -14,12 +22,21 @@ pub struct Link {
     pub jitter: Duration,
     /// How likely it is lost, 0 to 1, each on its own.
     pub loss: f64,
+    /// Loss that comes in bursts, besides.
+    pub bursts: Option<Bursts>,
     /// How likely it arrives twice, 0 to 1. The copy has a jitter of its own.
     pub duplicate: f64,
     /// How likely it is held back, 0 to 1, so that later ones overtake it.
     pub reorder: f64,
     /// For how long it is held back then.
     pub reorder_by: Duration,
+    /// How many bits a second it carries, headers counted in; `None`: any number at once. Datagrams wait for each other.
+    pub rate: Option<NonZeroU64>,
+    /// How many bytes may wait where there is a rate. A datagram that finds no room is dropped.
+    pub queue: u64,
+    /// The largest packet in bytes, IP and UDP headers counted in; `None`: any. Larger ones are dropped: nothing is
+    /// fragmented, and nobody is told.
+    pub mtu: Option<u16>,
 }
 
 impl Link {
@@ -30,9 +47,13 @@ impl Link {
             delay,
             jitter: Duration::ZERO,
             loss: 0.0,
+            bursts: None,
             duplicate: 0.0,
             reorder: 0.0,
             reorder_by: Duration::ZERO,
+            rate: None,
+            queue: 0,
+            mtu: None,
         }
     }
 
@@ -70,42 +91,25 @@ impl Link {
         self.reorder_by = by;
         self
     }
-}
-
-/// What chance has in store for one datagram. Drawn whole for every datagram, whatever its link: so a link that is set
-/// otherwise in one respect leaves chance as it was in the others.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Luck {
-    loss: f64,
-    duplicate: f64,
-    reorder: f64,
-    jitter: [f64; 2],
-}
-
-impl Luck {
-    pub(crate) fn draw(rng: &mut ChaCha20Rng) -> Self {
-        Self {
-            loss: rng.random(),
-            duplicate: rng.random(),
-            reorder: rng.random(),
-            jitter: [rng.random(), rng.random()],
-        }
+    /// This link with this loss in bursts.
+    #[must_use]
+    pub const fn bursts(mut self, bursts: Bursts) -> Self {
+        self.bursts = Some(bursts);
+        self
     }
 
-    pub(crate) fn is_lost(&self, link: &Link) -> bool {
-        self.loss < link.loss
+    /// This link with this rate in bits a second, and room for so many bytes to wait. A rate of 0 is none.
+    #[must_use]
+    pub const fn rate(mut self, bits_per_second: u64, queue: u64) -> Self {
+        self.rate = NonZeroU64::new(bits_per_second);
+        self.queue = queue;
+        self
     }
 
-    pub(crate) fn is_duplicated(&self, link: &Link) -> bool {
-        self.duplicate < link.duplicate
-    }
-
-    pub(crate) fn is_held_back(&self, link: &Link) -> bool {
-        self.reorder < link.reorder
-    }
-
-    /// How late the datagram is, and how late its copy.
-    pub(crate) fn delays(&self, link: &Link) -> [Duration; 2] {
-        self.jitter.map(|share| link.delay + link.jitter.mul_f64(share))
+    /// This link with this MTU in bytes.
+    #[must_use]
+    pub const fn mtu(mut self, bytes: u16) -> Self {
+        self.mtu = Some(bytes);
+        self
     }
 }

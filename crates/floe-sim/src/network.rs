@@ -1,5 +1,8 @@
 //! The network: who can be reached how, and what is on its way.
 
+mod links;
+mod transit;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, SocketAddr},
@@ -7,11 +10,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_core::address;
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
+use self::{links::Links, transit::Flight};
 use crate::{
-    AddressInUse, BindError, Counters, Fate, Host, HostId, Link, Record, host::Attached, link::Luck,
+    AddressInUse, BindError, Counters, Gateway, Host, HostId, Link, Mapped, Realm, Record,
+    gateway::Gate,
+    host::Attached,
+    realm::{Hop, Realms},
 };
 
 /// The order of everything that happens: by time, and at one time in the order in which it was caused.
@@ -26,33 +32,16 @@ pub(crate) type Order = (Instant, u64);
 pub struct Network {
     epoch: Instant,
     now: Instant,
+    seed: u64,
     sequence: u64,
     rng: ChaCha20Rng,
+    realms: Realms,
     hosts: Vec<Attached>,
     links: Links,
     flights: BTreeMap<Order, Flight>,
     log: Vec<Record>,
     keeps_log: bool,
     counters: Counters,
-}
-
-/// How the hosts are connected. An entry for two addresses counts before one for their hosts.
-#[derive(Debug, Default)]
-struct Links {
-    of_all: Link,
-    of_hosts: BTreeMap<(HostId, HostId), Link>,
-    of_addresses: BTreeMap<(IpAddr, IpAddr), Link>,
-    /// When the latest datagram arrives that keeps its place: none behind it comes before.
-    latest: BTreeMap<(IpAddr, IpAddr), Instant>,
-}
-
-#[derive(Debug)]
-struct Flight {
-    to: SocketAddr,
-    from: SocketAddr,
-    payload: Bytes,
-    /// Its place in the log.
-    record: Option<usize>,
 }
 
 /// A datagram that came to a socket.
@@ -75,6 +64,8 @@ impl Network {
         Self {
             epoch,
             now: epoch,
+            seed,
+            realms: Realms::new(),
             sequence: 0,
             rng: ChaCha20Rng::seed_from_u64(seed),
             hosts: Vec::new(),
@@ -98,13 +89,52 @@ impl Network {
         self.now - self.epoch
     }
 
+    /// One more realm, behind a gateway in `parent`: a [`Gateway`], or a [`Nat`](crate::Nat) or
+    /// [`Firewall`](crate::Firewall) alone.
+    ///
+    /// # Errors
+    /// An external address of the NAT is taken.
+    pub fn add_realm(&mut self, parent: Realm, gateway: impl Into<Gateway>) -> Result<Realm, AddressInUse> {
+        let mut rng = ChaCha20Rng::seed_from_u64(self.seed);
+        // Each NAT draws from a stream of its own, which no other traffic moves.
+        rng.set_stream(self.realms.len() as u64);
+        self.realms.add(parent, Gate::new(gateway.into(), rng))
+    }
+
+    /// The gateway of a realm forgets all mappings and flows, as when it is switched off and on.
+    pub fn forget_mappings(&mut self, realm: Realm) {
+        if let Some(gate) = self.realms.gate_mut(realm) {
+            gate.forget();
+        }
+    }
+
+    /// The NAT of a realm gets other external addresses, of the families it had, and loses all mappings.
+    ///
+    /// # Errors
+    /// One of the addresses is taken; nothing has changed then but the mappings.
+    pub fn renumber(
+        &mut self,
+        realm: Realm,
+        external: impl IntoIterator<Item = IpAddr>,
+    ) -> Result<(), AddressInUse> {
+        self.forget_mappings(realm);
+        self.realms.renumber(realm, external.into_iter().collect())
+    }
+
+    /// The mappings of the NAT of a realm that are alive, by external address.
+    pub fn mappings(&self, realm: Realm) -> impl Iterator<Item = Mapped> + '_ {
+        let bindings = self.realms.gate(realm).and_then(Gate::bindings);
+        bindings.into_iter().flat_map(|bindings| bindings.mapped(self.now))
+    }
+
     /// Puts a host on the network.
     ///
     /// # Errors
     /// One of its addresses is taken.
     pub fn add_host(&mut self, host: Host) -> Result<HostId, AddressInUse> {
+        self.check_addresses(&host)?;
         let id = HostId(self.hosts.len());
-        self.check_addresses(id, &host)?;
+        self.announce(id, &host);
         self.hosts.push(Attached::new(host));
         Ok(id)
     }
@@ -114,19 +144,34 @@ impl Network {
     /// # Errors
     /// One of the addresses is taken; nothing has changed then.
     pub fn replace_host(&mut self, id: HostId, host: Host) -> Result<(), AddressInUse> {
-        self.check_addresses(id, &host)?;
+        let Some(former) = self.host(id).cloned() else { return Ok(()) };
+        for ip in former.addresses() {
+            self.realms.withdraw(former.realm(ip), ip);
+        }
+        if let Err(taken) = self.check_addresses(&host) {
+            self.announce(id, &former);
+            return Err(taken);
+        }
+        self.announce(id, &host);
         if let Some(attached) = self.hosts.get_mut(id.0) {
             attached.replace(host);
         }
         Ok(())
     }
 
-    fn check_addresses(&self, id: HostId, host: &Host) -> Result<(), AddressInUse> {
+    fn announce(&mut self, id: HostId, host: &Host) {
+        for ip in host.addresses() {
+            self.realms.announce(host.realm(ip), ip, Hop::Host(id));
+        }
+    }
+
+    fn check_addresses(&self, host: &Host) -> Result<(), AddressInUse> {
         let mut seen = Vec::new();
         for ip in host.addresses() {
-            if seen.contains(&ip) || self.owner(ip).is_some_and(|owner| owner != id) {
+            if seen.contains(&ip) {
                 return Err(AddressInUse(ip));
             }
+            self.realms.check(host.realm(ip), &[ip])?;
             seen.push(ip);
         }
         Ok(())
@@ -138,9 +183,10 @@ impl Network {
         self.hosts.get(id.0).map(|attached| &attached.host)
     }
 
-    fn owner(&self, ip: IpAddr) -> Option<HostId> {
-        let owns = |attached: &Attached| attached.host.addresses().any(|own| own == ip);
-        self.hosts.iter().position(owns).map(HostId)
+    /// The host with a socket at this address; of several the one on the internet, or the first.
+    fn socket_owner(&self, at: SocketAddr) -> Option<HostId> {
+        let has = |host: &HostId| self.hosts.get(host.0).is_some_and(|host| host.socket(at).is_some());
+        self.realms.hosts(at.ip()).find(has)
     }
 
     /// Binds a socket of a host; port 0 stands for any free one.
@@ -153,94 +199,49 @@ impl Network {
 
     /// Closes a socket; says whether there was one.
     pub fn close(&mut self, socket: SocketAddr) -> bool {
-        let owner = self.owner(socket.ip());
-        owner.and_then(|host| self.hosts.get_mut(host.0)).is_some_and(|host| host.close(socket))
+        self.socket_owner(socket).is_some_and(|host| self.close_by(host, socket))
     }
 
-    /// The link between hosts for which nothing else is said. A host reaches itself without delay or loss.
-    pub const fn set_default_link(&mut self, link: Link) {
-        self.links.of_all = link;
+    /// Closes a socket of this host; says whether there was one.
+    pub fn close_by(&mut self, host: HostId, socket: SocketAddr) -> bool {
+        self.hosts.get_mut(host.0).is_some_and(|host| host.close(socket))
     }
 
-    /// The link between two hosts, both ways.
+    /// The link across the internet where nothing else is said. A host reaches itself without delay or loss.
+    ///
+    /// Every datagram crosses one realm, the highest on its way, from a host or gateway there to another; besides it
+    /// takes the links of the gateways that it passes.
+    pub fn set_default_link(&mut self, link: Link) {
+        self.set_realm_link(Realm::INTERNET, link);
+    }
+
+    /// The link across a realm where nothing else is said. At first it is a perfect one.
+    pub fn set_realm_link(&mut self, realm: Realm, link: Link) {
+        self.realms.set_link(realm, link);
+    }
+
+    /// The link between two hosts of one realm, both ways.
     pub fn connect(&mut self, a: HostId, b: HostId, link: Link) {
         self.links.of_hosts.insert((a, b), link);
         self.links.of_hosts.insert((b, a), link);
     }
 
-    /// The link from one host to another, this way only.
+    /// The link from one host of a realm to another, this way only.
     pub fn set_link(&mut self, from: HostId, to: HostId, link: Link) {
         self.links.of_hosts.insert((from, to), link);
     }
 
-    /// The link from one address to another, this way only: it counts before that of their hosts.
+    /// The link across a realm from one address to another, this way only: it counts before that of their hosts. The
+    /// addresses are those of hosts or of NATs, as they are seen in that realm.
     pub fn set_path(&mut self, from: IpAddr, to: IpAddr, link: Link) {
         self.links.of_addresses.insert((from, to), link);
     }
 
-    /// Sends a datagram now.
-    pub fn send(&mut self, from: SocketAddr, to: SocketAddr, payload: Bytes) {
-        let luck = Luck::draw(&mut self.rng);
-        self.counters.sent += 1;
-        self.counters.bytes_sent += payload.len() as u64;
-        match self.link(from, to) {
-            Ok(link) if luck.is_lost(&link) => self.lose(from, to, payload, Fate::Lost),
-            Ok(link) => self.launch(from, to, payload, &link, luck),
-            Err(fate) => self.lose(from, to, payload, fate),
+    /// The links of the gateway of a realm from now on, to the parent realm and back.
+    pub fn set_access(&mut self, realm: Realm, up: Link, down: Link) {
+        if let Some(gate) = self.realms.gate_mut(realm) {
+            (gate.up.0, gate.down.0) = (up, down);
         }
-    }
-
-    /// The link a datagram takes, or why it takes none.
-    fn link(&self, from: SocketAddr, to: SocketAddr) -> Result<Link, Fate> {
-        let source = self.owner(from.ip()).ok_or(Fate::NoSource)?;
-        let bound = self.hosts.get(source.0).and_then(|host| host.socket(from));
-        bound.ok_or(Fate::NoSource)?;
-        if from.is_ipv4() != to.is_ipv4() {
-            return Err(Fate::NoRoute);
-        }
-        let target = self.owner(to.ip()).ok_or(Fate::NoRoute)?;
-        Ok(self.links.between((source, from.ip()), (target, to.ip())))
-    }
-
-    fn lose(&mut self, from: SocketAddr, to: SocketAddr, payload: Bytes, fate: Fate) {
-        match fate {
-            Fate::Lost => self.counters.lost += 1,
-            Fate::NoSource => self.counters.no_source += 1,
-            _ => self.counters.no_route += 1,
-        }
-        self.record(Record { sent: self.now, from, to, payload, fate, copy: false });
-    }
-
-    fn launch(&mut self, from: SocketAddr, to: SocketAddr, payload: Bytes, link: &Link, luck: Luck) {
-        let [delay, delay_of_copy] = luck.delays(link);
-        let path = (from.ip(), to.ip());
-        if luck.is_held_back(link) {
-            self.counters.held_back += 1;
-            let due = self.now + delay + link.reorder_by;
-            self.fly(from, to, payload.clone(), due, false);
-        } else {
-            let due = self.links.in_order(path, self.now + delay);
-            self.fly(from, to, payload.clone(), due, false);
-        }
-        if luck.is_duplicated(link) {
-            self.counters.copies += 1;
-            let due = self.links.in_order(path, self.now + delay_of_copy);
-            self.fly(from, to, payload, due, true);
-        }
-    }
-
-    fn fly(&mut self, from: SocketAddr, to: SocketAddr, payload: Bytes, due: Instant, copy: bool) {
-        let fate = Fate::InFlight { due };
-        let record = self.record(Record { sent: self.now, from, to, payload: payload.clone(), fate, copy });
-        let order = (due, self.next_in_sequence());
-        self.flights.insert(order, Flight { to, from, payload, record });
-    }
-
-    fn record(&mut self, record: Record) -> Option<usize> {
-        self.keeps_log.then(|| {
-            self.log.push(record);
-            self.log.len() - 1
-        })
     }
 
     pub(crate) fn next_in_sequence(&mut self) -> u64 {
@@ -274,23 +275,6 @@ impl Network {
         None
     }
 
-    fn land(&mut self, flight: Flight) -> Option<Arrival> {
-        let host = self.owner(flight.to.ip());
-        let local = host.and_then(|host| self.hosts.get(host.0)?.socket(flight.to));
-        let (counter, fate) = match local {
-            Some(_) => (&mut self.counters.delivered, Fate::Delivered { at: self.now }),
-            None => (&mut self.counters.no_socket, Fate::NoSocket { at: self.now }),
-        };
-        *counter += 1;
-        if let Some(record) = flight.record.and_then(|record| self.log.get_mut(record)) {
-            record.fate = fate;
-        }
-        let local = local?;
-        // What scope an address has is known only to the host that it is seen on (RFC 4007 6).
-        let from = address::scoped(address::unscoped(flight.from), local);
-        Some(Arrival { host: host?, local, from, payload: flight.payload })
-    }
-
     /// All that was sent so far, in that order; empty if no log is kept.
     #[must_use]
     pub fn log(&self) -> &[Record] {
@@ -306,20 +290,6 @@ impl Network {
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
-    }
-}
-
-impl Links {
-    fn between(&self, from: (HostId, IpAddr), to: (HostId, IpAddr)) -> Link {
-        let of_all = if from.0 == to.0 { Link::default() } else { self.of_all };
-        let of_addresses = self.of_addresses.get(&(from.1, to.1));
-        of_addresses.or_else(|| self.of_hosts.get(&(from.0, to.0))).copied().unwrap_or(of_all)
-    }
-
-    fn in_order(&mut self, path: (IpAddr, IpAddr), due: Instant) -> Instant {
-        let latest = self.latest.entry(path).or_insert(due);
-        *latest = due.max(*latest);
-        *latest
     }
 }
 

@@ -202,7 +202,7 @@ impl<N: Node> Simulation<N> {
 
     fn carry_out(&mut self, host: HostId, action: Action) {
         match action {
-            Action::Send { from, to, payload } => self.network.send(from, to, payload),
+            Action::Send { from, to, payload } => self.network.send_by(host, from, to, payload),
             Action::Bind { tag, address } => {
                 let (now, result) = (self.now(), self.network.bind(host, address));
                 if let Some(node) = self.nodes.get_mut(&host) {
@@ -210,7 +210,7 @@ impl<N: Node> Simulation<N> {
                 }
             }
             Action::Close(socket) => {
-                self.network.close(socket);
+                let _ = self.network.close_by(host, socket) || self.network.close(socket);
             }
         }
     }

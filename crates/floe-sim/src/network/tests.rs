@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::{Bursts, Fate, Firewall, Nat, Seen};
 
 #[allow(clippy::disallowed_methods, reason = "an epoch, read once")]
 fn network(seed: u64) -> Network {
@@ -210,6 +211,224 @@ fn without_a_log_all_is_counted_still() {
     network.send(from, to, "x".into());
     assert_eq!(arrivals(&mut network).len(), 1);
     assert_eq!((network.log().len(), network.counters().delivered), (0, 1));
+}
+
+#[test]
+fn a_rate_spreads_datagrams_out_and_a_full_queue_drops_them() {
+    // 100 bytes a packet with its headers, 80,000 bits a second: 10 ms each. Three wait besides the one being sent.
+    let (mut network, from, to) = pair(1, Link::new(ms(5)).rate(80_000, 400));
+    for number in 0..6 {
+        network.send(from, to, vec![number; 72].into());
+    }
+    let expected = [(ms(15), 0), (ms(25), 1), (ms(35), 2), (ms(45), 3)];
+    assert_eq!(arrivals(&mut network), expected);
+    assert_eq!(network.counters().queue_full, 2);
+    assert_eq!(network.log()[5].fate, Fate::QueueFull);
+    network.send(from, to, vec![9; 72].into());
+    assert_eq!(arrivals(&mut network), [(ms(60), 9)], "the queue is empty again, and 45 ms have passed");
+}
+
+#[test]
+fn a_rate_holds_for_each_direction_by_itself() {
+    let (mut network, from, to) = pair(1, Link::new(ms(0)).rate(80_000, 400));
+    network.send(from, to, vec![1; 72].into());
+    network.send(to, from, vec![2; 72].into());
+    assert_eq!(arrivals(&mut network), [(ms(10), 1), (ms(10), 2)]);
+}
+
+#[test]
+fn what_is_larger_than_the_mtu_with_its_headers_is_dropped() {
+    let (mut network, from, to) = pair(1, Link::default().mtu(1_280));
+    network.send(from, to, vec![1; 1_252].into());
+    network.send(from, to, vec![2; 1_253].into());
+    assert_eq!(arrivals(&mut network), [(ms(0), 1)]);
+    assert_eq!((network.counters().too_large, network.log()[1].fate), (1, Fate::TooLarge));
+}
+
+#[test]
+fn a_burst_takes_datagrams_that_follow_each_other() {
+    let (mut network, from, to) = pair(5, Link::new(ms(300)).bursts(Bursts::counted(0.2, 10.0)));
+    for _ in 0..100 {
+        send_many(&mut network, from, to, 200);
+    }
+    let lost: Vec<_> = network.log().iter().map(|record| record.fate == Fate::Lost).collect();
+    let count = lost.iter().filter(|lost| **lost).count();
+    assert!((3_300..4_700).contains(&count), "{count} of 20,000");
+    let runs = lost.windows(2).filter(|two| !two[0] && two[1]).count();
+    assert!((300..520).contains(&runs), "{runs} runs");
+}
+
+/// Two hosts with the same address behind a NAT each, and a public one.
+fn homes(network: &mut Network, nats: [Nat; 2]) -> [(HostId, SocketAddr, Realm); 2] {
+    nats.map(|nat| {
+        let realm = network.add_realm(Realm::INTERNET, nat).unwrap();
+        let host = network.add_host(Host::new().within(realm).address(ip("192.168.1.2"))).unwrap();
+        (host, network.bind(host, "192.168.1.2:5000".parse().unwrap()).unwrap(), realm)
+    })
+}
+
+fn nat(external: &str) -> Nat {
+    Nat::new([ip(external)])
+}
+
+#[test]
+fn hosts_behind_nats_may_have_the_same_address_and_hear_each_other_through_them() {
+    let mut network = network(1);
+    let homes = homes(&mut network, [nat("203.0.113.1"), nat("203.0.113.2")]);
+    let [(a, at_a, home_a), (b, at_b, _)] = homes;
+    network.set_default_link(Link::new(ms(20)));
+    network.send_by(b, at_b, "203.0.113.1:5000".parse().unwrap(), "0".into());
+    network.send_by(a, at_a, "203.0.113.2:5000".parse().unwrap(), "1".into());
+    network.advance(network.next_arrival().unwrap());
+    let arrival = network.poll_arrival().unwrap();
+    assert_eq!((arrival.host, arrival.local, arrival.from.to_string()), (a, at_a, "203.0.113.2:5000".into()));
+    let arrival = network.poll_arrival().unwrap();
+    assert_eq!((arrival.host, arrival.from.to_string()), (b, "203.0.113.1:5000".into()));
+    assert_eq!(network.elapsed(), ms(20));
+    let record = &network.log()[1];
+    let seen = Seen { host: b, from: arrival.from, to: at_b };
+    assert_eq!((record.sender, record.from, record.arrival), (Some(a), at_a, Some(seen)));
+    let mapped: Vec<_> = network.mappings(home_a).map(|mapped| mapped.external.to_string()).collect();
+    assert_eq!(mapped, ["203.0.113.1:5000"]);
+    // What means somebody else at home does not leave home: here it is the host itself.
+    network.send_by(a, at_a, at_b, "self".into());
+    assert_eq!(network.poll_arrival().unwrap().host, a);
+}
+
+#[test]
+fn a_nat_that_is_switched_off_forgets_and_one_that_is_renumbered_is_elsewhere() {
+    let mut network = network(1);
+    let nats = [nat("203.0.113.1"), nat("203.0.113.2")];
+    let [(a, at_a, home), (b, at_b, _)] = homes(&mut network, nats);
+    let mapped_b: SocketAddr = "203.0.113.2:5000".parse().unwrap();
+    network.send_by(b, at_b, "203.0.113.1:5000".parse().unwrap(), "0".into());
+    assert_eq!(network.poll_arrival(), None, "nothing was mapped yet");
+    let seen_from = |network: &mut Network| {
+        network.send_by(a, at_a, mapped_b, "1".into());
+        network.poll_arrival().map(|arrival| arrival.from.to_string())
+    };
+    assert_eq!(seen_from(&mut network).as_deref(), Some("203.0.113.1:5000"));
+    network.forget_mappings(home);
+    assert_eq!(network.mappings(home).count(), 0);
+    assert_eq!(network.renumber(home, [ip("203.0.113.2")]), Err(AddressInUse(ip("203.0.113.2"))));
+    assert_eq!(seen_from(&mut network).as_deref(), Some("203.0.113.1:5000"));
+    network.renumber(home, [ip("203.0.113.9")]).unwrap();
+    assert_eq!(seen_from(&mut network).as_deref(), Some("203.0.113.9:5000"));
+    network.send_by(b, at_b, "203.0.113.1:5000".parse().unwrap(), "2".into());
+    assert_eq!(network.log().last().unwrap().fate, Fate::NoRoute);
+}
+
+#[test]
+fn a_chain_of_nats_maps_and_turns_back_where_it_can() {
+    let mut network = network(1);
+    let carrier = network.add_realm(Realm::INTERNET, nat("203.0.113.1")).unwrap();
+    let ends = ["100.64.0.1", "100.64.0.2"].map(|external| {
+        let home = network.add_realm(carrier, nat(external)).unwrap();
+        let host = network.add_host(Host::new().within(home).address(ip("10.0.0.1"))).unwrap();
+        (host, network.bind(host, "10.0.0.1:5000".parse().unwrap()).unwrap())
+    });
+    let server = network.add_host(Host::new().address(ip("192.0.2.1"))).unwrap();
+    let server = network.bind(server, "192.0.2.1:3478".parse().unwrap()).unwrap();
+    let mapped = ends.map(|(host, at)| {
+        network.send_by(host, at, server, "?".into());
+        network.poll_arrival().unwrap().from
+    });
+    assert_eq!(mapped.map(|at| at.to_string()), ["203.0.113.1:5000", "203.0.113.1:1024"]);
+    network.send_by(ends[0].0, ends[0].1, mapped[1], "!".into());
+    let arrival = network.poll_arrival().unwrap();
+    assert_eq!((arrival.host, arrival.from), (ends[1].0, mapped[0]), "it turned back at the carrier");
+    network.send_by(ends[0].0, ends[0].1, "100.64.0.2:5000".parse().unwrap(), "!".into());
+    let arrival = network.poll_arrival().unwrap();
+    assert_eq!(arrival.from.to_string(), "100.64.0.1:5000", "it did not go up to the carrier's NAT");
+}
+
+#[test]
+fn access_links_add_to_the_way_and_turning_back_avoids_them() {
+    let mut network = network(1);
+    let [(a, at_a, home_a), (b, at_b, home_b)] =
+        homes(&mut network, [nat("203.0.113.1"), nat("203.0.113.2")]);
+    network.set_default_link(Link::new(ms(20)));
+    network.set_access(home_a, Link::new(ms(3)), Link::new(ms(5)));
+    network.set_access(home_b, Link::new(ms(7)), Link::new(ms(1)));
+    network.set_realm_link(home_a, Link::new(ms(2)));
+    network.send_by(b, at_b, "203.0.113.1:5000".parse().unwrap(), "x".into());
+    assert_eq!(arrivals(&mut network), [], "20 + 7 ms to the NAT, and 5 ms more");
+    assert_eq!(network.elapsed(), ms(32));
+    network.send_by(a, at_a, "203.0.113.2:5000".parse().unwrap(), "0".into());
+    assert_eq!(arrivals(&mut network), [(ms(32 + 3 + 20 + 1), b'0')]);
+    network.send_by(a, at_a, "203.0.113.1:5000".parse().unwrap(), "1".into());
+    assert_eq!(arrivals(&mut network).len(), 1);
+    assert_eq!(network.elapsed(), ms(56 + 2), "what turns back takes the link of the realm");
+}
+
+#[test]
+fn firewalls_keep_out_what_nobody_asked_for_and_in_what_may_not_leave() {
+    let mut network = network(1);
+    let server = network.add_host(Host::new().address(ip("192.0.2.1"))).unwrap();
+    let [dns, turn] =
+        [53, 443].map(|port| network.bind(server, SocketAddr::new(ip("192.0.2.1"), port)).unwrap());
+    let mut guarded = |n: u8, firewall: Firewall| {
+        let realm = network.add_realm(Realm::INTERNET, firewall).unwrap();
+        let at = SocketAddr::new(IpAddr::from([198, 51, 100, n]), 9);
+        let host = network.add_host(Host::new().within(realm).address(at.ip())).unwrap();
+        (realm, network.bind(host, at).unwrap())
+    };
+    let firewalls = [Firewall::no_inbound(), Firewall::to_ports([443]), Firewall::no_udp()];
+    let [(_, open), (_, ports), (last, closed)] =
+        [1, 2, 3].map(|n| guarded(n, firewalls[usize::from(n) - 1].clone()));
+    let mut passes = |from, to| {
+        network.send(from, to, "x".into());
+        network.poll_arrival().is_some()
+    };
+    assert!(!passes(dns, open) && passes(open, dns) && passes(dns, open) && !passes(turn, open));
+    assert!(!passes(ports, dns) && !passes(dns, ports) && passes(ports, turn) && passes(turn, ports));
+    assert!(!passes(closed, turn) && !passes(turn, closed));
+    let at = network.now();
+    assert_eq!(network.log().last().unwrap().fate, Fate::Blocked { realm: last, at });
+    assert_eq!(network.counters().blocked, 6);
+    network.advance(at + Duration::from_secs(120));
+    network.send(dns, open, "late".into());
+    assert_eq!(network.poll_arrival(), None, "the flow has expired");
+}
+
+#[test]
+fn a_telephone_has_one_address_in_each_of_two_realms() {
+    let mut network = network(1);
+    let home = network.add_realm(Realm::INTERNET, nat("203.0.113.1")).unwrap();
+    let mobile = network.add_realm(Realm::INTERNET, nat("203.0.113.2")).unwrap();
+    let telephone = Host::new().interface("wlan0").within(home).address(ip("192.168.1.2"));
+    let telephone = telephone.interface("rmnet0").within(mobile).address(ip("10.0.0.2"));
+    let telephone = network.add_host(telephone).unwrap();
+    let server = network.add_host(Host::new().address(ip("192.0.2.1"))).unwrap();
+    let server = network.bind(server, "192.0.2.1:9".parse().unwrap()).unwrap();
+    let seen = ["192.168.1.2:1", "10.0.0.2:1"].map(|at| {
+        let at = network.bind(telephone, at.parse().unwrap()).unwrap();
+        network.send(at, server, "x".into());
+        network.poll_arrival().unwrap().from.to_string()
+    });
+    assert_eq!(seen, ["203.0.113.1:1", "203.0.113.2:1"]);
+}
+
+#[test]
+fn ipv6_passes_a_gateway_untouched_that_translates_ipv4_only() {
+    let mut network = network(1);
+    let gateway = Gateway::nat(nat("203.0.113.1")).firewall(Firewall::no_inbound());
+    let home = network.add_realm(Realm::INTERNET, gateway).unwrap();
+    let host = Host::new().within(home).address(ip("192.168.1.2")).address(ip("2001:db8:1::2"));
+    let host = network.add_host(host).unwrap();
+    let server = network.add_host(Host::new().address(ip("192.0.2.1")).address(ip("2001:db8::1"))).unwrap();
+    let taken = Host::new().address(ip("2001:db8:1::2"));
+    assert_eq!(network.add_host(taken), Err(AddressInUse(ip("2001:db8:1::2"))), "it is known outside");
+    let seen =
+        [("192.168.1.2:5", "192.0.2.1:9"), ("[2001:db8:1::2]:5", "[2001:db8::1]:9")].map(|(from, to)| {
+            let from = network.bind(host, from.parse().unwrap()).unwrap();
+            let to = network.bind(server, to.parse().unwrap()).unwrap();
+            network.send(to, from, "stranger".into());
+            assert_eq!(network.poll_arrival(), None);
+            network.send(from, to, "x".into());
+            network.poll_arrival().unwrap().from.to_string()
+        });
+    assert_eq!(seen, ["203.0.113.1:5", "[2001:db8:1::2]:5"]);
 }
 
 proptest! {
