@@ -13,10 +13,55 @@
 //!  apply  <── floe-nominate <── valid, outlook <──┴─> poll_event
 //! ```
 //!
+//! Two agents, and each other's datagrams handed over by hand:
+//!
+//! ```
+//! use floe_check::{CheckConfig, CheckSet, RemoteParameters};
+//! use floe_core::{
+//!     BaseId, Candidate, CandidateKind, ComponentId, Credentials, LocalCandidate, Priority, Received, Role, StreamId,
+//!     Transport, TypePreference,
+//! };
+//! use rand::{SeedableRng, rngs::ChaCha20Rng};
+//!
+//! # #[allow(clippy::disallowed_methods)]
+//! let now = std::time::Instant::now();
+//! let (stream, base, component) = (StreamId(0), BaseId(0), ComponentId::RTP);
+//! let addresses = ["192.0.2.1:5000", "192.0.2.2:6000"].map(|text| text.parse().unwrap());
+//! let candidates = addresses.map(|address| {
+//!     Candidate::builder(CandidateKind::Host, Transport::Udp, address)
+//!         .component(component)
+//!         .priority(Priority::new(TypePreference::HOST, 65_535, component))
+//!         .foundation(1.into())
+//!         .build()
+//!         .unwrap()
+//! });
+//!
+//! let mut rng = ChaCha20Rng::seed_from_u64(1); // from the system's generator, where it counts
+//! let credentials = [Credentials::random(&mut rng), Credentials::random(&mut rng)];
+//! let mut agents = [Role::Controlling, Role::Controlled]
+//!     .map(|role| CheckSet::new(CheckConfig::default().role(role), ChaCha20Rng::from_rng(&mut rng)));
+//! for (me, peer) in [(0, 1), (1, 0)] {
+//!     let candidate = candidates[me].clone();
+//!     let remote = RemoteParameters { credentials: credentials[peer].clone(), components: None };
+//!     agents[me].add_stream(stream, &[component], credentials[me].clone());
+//!     agents[me].add_local(now, stream, LocalCandidate { candidate, base, base_address: addresses[me] })?;
+//!     agents[me].set_remote(now, stream, remote)?;
+//!     agents[me].add_remote(now, stream, candidates[peer].clone())?;
+//! }
+//!
+//! // The first agent checks its one pair; the second answers, and the pair is valid.
+//! let check = agents[0].start_next(now).expect("one pair is waiting");
+//! let _ = agents[1].handle(now, Received { base, from: addresses[0], payload: &check.payload });
+//! let answer = agents[1].poll_transmit().expect("a check is answered");
+//! let _ = agents[0].handle(now, Received { base, from: addresses[1], payload: &answer.payload });
+//! assert_eq!(agents[0].valid(stream, component).len(), 1);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! | standard | here |
 //! |---|---|
 //! | RFC 8445 6.1.2 forming, pruning, cap, states, 6.1.4.2 scheduling | yes |
-//! | RFC 8445 7.2 checks and answers, 7.3 requests, role conflicts, early checks | yes |
+//! | RFC 8445 7.2 checks and answers, 7.3 requests, role conflicts, early checks | yes; of a forked offer one answer is followed |
 //! | RFC 8445 8.1 concluding, as told by nomination | yes |
 //! | RFC 8838 10 to 12 pairing as candidates trickle in | yes |
 //! | RFC 8863 patience before a list fails | yes |

@@ -439,6 +439,24 @@ fn a_full_list_gives_up_failed_pairs_first_and_then_worse_ones() {
 }
 
 #[test]
+fn a_pair_that_the_peer_has_checked_is_not_given_up_before_its_check() {
+    let mut bench = Bench::with(CheckConfig::default().max_pairs(3), &[(S0, &[RTP])]);
+    let base = bench.local(S0, &Cand::host("10.0.0.1:1000"));
+    bench.describe(S0);
+    for port in [1, 2, 9] {
+        bench.remote(S0, &numbered(port));
+    }
+    bench.checked_from(base, "10.0.0.2:9");
+    bench.remote(S0, &numbered(7));
+    let ports: BTreeSet<_> = bench.pairs().iter().map(|pair| pair.remote.address().port()).collect();
+    // The worst is worth more than it looks; the worst but it is better than the new one.
+    assert_eq!(ports, BTreeSet::from([1, 2, 9]));
+    bench.remote(S0, &Cand::host("10.0.0.3:3"));
+    let ports: BTreeSet<_> = bench.pairs().iter().map(|pair| pair.remote.address().port()).collect();
+    assert_eq!(ports, BTreeSet::from([1, 3, 9]));
+}
+
+#[test]
 fn a_component_whose_pair_made_room_for_another_is_told_so() {
     let mut bench = Bench::with(CheckConfig::default().max_pairs(1), &[(S0, &[RTP, RTCP])]);
     bench.local(S0, &Cand::host("10.0.0.1:1000"));

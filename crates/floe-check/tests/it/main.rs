@@ -16,4 +16,5 @@ mod invariants;
 mod requests;
 mod roles;
 mod schedule;
+mod sessions;
 mod spoof;

@@ -1,7 +1,7 @@
 //! Two check sets over an in-memory wire in virtual time.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -17,14 +17,25 @@ pub struct Side {
     pub set: CheckSet,
     credentials: Credentials,
     bases: BTreeMap<BaseId, SocketAddr>,
+    /// Where a NAT stands before a base: the address that the world sees, and must send to.
+    outside: BTreeMap<BaseId, SocketAddr>,
     candidates: Vec<(StreamId, Cand)>,
     next_slot: Instant,
+    /// The components that it is nominating a pair of.
+    nominating: BTreeSet<(StreamId, ComponentId)>,
     /// Everything it sent, with the time.
     pub sent: Vec<(Duration, Seen)>,
     /// Everything it told, with the time.
     pub events: Vec<(Duration, Event)>,
     /// Whether a stand-in for floe-nominate works for it.
     pub nominates: bool,
+}
+
+impl Side {
+    /// What the world knows a base by.
+    fn address(&self, base: BaseId) -> SocketAddr {
+        self.outside.get(&base).copied().unwrap_or(self.bases[&base])
+    }
 }
 
 /// A datagram on its way.
@@ -70,8 +81,10 @@ impl Duo {
                 set,
                 credentials,
                 bases: BTreeMap::new(),
+                outside: BTreeMap::new(),
                 candidates: Vec::new(),
                 next_slot: epoch(),
+                nominating: BTreeSet::new(),
                 sent: Vec::new(),
                 events: Vec::new(),
                 nominates: true,
@@ -100,6 +113,13 @@ impl Duo {
         agent.candidates.push((stream, candidate.clone()));
         let local = LocalCandidate { candidate: built, base, base_address: address };
         agent.set.add_local(self.now, stream, local).unwrap();
+    }
+
+    /// Puts a NAT before all bases of an agent: each keeps its port, at this IP address.
+    pub fn nat(&mut self, side: usize, outside: &str) {
+        let agent = &mut self.sides[side];
+        let outside = |inside: &SocketAddr| SocketAddr::new(outside.parse().unwrap(), inside.port());
+        agent.outside = agent.bases.iter().map(|(base, inside)| (*base, outside(inside))).collect();
     }
 
     /// One agent learns the other's description and candidates.
@@ -174,7 +194,7 @@ impl Duo {
         while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
             let Packet { from_side, from, to, payload } = entry.remove();
             let agent = &mut self.sides[1 - from_side];
-            let base = agent.bases.iter().find(|(_, address)| **address == to).map(|(base, _)| *base);
+            let base = agent.bases.keys().copied().find(|base| agent.address(*base) == to);
             if let Some(base) = base {
                 let _ = agent.set.handle(self.now, Received { base, from, payload: &payload });
             }
@@ -203,7 +223,7 @@ impl Duo {
         self.sides[side].sent.push((self.now - epoch(), seen.clone()));
         let packet = Packet {
             from_side: side,
-            from: self.sides[side].bases[&transmit.base],
+            from: self.sides[side].address(transmit.base),
             to: transmit.to,
             payload: transmit.payload.to_vec(),
         };
@@ -222,9 +242,14 @@ impl Duo {
                 continue;
             }
             match event {
+                // One at a time (RFC 8445 8.1.1).
+                Event::NominationFailed { stream, component, .. } => {
+                    agent.nominating.remove(&(stream, component));
+                }
+                Event::RoleChanged(_) => agent.nominating.clear(),
                 Event::Validated { stream, component, .. } if agent.set.role() == Role::Controlling => {
                     let valid = agent.set.valid(stream, component);
-                    if valid.iter().all(|pair| !pair.nominated) {
+                    if valid.iter().all(|p| !p.nominated) && agent.nominating.insert((stream, component)) {
                         agent.set.apply(self.now, Command::Nominate(valid[0].id));
                     }
                 }
