@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use floe_core::{Candidate, StreamId};
 use floe_session::{
-    AddRemoteError, AddedRemote, CheckKind, Event, IceState, Output, Refusal, RemoteDescription, StreamConfig,
+    AddRemoteError, AddedRemote, CheckKind, Event, FailReason, IceState, Output, Refusal, RemoteDescription,
+    StreamConfig,
 };
 
 use crate::{
@@ -261,6 +262,68 @@ fn a_candidate_that_comes_after_its_component_was_selected_is_not_told() {
     assert_eq!(wire.hosts[A].count(|event| matches!(event, Event::EndOfCandidates { .. })), 1);
     assert_eq!(wire.a().stats().withheld, 1);
     assert_eq!(wire.hosts[A].closed.iter().map(|&(_, socket)| socket).collect::<Vec<_>>(), [slow.0]);
+}
+
+// proves: 8838-17-a
+#[test]
+fn lower_components_are_told_and_paired_first_whatever_socket_comes_first() {
+    let streams = || vec![StreamConfig { components: 3 }];
+    let mut wire = Wire::new(controlling().streams(streams()), controlled().streams(streams()));
+    wire.hosts[A].binds = false;
+    wire.begin();
+    for asked in wire.hosts[A].asked.clone().into_iter().rev() {
+        wire.bind(A, asked);
+        wire.settle();
+    }
+    let told: Vec<_> = wire.hosts[A].candidates().iter().map(|told| told.component().get()).collect();
+    assert_eq!(told, [1, 2, 3]);
+    let mut pairs = wire.a().stats().pairs;
+    pairs.sort_by_key(|pair| pair.id);
+    let paired: Vec<_> = pairs.iter().map(|pair| pair.component.get()).collect();
+    assert_eq!(paired, [1, 2, 3]);
+}
+
+#[test]
+fn an_address_that_comes_while_gathering_goes_on_is_used_and_one_that_goes_is_forgotten() {
+    let mut wire = Wire::pair();
+    wire.hosts[A].binds = false;
+    wire.passes = Box::new(|_| false);
+    wire.begin();
+    wire.hosts[A].addresses.push("192.0.2.3".parse().unwrap());
+    let (now, interfaces) = (wire.now, wire.hosts[A].interfaces());
+    wire.a().handle_interfaces(now, &interfaces);
+    wire.settle();
+    let new = wire.hosts[A].asked[1];
+    wire.bind(A, new);
+    wire.run_for(ms(100));
+    assert_eq!(new.1.ip(), wire.hosts[A].addresses[1]);
+    assert_eq!(wire.new_requests(A).iter().map(|sent| sent.from.ip()).collect::<Vec<_>>(), [new.1.ip()]);
+
+    wire.hosts[A].addresses.pop();
+    let (now, interfaces) = (wire.now, wire.hosts[A].interfaces());
+    wire.a().handle_interfaces(now, &interfaces);
+    wire.run_for(ms(100));
+    assert_eq!(wire.hosts[A].closed.iter().map(|&(_, socket)| socket).collect::<Vec<_>>(), [new.0]);
+    let failed = |event: &Event| matches!(event, Event::PairFailed { why: FailReason::BaseClosed, .. });
+    assert_eq!(wire.hosts[A].count(failed), 1);
+    // The socket of the first address is still to come, and with it the connection.
+    wire.passes = Box::new(|_| true);
+    let first = wire.hosts[A].asked[0];
+    wire.bind(A, first);
+    wire.run_until_completed();
+}
+
+#[test]
+fn an_address_that_comes_after_the_end_of_candidates_is_announced_for_a_restart() {
+    let mut wire = Wire::pair();
+    wire.begin();
+    wire.run_until_completed();
+    wire.hosts[A].addresses.push("192.0.2.3".parse().unwrap());
+    let (now, interfaces) = (wire.now, wire.hosts[A].interfaces());
+    wire.a().handle_interfaces(now, &interfaces);
+    wire.settle();
+    assert_eq!(wire.hosts[A].count(|event| matches!(event, Event::AddressAppeared { .. })), 1);
+    assert_eq!(wire.hosts[A].candidates().len(), 1);
 }
 
 #[test]
