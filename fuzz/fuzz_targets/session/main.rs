@@ -123,7 +123,7 @@ fn signal_text(world: &mut World, input: &mut Input<'_>) {
 }
 
 fn signal_end(world: &mut World, input: &mut Input<'_>) {
-    world.with(side(input), |session, now| session.end_of_remote(now, STREAM));
+    let _ = world.with(side(input), |session, now| session.end_of_remote(now, STREAM));
 }
 
 /// The network at its best, for a number of deadlines.
