@@ -166,7 +166,8 @@ impl CheckSet {
     pub(crate) fn may_overtake(&self, pair: &Pair, selected: &Pair) -> bool {
         let nominating = match self.role {
             Role::Controlled => pair.nominate_when_valid,
-            Role::Controlling => self.config.aggressive && pair.state() == PairState::InProgress,
+            // Whether it waits to be sent again says nothing: what was sent before may have nominated it over there.
+            Role::Controlling => self.config.aggressive && pair.counts.requests_sent > 0,
         };
         nominating && pair.is_open() && pair.priority() > selected.priority()
     }
