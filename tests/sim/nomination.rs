@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use floe_core::ComponentId;
-use floe_session::{Event, IceState, Nomination};
+use floe_session::{Event, IceState, Nomination, Why};
 use floe_sim::Link;
 use floe_stun::{
     Class, Key, MessageWriter, Method, TransactionId,
     attribute::{IceControlling, Priority, Username},
 };
 
-use crate::world::{SIDES, Setup, Side, World, ms};
+use crate::world::{SIDES, Setup, Side, World, address_of, ms};
 
 // proves: 8445-8.1.1-a
 #[test]
@@ -171,4 +171,47 @@ fn last_data(world: &mut World, payload: &str) -> [std::net::SocketAddr; 2] {
     let data = world.node(Side::B).data().last().unwrap();
     assert_eq!((&data.payload[..], data.component), (payload.as_bytes(), ComponentId::RTP));
     [data.from, data.local]
+}
+
+// proves: 8445-8.1.1-c
+#[test]
+fn of_several_pairs_that_an_aggressive_peer_nominates_the_best_is_selected() {
+    let (mut several, mut moved) = (0, 0);
+    for seed in 0..300u64 {
+        let mut setup = Setup::new([3, 3], ms(20));
+        (setup.seed, setup.nomination) = (seed, Nomination::Aggressive);
+        let mut world = setup.world();
+        // Paths of many lengths, so that worse pairs are often nominated before better ones, and checks often cross.
+        for (a, b) in (0..3).flat_map(|a| (0..3).map(move |b| (a, b))) {
+            let delay =
+                10 + (seed * 7_919 + 31 * u64::try_from(a).unwrap() + 17 * u64::try_from(b).unwrap()) % 150;
+            world.set_path(a, b, Link::new(ms(delay)));
+        }
+        world.describe_all();
+        assert!(world.complete(ms(10_000)), "seed {seed}");
+        world.run_to(ms(60_000));
+        let nominated: BTreeSet<_> = world.nominated(Side::A).into_iter().collect();
+        several += usize::from(nominated.len() > 1);
+        for side in SIDES {
+            let selections = world.selections(side, world.components()[0]);
+            moved += selections.len() - 1;
+            let better = |why| matches!(why, Why::BetterNominated { .. });
+            assert!(
+                selections.iter().skip(1).all(|selected| better(selected.why)),
+                "seed {seed}: {selections:?}"
+            );
+            assert_best_nominated_is_selected(&world, side, seed);
+        }
+        world.assert_agreed();
+    }
+    assert!(several > 100 && moved > 50, "{several} worlds with several nominations, {moved} moves");
+}
+
+/// Of the pairs that were nominated and are valid, the selected one has the highest priority.
+fn assert_best_nominated_is_selected(world: &World, side: Side, seed: u64) {
+    let pairs = world.session(side).stats().pairs;
+    let nominated = pairs.iter().filter(|pair| pair.valid && pair.nominated);
+    let best = nominated.max_by_key(|pair| pair.priority).unwrap();
+    let ends = [address_of(&best.local), address_of(&best.remote)];
+    assert_eq!(world.outcome(side)[&world.components()[0]], ends, "seed {seed}, {side:?}");
 }
