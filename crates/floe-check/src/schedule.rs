@@ -106,7 +106,7 @@ impl CheckSet {
         let transaction = TransactionId::random(&mut self.rng);
         let payload = self.write_check(&check, transaction)?;
         let transmit = self.transmit(ends.base, ends.to, payload.clone())?;
-        let policy = RetransmitPolicy::default().rto(self.rto());
+        let policy = within_transaction(self.rto());
         self.transactions.start(now, transaction, policy, payload, check);
         // A nominating check repeats one that succeeded: the pair stays what it is until this one fails.
         if state != PairState::Succeeded {
@@ -167,7 +167,7 @@ impl CheckSet {
     /// other ways. One pacing interval for each check that is under way leaves every one its turn.
     fn rto(&self) -> Duration {
         let active = u32::try_from(self.pairs.count_active()).unwrap_or(u32::MAX);
-        MIN_RTO.max(self.config.ta.saturating_mul(active))
+        self.config.ta.saturating_mul(active).clamp(MIN_RTO, TRANSACTION)
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is next due: a retransmission, the end of a check, or the end of
@@ -218,5 +218,34 @@ impl CheckSet {
         if current {
             self.fail(now, check.pair, why);
         }
+    }
+}
+
+/// The longest that a check is waited for: the whole transaction of RFC 8489 6.2.1 with its shortest RTO.
+const TRANSACTION: Duration = Duration::from_millis(39_500);
+
+/// The schedule of a check with this RTO: as many sends as leave at least four RTO to answer the last one, and never
+/// longer than [`TRANSACTION`]. A full list has RTOs of seconds, and doubling those six times would keep a session from
+/// failing for minutes after RFC 8863 4 lets it.
+fn within_transaction(rto: Duration) -> RetransmitPolicy {
+    let units = u32::try_from(TRANSACTION.as_millis() / rto.as_millis().max(1)).unwrap_or(u32::MAX);
+    let spent = |sends: u32| (1_u32 << (sends - 1)) - 1;
+    let sends = (1..=7).rev().find(|&sends| units >= spent(sends) + 4).unwrap_or(1);
+    RetransmitPolicy::default().rto(rto).rc(sends).rm(units.saturating_sub(spent(sends)).min(16))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_longer_rto_means_fewer_sends_and_never_a_longer_wait() {
+        let ms = Duration::from_millis;
+        let policy = |rto: u64, rc, rm| RetransmitPolicy::default().rto(ms(rto)).rc(rc).rm(rm);
+        assert_eq!(within_transaction(ms(500)), policy(500, 7, 16));
+        assert_eq!(within_transaction(ms(1_000)), policy(1_000, 6, 8));
+        assert_eq!(within_transaction(ms(5_000)), policy(5_000, 3, 4));
+        // Whatever the cap on pairs and the pace are set to.
+        assert_eq!(within_transaction(ms(39_500)), policy(39_500, 1, 1));
     }
 }
