@@ -121,7 +121,9 @@ impl Session {
     }
 
     fn update_routes(&mut self, work: &Work) {
-        for &(stream, component) in &work.to_route {
+        // A selected pair may have failed before its socket goes, and then says nothing.
+        let orphaned = self.routes.orphaned(|socket| self.sockets.base(socket).is_none());
+        for (stream, component) in work.to_route.iter().copied().chain(orphaned) {
             let route = self.find_route((stream, component));
             match self.routes.set((stream, component), route) {
                 Change::None => continue,

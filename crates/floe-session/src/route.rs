@@ -56,6 +56,12 @@ impl Routes {
         }
     }
 
+    /// The components whose data would leave from a socket that is closed.
+    pub(crate) fn orphaned(&self, is_closed: impl Fn(SocketId) -> bool) -> Vec<Purpose> {
+        let orphaned = self.0.iter().filter(|(_, route)| is_closed(route.socket));
+        orphaned.map(|(component, _)| *component).collect()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
@@ -90,6 +96,18 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_route_from_a_closed_socket_is_found() {
+        let route = |socket| Route { pair: PairId(1), socket, to: ([192, 0, 2, 1], 5000).into() };
+        let component = |id| (StreamId(0), ComponentId::new(id).unwrap());
+        let mut routes = Routes::default();
+        for id in [1, 2] {
+            routes.set(component(id), Some(route(SocketId(id.into()))));
+        }
+        assert_eq!(routes.orphaned(|socket| socket == SocketId(2)), [component(2)]);
+        assert_eq!(routes.orphaned(|_| false), []);
+    }
 
     #[test]
     fn a_change_of_route_is_told_once() {
