@@ -1,7 +1,7 @@
 //! What the checks tell.
 
 use floe_check::Event as CheckEvent;
-use floe_core::{ComponentId, PairId, StreamId};
+use floe_core::StreamId;
 
 use crate::{Event, Reason, Session, drive::Work};
 
@@ -42,7 +42,7 @@ impl Session {
             CheckEvent::Failed { stream, component, pair, why } => {
                 work.touch(stream, component);
                 work.failures.insert((stream, component), why);
-                self.tell_failed(stream, component, pair, why);
+                self.tell(Event::PairFailed { stream, component, pair, why });
             }
             CheckEvent::Nominated { stream, component, .. } | CheckEvent::Changed { stream, component } => {
                 work.touch(stream, component);
@@ -74,19 +74,5 @@ impl Session {
     fn handle_list(&mut self, stream: StreamId, event: Event, work: &mut Work) {
         work.to_route.extend(self.components_of(stream));
         self.tell(event);
-    }
-
-    /// What was given up cannot fail any more.
-    fn tell_failed(
-        &mut self,
-        stream: StreamId,
-        component: ComponentId,
-        pair: PairId,
-        why: floe_check::FailReason,
-    ) {
-        let retired = self.check.describe(pair).is_some_and(|view| view.retired);
-        if !retired {
-            self.tell(Event::PairFailed { stream, component, pair, why });
-        }
     }
 }

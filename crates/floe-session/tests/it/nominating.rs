@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use floe_core::{Outlook, ValidPair};
-use floe_session::{Choice, Event, IceState, Nomination, Policy};
+use floe_session::{Choice, Event, FailReason, IceState, Nomination, Policy, Reason};
 use floe_stun::{Message, attribute::UseCandidate};
 
 use crate::{
@@ -72,6 +72,40 @@ fn a_better_path_that_comes_after_the_nomination_is_not_nominated_as_well() {
         (vec!["198.51.100.2".into()], vec!["198.51.100.2".into()])
     );
     assert_eq!(wire.new_requests(A).iter().filter(|sent| nominates(sent)).count(), 1);
+}
+
+#[test]
+fn a_nomination_that_gets_no_answer_gives_way_to_the_next_pair() {
+    let mut wire = Wire::pair().delay(ms(10)).addresses(B, &[BETTER, "198.51.100.2"]);
+    // The better path dies as soon as it is valid.
+    wire.passes = Box::new(|sent| !touches_better(sent) || sent.at < ms(40));
+    wire.begin();
+    wire.run_for(ms(100));
+    assert_eq!(wire.a().state(), IceState::Connected);
+    wire.run_until_completed();
+    assert_eq!(
+        (selections(&wire, A), selections(&wire, B)),
+        (vec!["198.51.100.2".into()], vec!["198.51.100.2".into()])
+    );
+    let nominated: Vec<_> =
+        wire.new_requests(A).into_iter().filter(nominates).map(|sent| sent.to.ip()).collect();
+    let [better, other] = [BETTER, "198.51.100.2"].map(|at| at.parse::<std::net::IpAddr>().unwrap());
+    assert_eq!(nominated, [better, other]);
+}
+
+#[test]
+fn a_nomination_that_fails_without_another_pair_disconnects_and_says_why() {
+    // More patient than the check that nominates.
+    let mut wire = Wire::new(controlling().patience(ms(60_000)), controlled()).delay(ms(10));
+    wire.passes = Box::new(|sent| sent.at < ms(40));
+    wire.begin();
+    wire.run_until(|wire| wire.hosts[A].session.state() == IceState::Disconnected);
+    let why = Reason::PathLost { stream: STREAM, component: RTP, why: FailReason::Timeout };
+    assert_eq!(wire.a().reason(), Some(&why));
+    assert_eq!(wire.a().route(STREAM, RTP), None);
+    wire.run_for(Duration::from_secs(60));
+    use IceState::{Checking, Connected, Disconnected, Failed};
+    assert_eq!(wire.hosts[A].states(), [Checking, Connected, Disconnected, Failed]);
 }
 
 /// A peer that leaves nominating to the test.
