@@ -97,6 +97,10 @@ impl Guard {
         Self { rules, flows: BTreeMap::new() }
     }
 
+    pub(crate) const fn rules(&self) -> &Firewall {
+        &self.rules
+    }
+
     /// Whether a datagram may leave.
     pub(crate) fn outbound(&mut self, now: Instant, inner: SocketAddr, outer: SocketAddr) -> bool {
         let may = self.rules.lets_out(outer.port());

@@ -137,6 +137,10 @@ impl Gate {
         self.bindings.as_ref()
     }
 
+    pub(crate) fn firewall(&self) -> Option<&Firewall> {
+        self.guard.as_ref().map(Guard::rules)
+    }
+
     /// A datagram wants to leave.
     pub(crate) fn outbound(
         &mut self,

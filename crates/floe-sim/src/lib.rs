@@ -6,7 +6,8 @@
 //! A [`Simulation`] drives [`Node`]s over a [`Network`]; the network can also be used by itself, by a driver of your
 //! own. Links lose, delay, duplicate and reorder datagrams, singly or in bursts, and have rates and MTUs ([`Link`]).
 //! A [`Realm`] lies behind a [`Gateway`] in another: behind a [`Nat`] with any behaviour of RFC 4787, a [`Firewall`],
-//! both or neither, and so on in a chain. What was sent, and what became of it, stands in a log ([`Record`]).
+//! both or neither, and so on in a chain. What was sent, and what became of it, stands in a log ([`Record`]). An oracle
+//! tells from the topology alone whether two hosts can meet, and how well ([`Network::best_path`]).
 //!
 //! With the feature `session`, which is on by default, an ICE session is such a node: `SessionNode`.
 //!
@@ -66,6 +67,7 @@ mod log;
 mod nat;
 mod network;
 mod node;
+mod oracle;
 mod realm;
 #[cfg(feature = "session")]
 mod session;
@@ -79,6 +81,7 @@ pub use log::{Counters, Fate, Record, Seen};
 pub use nat::{Allocation, Dependence, Mapped, Nat, Pooling};
 pub use network::{Arrival, Network};
 pub use node::{Action, Node};
+pub use oracle::{Party, PathClass};
 pub use realm::Realm;
 #[cfg(feature = "session")]
 pub use session::{Call, Data, SessionNode, Signal};

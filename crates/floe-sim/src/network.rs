@@ -12,7 +12,10 @@ use std::{
 use bytes::Bytes;
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
-use self::{links::Links, transit::Flight};
+use self::{
+    links::{End, Links},
+    transit::Flight,
+};
 use crate::{
     AddressInUse, BindError, Counters, Gateway, Host, HostId, Link, Mapped, Realm, Record,
     gateway::Gate,
@@ -242,6 +245,15 @@ impl Network {
         if let Some(gate) = self.realms.gate_mut(realm) {
             (gate.up.0, gate.down.0) = (up, down);
         }
+    }
+
+    pub(crate) const fn realms(&self) -> &Realms {
+        &self.realms
+    }
+
+    /// The link across a realm, from one end to another.
+    pub(crate) fn link_across(&self, realm: Realm, from: End, to: End) -> Link {
+        self.links.between(from, to, self.realms.link(realm))
     }
 
     pub(crate) fn next_in_sequence(&mut self) -> u64 {

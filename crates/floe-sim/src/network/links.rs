@@ -17,7 +17,7 @@ pub(super) struct Links {
 }
 
 /// An end of a link: a host or a gateway, and the address that is seen there.
-type End = (Option<HostId>, IpAddr);
+pub(crate) type End = (Option<HostId>, IpAddr);
 
 impl Links {
     pub(super) fn between(&self, from: End, to: End, of_realm: Link) -> Link {

@@ -109,7 +109,7 @@ impl Network {
         luck: Luck,
     ) {
         let (from, to) = (packet.from.ip(), packet.to.ip());
-        let link = self.links.between((source, from), (target, to), self.realms.link(realm));
+        let link = self.link_across(realm, (source, from), (target, to));
         let passage = self.links.pass((realm, from, to), &link, luck, (self.now, packet.size()));
         self.pass(passage, place, packet);
     }

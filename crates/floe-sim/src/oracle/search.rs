@@ -1,0 +1,246 @@
+//! The search: both agents send everything everywhere until nothing new comes of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, SocketAddr},
+};
+
+use floe_core::{CandidateKind, address::is_ipv6_link_local};
+
+use super::{
+    Party, PathClass,
+    symbols::{Endpoint, Landing, Memory},
+};
+use crate::{HostId, Network, Realm};
+
+/// How many learned candidates may lead to each other. Two agents whose NATs map each remote anew and let all in learn
+/// new ones for ever, and none of them is ever answered from where it was sent to. Whoever meets has met after two.
+const MAX_LEARNED: u8 = 4;
+
+/// What an agent sends from.
+#[derive(Debug, Clone)]
+struct Base {
+    /// Which agent's it is.
+    side: usize,
+    at: (Realm, HostId),
+    endpoint: Endpoint,
+    /// Of a relay: whom it lets in, by address (RFC 8656 9).
+    permitted: Option<BTreeSet<(IpAddr, u32)>>,
+    /// What servers saw of it.
+    reflexive: BTreeSet<Endpoint>,
+}
+
+pub(super) struct Search<'a> {
+    network: &'a Network,
+    parties: [&'a Party; 2],
+    memory: Memory,
+    bases: Vec<Base>,
+    /// The candidates of the other that each agent was told of, or learned, and how many learned ones led to it.
+    known: [BTreeMap<Endpoint, u8>; 2],
+    /// Who sends what where: which base it comes to, and from where it seems to come.
+    arrivals: BTreeMap<(usize, Endpoint), (usize, Endpoint)>,
+}
+
+impl<'a> Search<'a> {
+    pub(super) fn new(network: &'a Network, parties: [&'a Party; 2]) -> Self {
+        Self {
+            network,
+            parties,
+            memory: Memory::default(),
+            bases: Vec::new(),
+            known: [BTreeMap::new(), BTreeMap::new()],
+            arrivals: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn run(mut self) -> Option<PathClass> {
+        for side in [0, 1] {
+            self.gather(side);
+        }
+        for side in [0, 1] {
+            self.tell(side);
+        }
+        loop {
+            let before = self.progress();
+            self.send_all();
+            if self.progress() == before {
+                return self.best();
+            }
+        }
+    }
+
+    fn party(&self, side: usize) -> &'a Party {
+        let [a, b] = self.parties;
+        if side == 0 { a } else { b }
+    }
+
+    fn known_mut(&mut self, side: usize) -> &mut BTreeMap<Endpoint, u8> {
+        let [a, b] = &mut self.known;
+        if side == 0 { a } else { b }
+    }
+
+    fn known(&self, side: usize) -> &BTreeMap<Endpoint, u8> {
+        let [a, b] = &self.known;
+        if side == 0 { a } else { b }
+    }
+
+    /// Grows with everything that is learned.
+    fn progress(&self) -> (u64, usize, usize, usize) {
+        let permitted = self.bases.iter().filter_map(|base| base.permitted.as_ref()).map(BTreeSet::len).sum();
+        let known = self.known.iter().map(BTreeMap::len).sum();
+        (self.memory.version, permitted, known, self.arrivals.len())
+    }
+
+    fn gather(&mut self, side: usize) {
+        let party = self.party(side);
+        let Some(host) = self.network.host(party.host) else { return };
+        for ip in host.addresses().filter(|ip| !ip.is_loopback()) {
+            let endpoint = Endpoint { ip, member: 0, port: self.memory.name() };
+            let at = (host.realm(ip), party.host);
+            let reflexive = BTreeSet::new();
+            self.bases.push(Base { side, at, endpoint, permitted: None, reflexive });
+            let base = self.bases.len() - 1;
+            for server in &party.stun {
+                self.ask(base, *server);
+            }
+            for server in &party.turn {
+                if let Some(at) = self.ask(base, *server) {
+                    self.allocate(side, *server, at);
+                }
+            }
+        }
+    }
+
+    /// Asks a server what it sees. Says where the server is, if it answers.
+    fn ask(&mut self, base: usize, server: SocketAddr) -> Option<HostId> {
+        let (at, endpoint) = self.bases.get(base).map(|base| (base.at, base.endpoint))?;
+        let to = Endpoint { ip: server.ip(), member: 0, port: server.port().into() };
+        let Landing { host, from: seen, to } = self.memory.send(self.network, at, endpoint, to)?;
+        let realm = self.network.host(host)?.realm(to.ip);
+        let answer = self.memory.send(self.network, (realm, host), to, seen)?;
+        if answer.host != at.1 || answer.to != endpoint {
+            return None;
+        }
+        if let Some(base) = self.bases.get_mut(base).filter(|_| seen != endpoint) {
+            base.reflexive.insert(seen);
+        }
+        Some(host)
+    }
+
+    fn allocate(&mut self, side: usize, server: SocketAddr, host: HostId) {
+        let ip = server.ip();
+        let realm = self.network.host(host).map(|host| host.realm(ip)).unwrap_or_default();
+        let is_same = |base: &Base| base.side == side && base.permitted.is_some() && base.endpoint.ip == ip;
+        if !self.party(side).has(CandidateKind::Relayed) || self.bases.iter().any(is_same) {
+            return;
+        }
+        let endpoint = Endpoint { ip, member: 0, port: self.memory.name() };
+        let permitted = Some(BTreeSet::new());
+        self.bases.push(Base { side, at: (realm, host), endpoint, permitted, reflexive: BTreeSet::new() });
+    }
+
+    /// Tells the other agent the candidates of this one.
+    fn tell(&mut self, side: usize) {
+        let party = self.party(side);
+        let mut told = Vec::new();
+        for base in self.bases.iter().filter(|base| base.side == side) {
+            if base.permitted.is_some() || party.has(CandidateKind::Host) {
+                told.push(base.endpoint);
+            }
+            if party.has(CandidateKind::ServerReflexive) {
+                told.extend(&base.reflexive);
+            }
+        }
+        self.known_mut(1 - side).extend(told.into_iter().map(|endpoint| (endpoint, 0)));
+    }
+
+    /// Every base sends to every candidate of the other side.
+    fn send_all(&mut self) {
+        for base in 0..self.bases.len() {
+            let Some(side) = self.bases.get(base).map(|base| base.side) else { continue };
+            if !self.may_send(base) {
+                continue;
+            }
+            for (to, learned) in self.known(side).clone() {
+                let Some((target, seen)) = self.deliver(base, to) else { continue };
+                let other = 1 - side;
+                let learns = self.party(other).has(CandidateKind::PeerReflexive);
+                if learns && self.may_send(target) && learned < MAX_LEARNED {
+                    self.known_mut(other).entry(seen).or_insert(learned + 1);
+                }
+                // The answer to the check opens the way for more.
+                if self.may_send(target) {
+                    self.deliver(target, seen);
+                }
+            }
+        }
+    }
+
+    /// Whether checks are sent from this base at all: an agent with relayed candidates only sends from its relays.
+    fn may_send(&self, base: usize) -> bool {
+        use CandidateKind::{Host, PeerReflexive, ServerReflexive};
+        let sends = |base: &Base| {
+            let party = self.party(base.side);
+            base.permitted.is_some()
+                || [Host, ServerReflexive, PeerReflexive].iter().any(|kind| party.has(*kind))
+        };
+        self.bases.get(base).is_some_and(sends)
+    }
+
+    /// Sends from a base: which base of the other side it comes to, and from where it seems to come.
+    fn deliver(&mut self, base: usize, to: Endpoint) -> Option<(usize, Endpoint)> {
+        let sender = self.bases.get_mut(base)?;
+        // RFC 8445 6.1.2.2: link-local addresses pair with each other only.
+        if is_ipv6_link_local(sender.endpoint.ip) != is_ipv6_link_local(to.ip) {
+            return None;
+        }
+        if let Some(permitted) = &mut sender.permitted {
+            permitted.insert((to.ip, to.member));
+        }
+        let (side, at, from) = (sender.side, sender.at, sender.endpoint);
+        let landing = self.memory.send(self.network, at, from, to)?;
+        let is_it = |base: &Base| {
+            let lets_in =
+                |permitted: &BTreeSet<_>| permitted.contains(&(landing.from.ip, landing.from.member));
+            base.side != side
+                && base.at.1 == landing.host
+                && base.endpoint == landing.to
+                && base.permitted.as_ref().is_none_or(lets_in)
+        };
+        let arrival = (self.bases.iter().position(is_it)?, landing.from);
+        self.arrivals.insert((base, to), arrival);
+        Some(arrival)
+    }
+
+    fn best(&self) -> Option<PathClass> {
+        self.arrivals
+            .iter()
+            .filter_map(|(&(base, to), &(target, seen))| self.class(base, to, target, seen))
+            .max()
+    }
+
+    /// The class of a pair, if its check is answered: the answer must come from where the check was sent to, and the
+    /// addresses that both see must be candidates (RFC 8445 7.2.5.2.1, 7.2.5.3.1).
+    fn class(&self, base: usize, to: Endpoint, target: usize, seen: Endpoint) -> Option<PathClass> {
+        let (local, remote) = (self.bases.get(base)?, self.bases.get(target)?);
+        let answered = self.arrivals.get(&(target, seen)) == Some(&(base, to));
+        let are_local = self.is_candidate(local, seen) && self.is_candidate(remote, to);
+        let are_remote =
+            self.known(local.side).contains_key(&to) && self.known(remote.side).contains_key(&seen);
+        (answered && are_local && are_remote).then_some(())?;
+        Some(if local.permitted.is_some() || remote.permitted.is_some() {
+            PathClass::Relayed
+        } else if seen == local.endpoint && to == remote.endpoint {
+            PathClass::Direct
+        } else {
+            PathClass::Reflexive
+        })
+    }
+
+    fn is_candidate(&self, base: &Base, seen: Endpoint) -> bool {
+        let party = self.party(base.side);
+        (seen == base.endpoint && (base.permitted.is_some() || party.has(CandidateKind::Host)))
+            || base.reflexive.contains(&seen) && party.has(CandidateKind::ServerReflexive)
+            || party.has(CandidateKind::PeerReflexive)
+    }
+}
