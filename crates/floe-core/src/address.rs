@@ -89,7 +89,8 @@ pub enum Unusable {
     Broadcast,
 }
 
-/// Whether a datagram may be sent to this address at all.
+/// Whether a datagram may be sent to this address at all. What holds for an IPv4 address holds for its IPv4-mapped form,
+/// which a socket of both families sends to all the same.
 ///
 /// # Errors
 /// Says why not. Loopback is no error here: whether it makes sense is known only beside the local candidate.
@@ -97,7 +98,7 @@ pub const fn check_destination(address: SocketAddr) -> Result<(), Unusable> {
     if address.port() == 0 {
         return Err(Unusable::PortZero);
     }
-    let ip = address.ip();
+    let ip = address.ip().to_canonical();
     if ip.is_unspecified() {
         return Err(Unusable::Unspecified);
     }
@@ -167,8 +168,13 @@ mod tests {
         assert_eq!(check("224.0.0.1:9"), Err(Unusable::Multicast));
         assert_eq!(check("[ff02::1]:9"), Err(Unusable::Multicast));
         assert_eq!(check("255.255.255.255:9"), Err(Unusable::Broadcast));
-        assert_eq!(check("192.0.2.1:9"), Ok(()));
-        assert_eq!(check("[fe80::1]:9"), Ok(()));
+        // A socket that speaks both families sends to the IPv4 address inside.
+        assert_eq!(check("[::ffff:0.0.0.0]:9"), Err(Unusable::Unspecified));
+        assert_eq!(check("[::ffff:224.0.0.1]:9"), Err(Unusable::Multicast));
+        assert_eq!(check("[::ffff:255.255.255.255]:9"), Err(Unusable::Broadcast));
+        for good in ["192.0.2.1:9", "[fe80::1]:9", "[::ffff:192.0.2.1]:9"] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
     }
 
     #[test]
