@@ -1,6 +1,6 @@
 //! What trickle fragments repeat (RFC 8840 4.4): a sender that repeats it, a receiver that passes on what is new.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fragment, FragmentSection, Media, Mid, Session};
 use crate::{Candidate, CandidateAddress, ComponentId, Credentials, Transport};
@@ -135,7 +135,8 @@ pub enum TrickleError {
     Ended,
 }
 
-/// Takes fragments of the peer and passes on what is new in them, in order (RFC 8840 4.4).
+/// Takes fragments of the peer and passes on what is new in them, in order (RFC 8840 4.4); what is new after the end of
+/// candidates is ignored (RFC 8838 14).
 ///
 /// It holds for one generation; after a restart, begin a new one from the peer's new description.
 #[derive(Debug, Clone)]
@@ -143,11 +144,12 @@ pub struct TrickleReceiver {
     /// Those of the session level, which all sections may override.
     credentials: Option<Credentials>,
     sections: Vec<Known>,
+    /// The index of each `mid` in `sections`.
+    mids: BTreeMap<Mid, usize>,
 }
 
 #[derive(Debug, Clone)]
 struct Known {
-    mid: Option<Mid>,
     credentials: Option<Credentials>,
     candidates: BTreeSet<Key>,
     ended: bool,
@@ -163,6 +165,8 @@ pub struct Trickled {
     /// How many new candidates were dropped because the section has had
     /// [`MAX_CANDIDATES`](TrickleReceiver::MAX_CANDIDATES).
     pub dropped: usize,
+    /// How many new candidates were ignored because the section had ended with an earlier fragment (RFC 8838 14).
+    pub too_late: usize,
 }
 
 /// What a fragment brought to one section.
@@ -184,12 +188,17 @@ impl TrickleReceiver {
     #[must_use]
     pub fn new(peer: &Session) -> Self {
         let known = |media: &Media| Known {
-            mid: media.mid.clone(),
             credentials: media.credentials.clone(),
             candidates: media.candidates.iter().map(key).collect(),
             ended: peer.is_ended(media),
         };
-        Self { credentials: peer.credentials.clone(), sections: peer.media.iter().map(known).collect() }
+        let mids =
+            peer.media.iter().enumerate().filter_map(|(index, media)| Some((media.mid.clone()?, index)));
+        Self {
+            credentials: peer.credentials.clone(),
+            sections: peer.media.iter().map(known).collect(),
+            mids: mids.collect(),
+        }
     }
 
     /// Takes a fragment.
@@ -202,8 +211,8 @@ impl TrickleReceiver {
         }
         let mut trickled = Trickled::default();
         for section in fragment.sections {
-            let mut known = self.sections.iter_mut().enumerate();
-            match known.find(|(_, known)| known.mid.as_ref() == Some(&section.mid)) {
+            let index = self.mids.get(&section.mid).copied();
+            match index.and_then(|index| Some((index, self.sections.get_mut(index)?))) {
                 Some((index, known)) => {
                     trickled.take(index, known, section.candidates, section.end_of_candidates);
                 }
@@ -221,7 +230,7 @@ impl TrickleReceiver {
     /// Whether all credentials in it are those of this generation.
     fn is_current(&self, fragment: &Fragment) -> bool {
         let section_is_current = |section: &FragmentSection| {
-            let known = self.sections.iter().find(|known| known.mid.as_ref() == Some(&section.mid));
+            let known = self.mids.get(&section.mid).and_then(|index| self.sections.get(*index));
             known.is_none_or(|known| known.credentials.as_ref() == Some(&section.credentials))
         };
         let is_known = |credentials: &Credentials| {
@@ -238,6 +247,10 @@ impl Trickled {
         for candidate in candidates {
             let key = key(&candidate);
             if known.candidates.contains(&key) {
+                continue;
+            }
+            if known.ended {
+                self.too_late += 1;
                 continue;
             }
             if known.candidates.len() >= TrickleReceiver::MAX_CANDIDATES {

@@ -123,6 +123,25 @@ fn candidates_end_once_and_nothing_follows() {
 }
 
 #[test]
+fn what_comes_after_the_end_is_ignored_and_counted() {
+    let offer = description();
+    let mut receiver = TrickleReceiver::new(&offer);
+    let mut bring = |lines: &str| {
+        let body = format!("a=ice-ufrag:sess\na=ice-pwd:{PWD}\n{lines}");
+        receiver.handle(Fragment::parse(&body).unwrap()).unwrap()
+    };
+    let line = |n: u8| format!("a=candidate:{}\n", host(n).to_string().trim_start_matches("candidate:"));
+    let of_a = |lines: String| format!("m=x\na=mid:a\n{lines}");
+    // RFC 8838 14. The candidates of the fragment that brings the end are in time, wherever the end stands in it.
+    let last = bring(&of_a(format!("a=end-of-candidates\n{}{}", line(1), line(2))));
+    assert_eq!((last.sections, last.too_late), (vec![section(0, hosts([2]), true)], 0));
+    // What was known before the end is a repetition and no news.
+    let late = bring(&of_a(format!("{}{}{}", line(1), line(2), line(3))));
+    assert_eq!(late, Trickled { too_late: 1, ..Trickled::default() });
+    assert_eq!(bring(&of_a(line(3))).too_late, 1, "it was ignored, not learned");
+}
+
+#[test]
 fn same_address_port_transport_and_component_is_the_same_candidate() {
     let offer = description();
     let mut receiver = TrickleReceiver::new(&offer);
