@@ -1,6 +1,6 @@
 //! Which pair is nominated and selected, how often and when (RFC 8445 8.1.1, 8.3.1, 12).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use floe_core::ComponentId;
 use floe_session::{Event, IceState, Nomination, Why};
@@ -205,6 +205,30 @@ fn of_several_pairs_that_an_aggressive_peer_nominates_the_best_is_selected() {
         world.assert_agreed();
     }
     assert!(several > 100 && moved > 50, "{several} worlds with several nominations, {moved} moves");
+}
+
+#[test]
+fn aggressive_peers_agree_on_one_pair_also_where_much_is_lost() {
+    let (mut completed, mut disagreed) = (0, Vec::new());
+    for seed in 0..500 {
+        let mut setup = Setup::new([3, 3], ms(50));
+        (setup.seed, setup.nomination) = (seed, Nomination::Aggressive);
+        setup.link = Link::new(ms(25)).loss(0.3);
+        let mut world = setup.described();
+        if !world.complete(ms(60_000)) {
+            continue;
+        }
+        completed += 1;
+        // Long behind the release of unused sockets, and the end of every check.
+        world.run_to(ms(150_000));
+        let mirrored = |(at, [from, to]): (_, [_; 2])| (at, [to, from]);
+        let theirs: BTreeMap<_, _> = world.outcome(Side::B).into_iter().map(mirrored).collect();
+        if world.outcome(Side::A) != theirs {
+            disagreed.push(seed);
+        }
+    }
+    assert_eq!(disagreed, Vec::<u64>::new());
+    assert!(completed > 450, "only {completed} of 500 worlds completed");
 }
 
 /// Of the pairs that were nominated and are valid, the selected one has the highest priority.

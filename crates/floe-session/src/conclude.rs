@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_check::ListState;
+use floe_check::{ListState, PairState, PairView};
 use floe_core::{BaseId, StreamId};
 
 use crate::{
@@ -87,11 +87,19 @@ impl Session {
         self.tell(Event::State { state, reason });
     }
 
-    /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no selected pair uses are closed.
+    /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed. A better
+    /// pair that an aggressive peer has nominated, or this side has, may still take the place of the selected one: its
+    /// socket is looked at again three seconds later.
     pub(crate) fn release(&mut self, now: Instant) {
+        let coming: Vec<_> = self.check.pairs().filter(is_coming).map(|pair| pair.id).collect();
+        if !coming.is_empty() {
+            self.progress.release_at = Some(now + RELEASE_AFTER);
+        }
         let selected = self.components().filter_map(|(stream, component)| self.selected(stream, component));
-        let used: BTreeSet<BaseId> =
-            selected.filter_map(|pair| self.check.route(pair).map(|route| route.base)).collect();
+        let used: BTreeSet<BaseId> = selected
+            .chain(coming)
+            .filter_map(|pair| self.check.route(pair).map(|route| route.base))
+            .collect();
         let unused: Vec<_> = self.sockets.bases().filter(|base| !used.contains(base)).collect();
         for base in unused {
             self.close_socket(base);
@@ -124,4 +132,10 @@ impl Session {
         self.progress.failure = Some(why.clone());
         self.tell(Event::StreamFailed { stream, why });
     }
+}
+
+/// Whether a pair is still checked though one of its component is selected.
+fn is_coming(pair: &PairView) -> bool {
+    let open = matches!(pair.state, PairState::Frozen | PairState::Waiting | PairState::InProgress);
+    open && !pair.retired
 }
