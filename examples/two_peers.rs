@@ -7,15 +7,11 @@
 //!
 //! Everything between the two goes through sockets of the operating system. Signalling, which in the real world is
 //! somebody else's server, is a few lines here: what one agent tells is handed to the other.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a program: it reads the clock and prints for a person"
-)]
+#![allow(clippy::disallowed_methods, reason = "a program: it reads the clock")]
 
 use std::{
     fmt,
-    io::IsTerminal as _,
+    io::{self, IsTerminal as _, Write as _},
     time::{Duration, Instant},
 };
 
@@ -38,7 +34,7 @@ struct Options {
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     messages: u32,
     /// How many bytes each message has.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(4..))]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(4..=65_507))]
     size: u16,
 }
 
@@ -46,10 +42,23 @@ struct Options {
 const LIMIT: Duration = Duration::from_secs(30);
 /// A message whose answer takes longer is lost.
 const MESSAGE_LIMIT: Duration = Duration::from_secs(1);
+/// After so many lost messages and not one answer nothing will come any more.
+const HOPELESS: u32 = 10;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let options = Options::parse();
+    match run(Options::parse()).await {
+        // Whoever reads has seen enough, as `head` has: no reason to complain.
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        other => other,
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
     let mut show = Show::new(options.json);
     let mut peers = Peers::new()?;
 
@@ -111,14 +120,14 @@ impl Peers {
 
         while !show.both_selected() {
             let (who, event) = self.events.next().await.context("both agents are gone")?;
-            show.event(who, &event);
+            show.event(who, &event)?;
             match event {
                 // This is the signalling: what one tells, the other is told.
                 Event::Candidate { candidate, .. } => {
                     self.other(who).add_remote_candidate(candidate).await?;
                 }
                 Event::EndOfCandidates { .. } if !show.has_candidates(who) => {
-                    show.refused.iter().for_each(|why| show.line(who, why));
+                    show.refused.iter().try_for_each(|why| show.line(who, why))?;
                     bail!("{who} found no address to use on this host, not even loopback");
                 }
                 Event::EndOfCandidates { .. } => self.other(who).end_of_remote_candidates().await?,
@@ -140,6 +149,9 @@ impl Peers {
         let mut messages = Messages { sent: 0, lost: 0, round_trips: Vec::new() };
         let bar = show.bar(options.messages.into());
         for number in 0..options.messages {
+            if messages.round_trips.is_empty() && messages.lost >= HOPELESS {
+                break;
+            }
             messages.sent += 1;
             let answered =
                 tokio::time::timeout(MESSAGE_LIMIT, round_trip(&alice, number, options.size)).await;
@@ -151,6 +163,9 @@ impl Peers {
         }
         bar.finish_and_clear();
         echo.abort();
+        if messages.round_trips.is_empty() {
+            bail!("none of {} messages came back", messages.sent);
+        }
         messages.round_trips.sort();
         Ok(messages)
     }
@@ -180,10 +195,8 @@ async fn round_trip(connection: &Connection, number: u32, size: u16) -> anyhow::
 async fn echo(connection: Connection) {
     let mut buffer = vec![0; 65_535];
     while let Ok(length) = connection.recv(&mut buffer).await {
-        let message = buffer.get(..length).unwrap_or_default();
-        if let Err(error) = connection.send(message).await {
-            println!("Bob cannot answer: {error}");
-        }
+        // An answer that cannot be sent is a lost message, and counted as such by who waits for it.
+        let _ = connection.send(buffer.get(..length).unwrap_or_default()).await;
     }
 }
 
@@ -314,41 +327,42 @@ impl Show {
         self.begin.elapsed().as_secs_f64() * 1e3
     }
 
-    fn line(&self, who: Who, text: &str) {
-        if !self.json {
-            let at = self.elapsed_ms();
-            self.spinner.suspend(|| println!("{at:8.1} ms  {who:5}  {text}"));
+    fn line(&self, who: Who, text: &str) -> io::Result<()> {
+        if self.json {
+            return Ok(());
         }
+        let at = self.elapsed_ms();
+        self.spinner.suspend(|| writeln!(io::stdout(), "{at:8.1} ms  {who:5}  {text}"))
     }
 }
 
 impl Show {
     /// What an agent tells.
-    fn event(&mut self, who: Who, event: &Event) {
+    fn event(&mut self, who: Who, event: &Event) -> io::Result<()> {
         match event {
             Event::Candidate { candidate, .. } => {
                 let loopback = candidate.socket_addr().is_some_and(|address| address.ip().is_loopback());
                 self.report.loopback_only =
                     loopback && (self.report.candidates.is_empty() || self.report.loopback_only);
                 let text = format!("candidate  {}  priority {}", short(candidate), candidate.priority());
-                self.line(who, &text);
                 let candidate = candidate.to_string();
                 self.report.candidates.push(CandidateReport { agent: who, candidate });
+                self.line(who, &text)
             }
             Event::EndOfCandidates { .. } => self.line(who, "candidate  no more"),
             Event::GatherRefused { interface, why, .. } => {
                 self.refused.push(format!("refused    {interface}: {why}"));
+                Ok(())
             }
             Event::Checking { pair, kind, local, remote, .. } => {
-                self.check(who, *pair, &format!("{kind} check  {}", path(local, remote)));
+                self.check(who, *pair, &format!("{kind} check  {}", path(local, remote)))
             }
             Event::Valid { pair, rtt, .. } => {
-                self.check(who, *pair, &format!("answered  {}", in_words(*rtt)));
+                self.check(who, *pair, &format!("answered  {}", in_words(*rtt)))
             }
             Event::PairFailed { pair, why, .. } => self.check(who, *pair, &format!("failed  {why}")),
             Event::Nominating { pair, why, .. } => self.check(who, *pair, &format!("nominated  {why}")),
             Event::Selected { pair, local, remote, rtt, elapsed, why, .. } => {
-                self.line(who, &format!("{:<9}  SELECTED  {}: {why}", pair.to_string(), path(local, remote)));
                 self.report.selected.push(SelectedReport {
                     agent: who,
                     local: local.to_string(),
@@ -357,46 +371,53 @@ impl Show {
                     rtt_ms: rtt.map(ms),
                     elapsed_ms: ms(*elapsed),
                 });
+                let pair = pair.to_string();
+                self.line(who, &format!("{pair:<9}  SELECTED  {}: {why}", path(local, remote)))
             }
             Event::State { state, .. } => self.line(who, &format!("state      {state}")),
             Event::Role(role) => self.line(who, &format!("role       {role}")),
-            _ => {}
+            _ => Ok(()),
         }
     }
 
-    fn check(&mut self, who: Who, pair: PairId, what: &str) {
-        self.line(who, &format!("{:<9}  {what}", pair.to_string()));
-        let at_ms = self.elapsed_ms();
-        self.report.checks.push(CheckReport {
-            agent: who,
-            at_ms,
-            pair: pair.to_string(),
-            what: what.to_owned(),
-        });
+    fn check(&mut self, who: Who, pair: PairId, what: &str) -> io::Result<()> {
+        let (at_ms, pair) = (self.elapsed_ms(), pair.to_string());
+        let line = format!("{pair:<9}  {what}");
+        self.report.checks.push(CheckReport { agent: who, at_ms, pair, what: what.to_owned() });
+        self.line(who, &line)
     }
 
     /// The end: what a person wants to know, or all there is to know.
     fn summary(mut self, messages: &Messages, size: u16) -> anyhow::Result<()> {
         self.spinner.finish_and_clear();
         self.report.messages = Some(messages.report());
+        let mut out = io::stdout().lock();
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&self.report)?);
+            writeln!(out, "{}", serde_json::to_string_pretty(&self.report)?)?;
             return Ok(());
         }
-        println!("\nConnected.");
+        writeln!(out, "\nConnected.")?;
         if self.report.loopback_only {
-            println!("  Loopback is the only network here, so that is what the two talk over.");
+            writeln!(out, "  Loopback is the only network here, so that is what the two talk over.")?;
         }
         for SelectedReport { agent, local, remote, why, elapsed_ms, .. } in &self.report.selected {
             let (local, remote) = (local.parse()?, remote.parse()?);
-            println!("  {agent:5} uses {}, selected after {elapsed_ms:.1} ms: {why}", path(&local, &remote));
+            writeln!(
+                out,
+                "  {agent:5} uses {}, selected after {elapsed_ms:.1} ms: {why}",
+                path(&local, &remote)
+            )?;
         }
         let MessageReport { sent, lost, min_us, p50_us, p95_us, p99_us, max_us } = messages.report();
-        println!("  {sent} messages of {size} bytes went from Alice to Bob and back, {lost} were lost.");
-        println!("  Round trip in microseconds:");
-        println!(
+        writeln!(
+            out,
+            "  {sent} messages of {size} bytes went from Alice to Bob and back, {lost} were lost."
+        )?;
+        writeln!(out, "  Round trip in microseconds:")?;
+        writeln!(
+            out,
             "    min {min_us:.0}   p50 {p50_us:.0}   p95 {p95_us:.0}   p99 {p99_us:.0}   max {max_us:.0}"
-        );
+        )?;
         Ok(())
     }
 }
