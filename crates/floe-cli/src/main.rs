@@ -5,7 +5,7 @@
 
 mod peer;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
@@ -27,7 +27,8 @@ fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     // Standard output is the program's; the log goes to standard error. RUST_LOG says how much of it.
     let filter = EnvFilter::builder().with_default_directive(tracing::Level::WARN.into()).from_env_lossy();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match command {
         Command::Peer(options) => peer::run(&options),
     }

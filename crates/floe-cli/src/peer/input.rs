@@ -87,7 +87,8 @@ pub(crate) enum Defect {
     Credentials(#[from] CredentialsError),
     #[error(transparent)]
     Options(#[from] IceOptionsError),
-    #[error(transparent)]
+    // Which field of which text is said before it.
+    #[error("{} (byte {}): {}", .0.field, .0.offset, .0.defect)]
     Candidate(#[from] ParseCandidateError),
     #[error(transparent)]
     Extension(#[from] CandidateError),
@@ -150,9 +151,9 @@ fn candidate(fields: &Fields<'_>) -> Result<Input, InputError> {
     let candidate: Candidate =
         text.parse().map_err(|error: ParseCandidateError| fields.error("candidate", error))?;
     // The fragment beside the candidate says the same as the one in its text (RFC 8838 9): to which generation it
-    // belongs. The text wins where both are there.
+    // belongs. It wins where both are there, as in `CandidateInit`.
     let candidate = match fields.optional_string("usernameFragment")? {
-        Some(ufrag) if candidate.ufrag().is_none() && !ufrag.is_empty() => candidate
+        Some(ufrag) if !ufrag.is_empty() => candidate
             .with_extension("ufrag", ufrag)
             .map_err(|error| fields.error("usernameFragment", error))?,
         _ => candidate,
@@ -222,9 +223,10 @@ impl<'a> Fields<'a> {
             None => &[],
             Some(other) => return Err(self.kind_error(name, "an array of strings", other)),
         };
-        items.iter().map(Value::as_str).collect::<Option<_>>().ok_or_else(|| {
-            self.error(name, Defect::Kind { expected: "an array of strings", found: "another" })
-        })
+        let string = |item: &'a Value| {
+            item.as_str().ok_or_else(|| self.kind_error(name, "a string for each option", item))
+        };
+        items.iter().map(string).collect()
     }
 
     fn flag(&self, name: &'static str) -> Result<Option<bool>, InputError> {
@@ -344,7 +346,8 @@ mod tests {
             candidate.ufrag().map(str::to_owned)
         };
         assert_eq!(line("", r#""abcd""#).as_deref(), Some("abcd"));
-        assert_eq!(line(" ufrag efgh", r#""abcd""#).as_deref(), Some("efgh"));
+        assert_eq!(line(" ufrag efgh", r#""abcd""#).as_deref(), Some("abcd"));
+        assert_eq!(line(" ufrag efgh", "null").as_deref(), Some("efgh"));
         assert_eq!(line("", "null"), None);
         assert_eq!(line("", r#""""#), None);
     }
@@ -375,7 +378,11 @@ mod tests {
             ),
             (
                 r#"{"type":"candidate","candidate":"1 1 udp 1 192.0.2.1 70000 typ host"}"#,
-                "candidate: candidate: candidate: port (byte 20): 70000 is not within 0 to 65535",
+                "candidate: candidate: port (byte 20): 70000 is not within 0 to 65535",
+            ),
+            (
+                r#"{"type":"credentials","ufrag":"abcd","pwd":"0123456789012345678901","options":["ice2",1]}"#,
+                "credentials: options: a string for each option is expected, and this is a number",
             ),
             (r#"{"type":"send","text":"x"}"#, "send: component: is missing"),
             (r#"{"type":"send","component":0,"text":"x"}"#, "send: component: 0 is not within 1 to 256"),

@@ -1,6 +1,6 @@
 //! Between the lines and the agent.
 
-use floe::{Agent, ComponentId, Event, Events, IceState, RecvError, RemoteDescription};
+use floe::{Agent, ComponentId, Event, Events, GatherError, IceState, RemoteDescription};
 use futures::StreamExt as _;
 use tokio::{
     sync::mpsc::{Receiver, Sender},
@@ -68,6 +68,27 @@ struct Peer {
     components: u16,
     /// Lines that were answered with an error.
     refused: u64,
+    gathered: Gathered,
+}
+
+/// What gathering has come to so far.
+#[derive(Default)]
+struct Gathered {
+    candidates: usize,
+    refused: Vec<String>,
+}
+
+impl Gathered {
+    /// Takes note of an event. At the end of candidates: why there is not a single one, where there is none.
+    fn note(&mut self, event: &Event) -> Option<String> {
+        match event {
+            Event::Candidate { .. } => self.candidates += 1,
+            Event::GatherRefused { interface, why, .. } => self.refused.push(format!("{interface}: {why}")),
+            Event::EndOfCandidates { .. } if self.candidates == 0 => return Some(self.refused.join("; ")),
+            _ => {}
+        }
+        None
+    }
 }
 
 impl Peer {
@@ -75,7 +96,8 @@ impl Peer {
     async fn start(agent: Agent, options: &Options, out: Sender<String>) -> Self {
         let (sends, sending) = send::spawn(agent.clone(), out.clone());
         let (role, components, echo) = (options.role(), options.components(), options.echo);
-        let peer = Self { agent, out, sends, sending, components, refused: 0 };
+        let gathered = Gathered::default();
+        let peer = Self { agent, out, sends, sending, components, refused: 0, gathered };
         let local = peer.agent.local();
         let options = local.options.iter().map(ToString::to_string).collect();
         // This version is a full agent only.
@@ -95,7 +117,10 @@ impl Peer {
     }
 
     /// Tells an event; `true` where the agent has failed.
-    async fn tell(&self, event: &Event) -> bool {
+    async fn tell(&mut self, event: &Event) -> bool {
+        if let Some(why) = self.gathered.note(event) {
+            tracing::warn!("there is no candidate to offer: {why}");
+        }
         if let Some(line) = line_of(event, self.agent.local().credentials.ufrag()) {
             self.put(line).await;
         }
@@ -199,8 +224,12 @@ fn line_of(event: &Event, ufrag: &str) -> Option<Output> {
 }
 
 async fn gather(agent: Agent, out: Sender<String>) {
-    if let Err(error) = agent.gather().await {
-        let _ = out.send(Output::error(format!("gathering: {error}")).to_line()).await;
+    match agent.gather().await {
+        // Who closes before it has begun has not asked for what is missing.
+        Ok(()) | Err(GatherError::Closed(_)) => {}
+        Err(error) => {
+            let _ = out.send(Output::error(format!("gathering: {error}")).to_line()).await;
+        }
     }
 }
 
@@ -211,7 +240,7 @@ async fn forward(agent: Agent, component: ComponentId, out: Sender<String>, echo
     loop {
         let datagram = match connection.recv(&mut buffer).await {
             Ok(length) => buffer.get(..length).unwrap_or_default(),
-            Err(RecvError::Closed(_) | RecvError::Failed(_) | _) => return,
+            Err(_) => return,
         };
         if out.send(Output::data(component, datagram).to_line()).await.is_err() {
             return;

@@ -9,7 +9,7 @@
 mod process;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use process::{Peer, run, signal_until};
+use process::{Peer, run, run_until, signal_until};
 use serde_json::{Value, json};
 
 const LOOPBACK: &str = "--include-loopback";
@@ -97,7 +97,7 @@ async fn a_bad_line_is_answered_with_what_was_wrong_and_changes_nothing() {
         ),
         (
             r#"{"type":"candidate","candidate":"candidate:1 1 udp 1 192.0.2.300 5000 typ host"}"#,
-            "line 4: candidate: candidate: candidate: address (byte 20): is no IP address",
+            "line 4: candidate: candidate: address (byte 20): is no IP address",
         ),
         (r#"{"type":"restart"}"#, "line 5: restart: this version cannot restart ICE"),
         (
@@ -218,6 +218,42 @@ async fn the_end_of_input_ends_the_peer_well() {
     let (status, lines) = peer.end().await;
     assert_eq!(status.code(), Some(0));
     assert_eq!(lines.last().unwrap()["state"], "closed");
+}
+
+#[tokio::test]
+async fn a_peer_that_is_closed_at_once_has_nothing_to_complain_of() {
+    for input in ["{\"type\":\"close\"}", "{\"type\":\"close\"}\n{\"type\":\"close\"}", ""] {
+        let mut peer = Peer::start("peer", &[LOOPBACK]);
+        peer.say_text(input).await;
+        peer.hang_up();
+        let (status, lines) = peer.end().await;
+        assert_eq!(status.code(), Some(0));
+        let errors = lines.iter().filter(|line| line["type"] == "error").count();
+        assert_eq!(errors, usize::from(input.is_empty()), "an empty line is malformed: {lines:#?}");
+        assert_eq!(lines.last().unwrap()["state"], "closed");
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_the_end_of_input_cuts_short_is_refused() {
+    let mut peer = Peer::start("peer", &[LOOPBACK]);
+    peer.wait_for("end-of-candidates").await;
+    peer.say_raw(br#"{"type":"sta"#).await;
+    peer.hang_up();
+    let (status, lines) = peer.end().await;
+    assert_eq!(status.code(), Some(0));
+    let errors: Vec<_> = lines.iter().filter(|line| line["type"] == "error").collect();
+    let message = "line 1: not JSON at column 12: the line ends too early";
+    assert_eq!(errors, [&json!({"type": "error", "message": message})]);
+}
+
+#[tokio::test]
+async fn without_a_candidate_the_log_says_why_and_in_plain_text() {
+    let options = ["peer", "--stdio", "--interface", "no-such-interface"];
+    let (status, out, err) = run_until(&options, "end-of-candidates").await;
+    assert_eq!(status.code(), Some(0), "{out}");
+    assert!(err.contains("no candidate to offer") && err.contains("lo: "), "{err}");
+    assert!(!err.contains('\u{1b}'), "{err}");
 }
 
 #[tokio::test]

@@ -62,8 +62,11 @@ impl Peer {
     }
 
     pub(crate) async fn say_text(&mut self, line: &str) {
-        let stdin = self.stdin.as_mut().unwrap();
-        stdin.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        self.say_raw(format!("{line}\n").as_bytes()).await;
+    }
+
+    pub(crate) async fn say_raw(&mut self, bytes: &[u8]) {
+        self.stdin.as_mut().unwrap().write_all(bytes).await.unwrap();
     }
 
     /// Closes the standard input.
@@ -111,13 +114,25 @@ pub(crate) async fn signal_until(a: &mut Peer, b: &mut Peer, done: impl Fn(&Peer
     }
 }
 
-/// Runs the program to its end; its status, standard output and standard error.
+/// Runs the program without input to its end; its status, standard output and standard error.
 pub(crate) async fn run(options: &[&str]) -> (ExitStatus, String, String) {
+    run_until(options, "").await
+}
+
+/// The same, with an input that ends when this was printed.
+pub(crate) async fn run_until(options: &[&str], printed: &str) -> (ExitStatus, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_floe"));
-    command.args(options).kill_on_drop(true).stdin(Stdio::null());
+    // How much is logged is the default, whatever this test was started with.
+    command.args(options).env_remove("RUST_LOG").kill_on_drop(true).stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let (mut out, mut err) = (String::new(), String::new());
-    timeout(LIMIT, child.stdout.take().unwrap().read_to_string(&mut out)).await.unwrap().unwrap();
+    let (input, mut lines) = (child.stdin.take(), BufReader::new(child.stdout.take().unwrap()));
+    while !out.contains(printed) {
+        let read = timeout(LIMIT, lines.read_line(&mut out)).await.expect("it is silent").unwrap();
+        assert_ne!(read, 0, "it ended: {out}");
+    }
+    drop(input);
+    timeout(LIMIT, lines.read_to_string(&mut out)).await.unwrap().unwrap();
     timeout(LIMIT, child.stderr.take().unwrap().read_to_string(&mut err)).await.unwrap().unwrap();
     (timeout(LIMIT, child.wait()).await.unwrap().unwrap(), out, err)
 }
