@@ -69,6 +69,8 @@ mod network;
 mod node;
 mod oracle;
 mod realm;
+#[cfg(feature = "server")]
+mod server;
 #[cfg(feature = "session")]
 mod session;
 mod simulation;
@@ -83,6 +85,8 @@ pub use network::{Arrival, Network};
 pub use node::{Action, Node};
 pub use oracle::{Party, PathClass};
 pub use realm::Realm;
+#[cfg(feature = "server")]
+pub use server::Server;
 #[cfg(feature = "session")]
 pub use session::{Call, Data, SessionNode, Signal};
 pub use simulation::{Simulation, Spinning};
