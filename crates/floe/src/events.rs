@@ -106,6 +106,11 @@ pub(crate) fn channel(capacity: usize) -> (EventSender, Events) {
 }
 
 impl EventSender {
+    /// Whether there is still somebody who may read.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.shared.strong_count() > 0
+    }
+
     /// Delivers the event; `false` when nobody listens any more.
     pub(crate) fn send(&self, weight: Weight, event: &Event) -> bool {
         let Some(shared) = self.shared.upgrade() else { return false };

@@ -36,6 +36,8 @@ impl Subscribers {
         let mut senders = self.senders.lock().unwrap_or_else(PoisonError::into_inner);
         // A sender that is dropped ends its stream: so it is where the agent is closed.
         if let Some(senders) = senders.as_mut() {
+            // Those that nobody reads any more go with the next event, and that may be long in coming.
+            senders.retain(EventSender::is_heard);
             senders.push(sender);
         }
         events
@@ -190,5 +192,22 @@ impl Published {
             // A waiting receiver looks whether it still has something to wait for.
             self.component.inbox.wake();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_were_dropped_do_not_pile_up() {
+        let subscribers = Subscribers::new(8);
+        let kept = subscribers.subscribe();
+        for _ in 0..1000 {
+            drop(subscribers.subscribe());
+        }
+        let held = subscribers.senders.lock().unwrap().as_ref().map(Vec::len);
+        assert_eq!(held, Some(2), "the kept one, and the last");
+        drop(kept);
     }
 }
