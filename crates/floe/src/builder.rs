@@ -185,10 +185,20 @@ impl AgentBuilder {
             .gather(self.gather)
             .nomination(self.nomination);
         config.policy = self.policy;
+        make_room(&mut config, usize::from(self.components));
         config.ta = self.ta.unwrap_or(config.ta);
         config.patience = self.patience.unwrap_or(config.patience);
         Ok(config)
     }
+}
+
+/// The usual limits are for a component or two. With so many that each would get next to nothing, they grow with them.
+fn make_room(config: &mut SessionConfig, components: usize) {
+    let grow = |limit: &mut usize, each: usize| *limit = (*limit).max(each * components);
+    grow(&mut config.gather.max_candidates, 8);
+    grow(&mut config.max_remote_candidates, 8);
+    grow(&mut config.max_peer_reflexive, 4);
+    grow(&mut config.max_pairs, 16);
 }
 
 fn component_ids(count: u16) -> Result<Vec<ComponentId>, BuildError> {

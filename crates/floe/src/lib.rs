@@ -81,9 +81,10 @@ pub use error::{
 };
 pub use events::Events;
 pub use floe_core::{
-    Candidate, CandidateAddress, CandidateError, CandidateKind, ComponentId, ComponentIdError, Contender,
-    Credentials, CredentialsError, IceOptions, IceOptionsError, Interface, InterfaceAddress, Outlook, Pacing,
-    PairId, PairPriority, ParseCandidateError, Role, StreamId, Transport, Turn, ValidPair, sdp,
+    Candidate, CandidateAddress, CandidateError, CandidateInit, CandidateKind, ComponentId, ComponentIdError,
+    Contender, Credentials, CredentialsError, IceOptions, IceOptionsError, Interface, InterfaceAddress,
+    Outlook, Pacing, PairId, PairPriority, ParseCandidateError, Role, StreamId, Transport, Turn, ValidPair,
+    sdp,
 };
 pub use floe_net::{Arrival, Net, SystemNet, UdpSocket};
 pub use floe_session::{
@@ -95,7 +96,7 @@ pub use path::TrafficCounts;
 pub use selected::SelectedPair;
 pub use stats::{ConnectionStats, PairStats, Stats};
 
-/// The example of the README is compiled and run.
+/// The example of the README is compiled.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;

@@ -353,6 +353,23 @@ async fn a_connection_waits_until_data_can_flow() {
 }
 
 #[tokio::test]
+async fn many_components_all_have_room() {
+    const COMPONENTS: u16 = 70;
+    let build = |role| builder(role).components(COMPONENTS).ta(Duration::from_millis(5)).build().unwrap();
+    let (alice, bob) = (build(Role::Controlling), build(Role::Controlled));
+    signal(&alice, &bob).await;
+    for id in (1..=COMPONENTS).map(|id| ComponentId::new(id).unwrap()) {
+        let connecting = async {
+            let to_bob = alice.connect(id).await.unwrap();
+            let to_alice = bob.connect(id).await.unwrap();
+            to_bob.send(&id.get().to_be_bytes()).await.unwrap();
+            assert_eq!(receive(&to_alice).await, id.get().to_be_bytes());
+        };
+        timeout(LIMIT, connecting).await.unwrap_or_else(|_| panic!("component {id} has no path"));
+    }
+}
+
+#[tokio::test]
 async fn what_is_refused_of_the_peer_is_counted_and_changes_nothing() {
     let ((alice, to_bob), (_bob, to_alice)) = pair().await;
     let other = Credentials::new("abcd", "0123456789012345678901").unwrap();
@@ -410,6 +427,14 @@ async fn the_log_holds_no_password_and_no_address() {
     let ((alice, to_bob), (bob, to_alice)) = pair().await;
     to_bob.send(b"hello").await.unwrap();
     assert_eq!(receive(&to_alice).await, b"hello");
+    // Loopback addresses are shown, and some machines have no other: this one comes from the peer.
+    let carol = builder(Role::Controlling).build().unwrap();
+    carol
+        .add_remote_candidate("1 1 udp 1 203.0.113.77 9 typ host ufrag other".parse().unwrap())
+        .await
+        .unwrap();
+    let remote = Credentials::new("abcd", "0123456789012345678901").unwrap();
+    carol.set_remote(RemoteDescription::new(remote)).await.unwrap();
     let pairs = alice.stats().await.unwrap().pairs;
     let secrets = [&alice, &bob].map(|agent| agent.local().credentials.pwd().to_owned());
     alice.close().await;
@@ -417,6 +442,8 @@ async fn the_log_holds_no_password_and_no_address() {
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("Selected"), "{log}");
+    assert!(log.contains("203.x.x.x") && !log.contains("203.0.113"), "{log}");
+    assert!(!log.contains("0123456789012345678901"), "{log}");
     assert!(secrets.iter().all(|secret| !log.contains(secret)));
     for address in pairs.iter().filter_map(|pair| pair.pair.local.socket_addr()) {
         assert!(address.ip().is_loopback() || !log.contains(&address.ip().to_string()), "{address}: {log}");
