@@ -1,5 +1,7 @@
 //! ChannelData: what a TURN server relays with four bytes before it (RFC 8656 12).
 
+use std::fmt;
+
 /// Bytes of the header before the data.
 pub const CHANNEL_HEADER_LENGTH: usize = 4;
 
@@ -26,8 +28,8 @@ impl ChannelNumber {
     }
 }
 
-/// Application data on a channel, borrowed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Application data on a channel, borrowed. `Debug` shows its length only.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ChannelData<'a> {
     /// The channel, which stands for the peer.
     pub channel: ChannelNumber,
@@ -87,6 +89,12 @@ impl<'a> ChannelData<'a> {
         let end = length + Self::padding(self.data.len());
         buffer.get_mut(length..end)?.fill(0);
         Some(end)
+    }
+}
+
+impl fmt::Debug for ChannelData<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ChannelData({:#06x}, {} bytes)", self.channel.0, self.data.len())
     }
 }
 

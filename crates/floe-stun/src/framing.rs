@@ -1,5 +1,7 @@
 //! Cutting a byte stream into the messages that were put into it (RFC 4571, RFC 8489 6.2.2, RFC 8656 12.5).
 
+use std::fmt;
+
 use bytes::{Buf as _, Bytes, BytesMut};
 
 use crate::{
@@ -37,7 +39,6 @@ pub fn length_prefix(length: usize) -> Option<[u8; 2]> {
 /// assert_eq!(decoder.next_frame()?, None);
 /// # Ok::<(), floe_stun::framing::FramingError>(())
 /// ```
-#[derive(Debug)]
 pub struct FrameDecoder {
     framing: Framing,
     buffer: BytesMut,
@@ -95,6 +96,14 @@ impl FrameDecoder {
     #[must_use]
     pub fn is_between_frames(&self) -> bool {
         self.buffer.is_empty()
+    }
+}
+
+impl fmt::Debug for FrameDecoder {
+    /// Shows how much waits, and not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { framing, buffer, broken } = self;
+        write!(f, "FrameDecoder({framing:?}, {} bytes, {broken:?})", buffer.len())
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     net::IpAddr,
     time::{Duration, Instant},
 };
+
+use floe_core::address::Redacted;
 
 use crate::retransmit::RetransmitPolicy;
 
@@ -44,7 +47,7 @@ impl Estimate {
 /// The RTO of each server, by its IP address (RFC 8489 6.2.1).
 ///
 /// Sans-IO: `now` never goes back. Feed it with [`Completed::rtt`](crate::Completed::rtt), which knows Karn's rule.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct RtoCache {
     servers: BTreeMap<IpAddr, (Instant, Estimate)>,
 }
@@ -84,6 +87,14 @@ impl RtoCache {
         if let Some(server) = oldest {
             self.servers.remove(&server);
         }
+    }
+}
+
+impl fmt::Debug for RtoCache {
+    /// Hides most of the addresses.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rtos = self.servers.iter().map(|(server, (_, estimate))| (Redacted(*server), estimate.rto()));
+        f.debug_map().entries(rtos).finish()
     }
 }
 

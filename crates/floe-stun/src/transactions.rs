@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -43,7 +44,6 @@ pub struct Transactions<K> {
 }
 
 /// An open transaction.
-#[derive(Debug)]
 pub struct Transaction<K> {
     key: K,
     policy: RetransmitPolicy,
@@ -82,6 +82,19 @@ impl<K> Transaction<K> {
     }
 }
 
+impl<K: fmt::Debug> fmt::Debug for Transaction<K> {
+    /// Leaves the datagram out, which holds addresses and names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transaction")
+            .field("key", &self.key)
+            .field("sends", &self.sends)
+            .field("deadline", &self.deadline)
+            .field("cancelled", &self.cancelled)
+            .field("forged", &self.forged)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A transaction that was answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -109,8 +122,8 @@ impl<K> Completed<K> {
     }
 }
 
-/// What has to happen now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What has to happen now. `Debug` leaves the datagram out.
+#[derive(Clone, PartialEq, Eq)]
 pub enum Due<K> {
     /// Send the datagram again, from and to where it was sent before.
     Resend {
@@ -132,6 +145,23 @@ pub enum Due<K> {
         /// Answers came, and none was authentic: report a violation, not silence (RFC 8489 9.1.4).
         integrity_violated: bool,
     },
+}
+
+impl<K: fmt::Debug> fmt::Debug for Due<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resend { id, key, datagram } => {
+                write!(f, "Resend({id}, {key:?}, {} bytes)", datagram.len())
+            }
+            Self::TimedOut { id, key, cancelled, integrity_violated } => f
+                .debug_struct("TimedOut")
+                .field("id", id)
+                .field("key", key)
+                .field("cancelled", cancelled)
+                .field("integrity_violated", integrity_violated)
+                .finish(),
+        }
+    }
 }
 
 impl<K> Transactions<K> {

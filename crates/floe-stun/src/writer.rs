@@ -1,6 +1,6 @@
 //! Writing a message into the caller's buffer (RFC 8489 5, 6.1, 14).
 
-use std::net::IpAddr;
+use std::{fmt, net::IpAddr};
 
 use crate::{
     attribute::{AttributeType, ValueError, WriteAttribute},
@@ -44,7 +44,6 @@ pub const fn max_datagram(to: IpAddr) -> usize {
 /// message.verify_integrity(&key)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct MessageWriter<'b> {
     buffer: &'b mut [u8],
     length: usize,
@@ -234,8 +233,14 @@ impl<'b> MessageWriter<'b> {
     }
 }
 
+impl fmt::Debug for MessageWriter<'_> {
+    /// Shows how much was written, and not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MessageWriter({} of {} bytes, {:?})", self.length, self.buffer.len(), self.stage)
+    }
+}
+
 /// Where an attribute writes its value; type, length and padding are the [`MessageWriter`]'s.
-#[derive(Debug)]
 pub struct ValueWriter<'b> {
     buffer: &'b mut [u8],
     length: usize,
@@ -266,6 +271,13 @@ impl ValueWriter<'_> {
     #[must_use]
     pub fn refuse(&self, problem: ValueError) -> WriteError {
         WriteError::Value { attribute: self.kind, problem }
+    }
+}
+
+impl fmt::Debug for ValueWriter<'_> {
+    /// Shows how much was written, and not what.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ValueWriter({}, {} bytes)", self.kind, self.length)
     }
 }
 

@@ -12,6 +12,7 @@ mod lifetime;
 mod requested_address_family;
 mod requested_transport;
 mod reservation_token;
+mod xor_address;
 mod xor_peer_address;
 mod xor_relayed_address;
 

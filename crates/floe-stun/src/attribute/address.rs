@@ -74,6 +74,49 @@ fn ipv6_mask(id: TransactionId) -> u128 {
     u128::from(MAGIC_COOKIE) << 96 | low
 }
 
+/// Declares an attribute that is an address. `Debug` hides most of it.
+macro_rules! address_attribute {
+    ($(#[$doc:meta])* $name:ident, $kind:ident, $decode:expr, $encode:ident) => {
+        $(#[$doc])*
+        ///
+        /// `Debug` hides most of the address.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+        pub struct $name(pub std::net::SocketAddr);
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), floe_core::address::Redacted(self.0))
+            }
+        }
+
+        impl $crate::attribute::Attribute<'_> for $name {
+            const TYPE: $crate::attribute::AttributeType = $crate::attribute::AttributeType::$kind;
+
+            fn decode(
+                value: &[u8],
+                id: $crate::header::TransactionId,
+            ) -> Result<Self, $crate::attribute::ValueError> {
+                $decode(value, id).map(Self)
+            }
+        }
+
+        impl $crate::attribute::WriteAttribute for $name {
+            fn kind(&self) -> $crate::attribute::AttributeType {
+                $crate::attribute::AttributeType::$kind
+            }
+
+            fn encode(
+                &self,
+                value: &mut $crate::writer::ValueWriter<'_>,
+            ) -> Result<(), $crate::writer::WriteError> {
+                $crate::attribute::address::$encode(self.0, value)
+            }
+        }
+    };
+}
+
+pub(super) use address_attribute;
+
 #[cfg(test)]
 mod tests {
     use super::*;

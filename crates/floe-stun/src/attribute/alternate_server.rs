@@ -1,33 +1,10 @@
-use std::net::SocketAddr;
+use super::address::{address_attribute, decode_address};
 
-use super::{Attribute, AttributeType, ValueError, WriteAttribute, decode_address, encode_address};
-use crate::{
-    header::TransactionId,
-    writer::{ValueWriter, WriteError},
-};
-
-/// ALTERNATE-SERVER (RFC 8489 14.15): the address of a server to try instead.
-///
-/// With a response 300 it may only be followed where integrity vouches for it (RFC 8489 10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct AlternateServer(pub SocketAddr);
-
-impl Attribute<'_> for AlternateServer {
-    const TYPE: AttributeType = AttributeType::ALTERNATE_SERVER;
-
-    fn decode(value: &[u8], _id: TransactionId) -> Result<Self, ValueError> {
-        decode_address(value).map(Self)
-    }
-}
-
-impl WriteAttribute for AlternateServer {
-    fn kind(&self) -> AttributeType {
-        Self::TYPE
-    }
-
-    fn encode(&self, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
-        encode_address(self.0, value)
-    }
+address_attribute! {
+    /// ALTERNATE-SERVER (RFC 8489 14.15): the address of a server to try instead.
+    ///
+    /// With a response 300 it may only be followed where integrity vouches for it (RFC 8489 10).
+    AlternateServer, ALTERNATE_SERVER, |value, _| decode_address(value), encode_address
 }
 
 #[cfg(test)]

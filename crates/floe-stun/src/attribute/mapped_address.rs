@@ -1,33 +1,10 @@
-use std::net::SocketAddr;
+use super::address::{address_attribute, decode_address};
 
-use super::{Attribute, AttributeType, ValueError, WriteAttribute, decode_address, encode_address};
-use crate::{
-    header::TransactionId,
-    writer::{ValueWriter, WriteError},
-};
-
-/// MAPPED-ADDRESS (RFC 8489 14.1): where the server saw the request come from, as servers of RFC 3489 write it.
-///
-/// Some NATs rewrite it; [`XorMappedAddress`](super::XorMappedAddress) is what to believe.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct MappedAddress(pub SocketAddr);
-
-impl Attribute<'_> for MappedAddress {
-    const TYPE: AttributeType = AttributeType::MAPPED_ADDRESS;
-
-    fn decode(value: &[u8], _id: TransactionId) -> Result<Self, ValueError> {
-        decode_address(value).map(Self)
-    }
-}
-
-impl WriteAttribute for MappedAddress {
-    fn kind(&self) -> AttributeType {
-        Self::TYPE
-    }
-
-    fn encode(&self, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
-        encode_address(self.0, value)
-    }
+address_attribute! {
+    /// MAPPED-ADDRESS (RFC 8489 14.1): where the server saw the request come from, as servers of RFC 3489 write it.
+    ///
+    /// Some NATs rewrite it; [`XorMappedAddress`](super::XorMappedAddress) is what to believe.
+    MappedAddress, MAPPED_ADDRESS, |value, _| decode_address(value), encode_address
 }
 
 #[cfg(test)]

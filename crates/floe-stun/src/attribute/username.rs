@@ -1,3 +1,5 @@
+use std::fmt;
+
 use super::{Attribute, AttributeType, ValueError, WriteAttribute, text};
 use crate::{
     header::TransactionId,
@@ -7,7 +9,9 @@ use crate::{
 /// USERNAME (RFC 8489 14.3): whose password is the key.
 ///
 /// The text is taken as prepared by the OpaqueString profile (RFC 8265); those of ICE are so by nature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+///
+/// `Debug` shows its length only: with TURN it may name a person.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Username<'a>(&'a str);
 
 /// Fewer than 509 bytes are sent.
@@ -24,6 +28,12 @@ impl<'a> Username<'a> {
     #[must_use]
     pub const fn as_str(&self) -> &'a str {
         self.0
+    }
+}
+
+impl fmt::Debug for Username<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Username({} bytes)", self.0.len())
     }
 }
 

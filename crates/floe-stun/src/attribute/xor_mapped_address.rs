@@ -1,33 +1,10 @@
-use std::net::SocketAddr;
+use super::address::{address_attribute, decode_xor_address};
 
-use super::{Attribute, AttributeType, ValueError, WriteAttribute, decode_xor_address, encode_xor_address};
-use crate::{
-    header::TransactionId,
-    writer::{ValueWriter, WriteError},
-};
-
-/// XOR-MAPPED-ADDRESS (RFC 8489 14.2): where the server saw the request come from.
-///
-/// On the wire it is mixed with cookie and transaction id, since some NATs rewrite any address of theirs they see.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct XorMappedAddress(pub SocketAddr);
-
-impl Attribute<'_> for XorMappedAddress {
-    const TYPE: AttributeType = AttributeType::XOR_MAPPED_ADDRESS;
-
-    fn decode(value: &[u8], id: TransactionId) -> Result<Self, ValueError> {
-        decode_xor_address(value, id).map(Self)
-    }
-}
-
-impl WriteAttribute for XorMappedAddress {
-    fn kind(&self) -> AttributeType {
-        Self::TYPE
-    }
-
-    fn encode(&self, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
-        encode_xor_address(self.0, value)
-    }
+address_attribute! {
+    /// XOR-MAPPED-ADDRESS (RFC 8489 14.2): where the server saw the request come from.
+    ///
+    /// On the wire it is mixed with cookie and transaction id, since some NATs rewrite any address of theirs they see.
+    XorMappedAddress, XOR_MAPPED_ADDRESS, decode_xor_address, encode_xor_address
 }
 
 #[cfg(test)]

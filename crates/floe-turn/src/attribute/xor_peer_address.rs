@@ -1,43 +1,6 @@
-use std::net::SocketAddr;
+use super::xor_address::xor_address_attribute;
 
-use floe_stun::{
-    TransactionId, ValueWriter, WriteError,
-    attribute::{
-        Attribute, AttributeType, ValueError, WriteAttribute, decode_xor_address, encode_xor_address,
-    },
-};
-
-/// XOR-PEER-ADDRESS (RFC 8656 18.3): the peer, as the server sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct XorPeerAddress(pub SocketAddr);
-
-impl Attribute<'_> for XorPeerAddress {
-    const TYPE: AttributeType = AttributeType::new(0x0012);
-
-    fn decode(value: &[u8], id: TransactionId) -> Result<Self, ValueError> {
-        decode_xor_address(value, id).map(Self)
-    }
-}
-
-impl WriteAttribute for XorPeerAddress {
-    fn kind(&self) -> AttributeType {
-        Self::TYPE
-    }
-
-    fn encode(&self, value: &mut ValueWriter<'_>) -> Result<(), WriteError> {
-        encode_xor_address(self.0, value)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attribute::tests::{ID, round_trip};
-
-    #[test]
-    fn both_families_round_trip_and_a_third_is_refused() {
-        round_trip(XorPeerAddress("192.0.2.1:32853".parse().unwrap()));
-        round_trip(XorPeerAddress("[2001:db8::1]:1".parse().unwrap()));
-        assert_eq!(XorPeerAddress::decode(&[0, 3, 0, 0, 0, 0, 0, 0], ID), Err(ValueError::Family(3)));
-    }
+xor_address_attribute! {
+    /// XOR-PEER-ADDRESS (RFC 8656 18.3): the peer, as the server sees it.
+    XorPeerAddress = 0x0012
 }
