@@ -39,7 +39,6 @@ mod tests {
     use super::*;
     use crate::ChannelNumber;
 
-    // proves: 8656-12-a
     #[test]
     fn all_256_first_bytes_fall_where_the_table_says() {
         let mut runs: Vec<(Kind, u8, u8)> = Vec::new();

@@ -335,7 +335,6 @@ mod tests {
         }
     }
 
-    // proves: 8489-6.1-a
     #[test]
     fn a_message_longer_than_an_unknown_path_carries_is_refused() {
         for (to, limit) in [("192.0.2.1", 576 - 28), ("2001:db8::1", 1280 - 48)] {

@@ -380,6 +380,23 @@ mod tests {
         assert_eq!(error.problem, ValueError::Length { expected: 8, actual: 3 });
     }
 
+    /// How many requests a client sends that tries again where it may, to a server that answers all with this code.
+    #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+    fn requests_to_a_server_that_says(code: u16) -> u32 {
+        let (epoch, key) = (std::time::Instant::now(), key());
+        let answer = response(Class::Error, &[&ErrorCode::new(code, "no")], &[(IntegrityKind::Sha1, &key)]);
+        let mut transactions = Transactions::new();
+        for sent in 1.. {
+            transactions.start(epoch, ID, RetransmitPolicy::default(), Bytes::new(), ());
+            assert_eq!(take(&mut transactions, &answer, false), Some(false), "{code} fails the transaction");
+            assert!(transactions.is_empty());
+            if after_error(code, sent - 1) != AfterError::Retry {
+                return sent;
+            }
+        }
+        unreachable!()
+    }
+
     // proves: 8489-6.3.4-a
     #[test]
     fn an_error_fails_the_transaction_but_a_5xx_may_be_tried_four_times_more() {
@@ -393,6 +410,8 @@ mod tests {
                 assert_eq!(after_error(code, retries), expected, "{code} after {retries} retries");
             }
         }
+        let requests = [300, 400, 420, 487, 500, 599, 600].map(requests_to_a_server_that_says);
+        assert_eq!(requests, [1, 1, 1, 1, 5, 5, 1]);
 
         let read = |attributes: &[&dyn WriteAttribute]| {
             let bytes = response(Class::Error, attributes, &[]);
