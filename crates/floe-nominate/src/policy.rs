@@ -65,6 +65,9 @@ pub trait Policy: fmt::Debug + Send {
 }
 
 /// The policies that come with floe.
+///
+/// None of them waits for candidates that are still to come: a policy of your own may, by
+/// [`Outlook::local_gathering`] and [`Outlook::remote_gathering`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Nomination {

@@ -8,7 +8,8 @@ use floe_core::PairId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Why {
-    /// It is the best valid pair, and no pair of higher priority can become valid any more.
+    /// It is the best valid pair, and no known pair of higher priority can become valid any more. A candidate that is
+    /// still to come might make one.
     NothingBetter,
     /// It is the best valid pair, and the pairs of higher priority had their turn and two round trips to answer.
     WaitEnded {
@@ -17,7 +18,7 @@ pub enum Why {
         /// The largest round-trip time seen on the component, by which the wait was measured. Zero where none was.
         round_trip: Duration,
     },
-    /// An embedder's policy chose it for reasons of its own.
+    /// The policy chose it while a better pair was valid or still possible: for reasons of its own.
     Policy,
     /// It was nominated when it was first seen: by the check that made it valid, as with the aggressive nomination of
     /// RFC 5245, or before the roles changed.
