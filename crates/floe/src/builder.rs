@@ -109,7 +109,8 @@ impl AgentBuilder {
     }
 
     /// The pacing interval Ta: at most one new check in this time (RFC 8445 14.2), at least 5 ms. The longer one of both
-    /// agents holds. Default: 50 ms.
+    /// agents holds, and a peer that names none has 50 ms: tell it yours, and
+    /// [its own](floe_session::RemoteDescription::pacing) to the agent. Default: 50 ms.
     pub fn ta(mut self, ta: Duration) -> Self {
         self.ta = Some(ta);
         self

@@ -355,7 +355,10 @@ async fn a_connection_waits_until_data_can_flow() {
 #[tokio::test]
 async fn many_components_all_have_room() {
     const COMPONENTS: u16 = 70;
-    let build = |role| builder(role).components(COMPONENTS).ta(Duration::from_millis(5)).build().unwrap();
+    let build = |role| {
+        let builder = builder(role).interfaces(["lo", "lo0"]).components(COMPONENTS);
+        builder.ta(Duration::from_millis(5)).build().unwrap()
+    };
     let (alice, bob) = (build(Role::Controlling), build(Role::Controlled));
     signal(&alice, &bob).await;
     for id in (1..=COMPONENTS).map(|id| ComponentId::new(id).unwrap()) {

@@ -16,7 +16,9 @@ pub(crate) fn builder(role: Role) -> AgentBuilder {
 /// Hands what each tells to the other.
 pub(crate) async fn signal(one: &Agent, other: &Agent) {
     for (from, to) in [(one, other), (other, one)] {
-        to.set_remote(RemoteDescription::new(from.local().credentials.clone())).await.unwrap();
+        let local = from.local();
+        let description = RemoteDescription::new(local.credentials.clone()).pacing(Some(local.pacing));
+        to.set_remote(description).await.unwrap();
         let (mut events, to) = (from.events(), to.clone());
         from.gather().await.unwrap();
         tokio::spawn(async move {
