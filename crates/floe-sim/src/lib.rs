@@ -7,9 +7,11 @@
 //! own. Links lose, delay, duplicate and reorder datagrams, singly or in bursts, and have rates and MTUs ([`Link`]).
 //! A [`Realm`] lies behind a [`Gateway`] in another: behind a [`Nat`] with any behaviour of RFC 4787, a [`Firewall`],
 //! both or neither, and so on in a chain. What was sent, and what became of it, stands in a log ([`Record`]). An oracle
-//! tells from the topology alone whether two hosts can meet, and how well ([`Network::best_path`]).
+//! tells from the topology alone whether two hosts can meet, and how well ([`Network::best_path`]). [`World`] makes small
+//! internets of seeds, [`Internet`] gives out addresses, and [`Network::capture`] writes a log for Wireshark.
 //!
-//! With the feature `session`, which is on by default, an ICE session is such a node: `SessionNode`.
+//! Two features are on by default. With `session` an ICE session is such a node, `SessionNode`; with `server` there is a
+//! STUN and TURN server, `Server`.
 //!
 //! There is UDP only: no TCP, no ICMP, no fragments.
 //!
@@ -59,9 +61,11 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod capture;
 mod firewall;
 mod gateway;
 mod host;
+mod internet;
 mod link;
 mod log;
 mod nat;
@@ -74,10 +78,12 @@ mod server;
 #[cfg(feature = "session")]
 mod session;
 mod simulation;
+mod world;
 
 pub use firewall::{Firewall, Inbound, Outbound};
 pub use gateway::Gateway;
 pub use host::{AddressInUse, BindError, Host, HostId};
+pub use internet::{Families, Internet};
 pub use link::{Bursts, Link};
 pub use log::{Counters, Fate, Record, Seen};
 pub use nat::{Allocation, Dependence, Mapped, Nat, Pooling};
@@ -90,3 +96,4 @@ pub use server::Server;
 #[cfg(feature = "session")]
 pub use session::{Call, Data, SessionNode, Signal};
 pub use simulation::{Simulation, Spinning};
+pub use world::{Attachment, Built, World};

@@ -247,6 +247,14 @@ impl Network {
         }
     }
 
+    pub(crate) const fn epoch(&self) -> Instant {
+        self.epoch
+    }
+
+    pub(crate) const fn host_count(&self) -> usize {
+        self.hosts.len()
+    }
+
     pub(crate) const fn realms(&self) -> &Realms {
         &self.realms
     }

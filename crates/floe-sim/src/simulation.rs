@@ -21,6 +21,8 @@ type Plan<N> = Box<dyn FnOnce(&mut Simulation<N>)>;
 pub struct Simulation<N> {
     network: Network,
     nodes: BTreeMap<HostId, N>,
+    /// Nodes of other types.
+    services: BTreeMap<HostId, Box<dyn Node>>,
     plans: BTreeMap<Order, Plan<N>>,
     /// The nodes that may want something done.
     stirred: BTreeSet<HostId>,
@@ -62,9 +64,17 @@ impl<N: Node> Simulation<N> {
     /// An empty network; see [`Network::new`].
     #[must_use]
     pub fn new(epoch: Instant, seed: u64) -> Self {
+        Self::over(Network::new(epoch, seed))
+    }
+
+    /// A network that has hosts already: [`place`](Self::place) nodes on them.
+    #[must_use]
+    pub fn over(network: Network) -> Self {
+        let epoch = network.now();
         Self {
-            network: Network::new(epoch, seed),
+            network,
             nodes: BTreeMap::new(),
+            services: BTreeMap::new(),
             plans: BTreeMap::new(),
             stirred: BTreeSet::new(),
             standstill: (epoch, 0),
@@ -77,9 +87,23 @@ impl<N: Node> Simulation<N> {
     /// One of its addresses is taken.
     pub fn add(&mut self, host: Host, node: N) -> Result<HostId, AddressInUse> {
         let id = self.network.add_host(host)?;
-        self.nodes.insert(id, node);
-        self.stirred.insert(id);
+        self.place(id, node);
         Ok(id)
+    }
+
+    /// Puts a node on a host of the network, instead of the one that it had.
+    pub fn place(&mut self, host: HostId, node: N) {
+        self.services.remove(&host);
+        self.nodes.insert(host, node);
+        self.stirred.insert(host);
+    }
+
+    /// Puts a node of any type on a host of the network, as a server that the others talk to. It cannot be reached into
+    /// any more.
+    pub fn serve(&mut self, host: HostId, service: impl Node + 'static) {
+        self.nodes.remove(&host);
+        self.services.insert(host, Box::new(service));
+        self.stirred.insert(host);
     }
 
     /// The time.
@@ -115,6 +139,14 @@ impl<N: Node> Simulation<N> {
     pub fn node_mut(&mut self, host: HostId) -> Option<&mut N> {
         self.stirred.insert(host);
         self.nodes.get_mut(&host)
+    }
+
+    /// Whatever runs on a host.
+    fn any_mut(&mut self, host: HostId) -> Option<&mut (dyn Node + '_)> {
+        match self.nodes.get_mut(&host) {
+            Some(node) => Some(node),
+            None => self.services.get_mut(&host).map(|service| &mut **service as &mut dyn Node),
+        }
     }
 
     /// Does something at a set time, or with the next step where that is past.
@@ -161,8 +193,9 @@ impl<N: Node> Simulation<N> {
             (_, arrival) => arrival.map(|(at, _)| Next::Arrival(at)),
         };
         // A deadline that is past is due now.
-        let deadline = |(&host, node): (&HostId, &N)| Some((node.poll_timeout()?.max(self.now()), host));
-        let deadline = self.nodes.iter().filter_map(deadline).min();
+        let of_nodes = self.nodes.iter().filter_map(|(&host, node)| Some((node.poll_timeout()?, host)));
+        let of_services = self.services.iter().filter_map(|(&host, node)| Some((node.poll_timeout()?, host)));
+        let deadline = of_nodes.chain(of_services).map(|(at, host)| (at.max(self.now()), host)).min();
         match (caused, deadline) {
             (Some(caused), Some((at, _))) if caused.at() <= at => Some(caused),
             (_, Some((at, host))) => Some(Next::Deadline(at, host)),
@@ -174,7 +207,8 @@ impl<N: Node> Simulation<N> {
         let Some(arrival) = self.network.poll_arrival() else { return Ok(()) };
         self.note_step(arrival.host)?;
         let now = self.now();
-        if let Some(node) = self.node_mut(arrival.host) {
+        self.stirred.insert(arrival.host);
+        if let Some(node) = self.any_mut(arrival.host) {
             node.handle_datagram(now, arrival.local, arrival.from, &arrival.payload);
         }
         Ok(())
@@ -183,7 +217,8 @@ impl<N: Node> Simulation<N> {
     fn expire(&mut self, host: HostId) -> Result<(), Spinning> {
         self.note_step(host)?;
         let now = self.now();
-        if let Some(node) = self.node_mut(host) {
+        self.stirred.insert(host);
+        if let Some(node) = self.any_mut(host) {
             node.handle_timeout(now);
         }
         Ok(())
@@ -192,7 +227,7 @@ impl<N: Node> Simulation<N> {
     /// Does what the nodes want done, until none wants anything.
     fn settle(&mut self) -> Result<(), Spinning> {
         while let Some(host) = self.stirred.pop_first() {
-            while let Some(action) = self.nodes.get_mut(&host).and_then(Node::poll_action) {
+            while let Some(action) = self.any_mut(host).and_then(Node::poll_action) {
                 self.note_step(host)?;
                 self.carry_out(host, action);
             }
@@ -205,7 +240,7 @@ impl<N: Node> Simulation<N> {
             Action::Send { from, to, payload } => self.network.send_by(host, from, to, payload),
             Action::Bind { tag, address } => {
                 let (now, result) = (self.now(), self.network.bind(host, address));
-                if let Some(node) = self.nodes.get_mut(&host) {
+                if let Some(node) = self.any_mut(host) {
                     node.handle_bound(now, tag, result);
                 }
             }
@@ -272,6 +307,7 @@ impl<N: fmt::Debug> fmt::Debug for Simulation<N> {
         f.debug_struct("Simulation")
             .field("network", &self.network)
             .field("nodes", &self.nodes)
+            .field("services", &self.services.keys())
             .field("plans", &self.plans.keys())
             .finish_non_exhaustive()
     }

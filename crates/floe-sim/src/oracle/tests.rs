@@ -7,7 +7,9 @@ use std::{
 };
 
 use super::*;
-use crate::{Allocation, Dependence, Firewall, Gateway, Host, Inbound, Link, Nat, Pooling, Realm};
+use crate::{
+    Allocation, Built, Dependence, Firewall, Gateway, Host, Inbound, Link, Nat, Pooling, Realm, World,
+};
 
 const SERVER: &str = "192.0.2.1:3478";
 
@@ -52,11 +54,11 @@ struct Prober<'a> {
 }
 
 impl<'a> Prober<'a> {
-    fn new(network: &'a mut Network, hosts: [HostId; 2], relays: [bool; 2]) -> Self {
+    fn new(network: &'a mut Network, parties: [&Party; 2]) -> Self {
         let mut prober =
             Self { network, sockets: Vec::new(), known: Default::default(), arrived: BTreeMap::new() };
-        for side in [0, 1] {
-            prober.gather(side, hosts[side], relays[side]);
+        for (side, party) in parties.into_iter().enumerate() {
+            prober.gather(side, party);
         }
         for socket in &prober.sockets {
             let told = [socket.at].into_iter().chain(socket.reflexive);
@@ -65,27 +67,37 @@ impl<'a> Prober<'a> {
         prober
     }
 
-    fn gather(&mut self, side: usize, host: HostId, relay: bool) {
-        let addresses: Vec<_> = self.network.host(host).unwrap().addresses().collect();
+    fn gather(&mut self, side: usize, party: &Party) {
+        let addresses: Vec<_> = self.network.host(party.host).unwrap().addresses().collect();
         for ip in addresses {
-            let at = self.network.bind(host, SocketAddr::new(ip, 0)).unwrap();
-            let mut socket = Socket { side, host, at, permitted: None, reflexive: None };
-            let seen = self.transmit(host, at, self::at(SERVER));
-            let answer = seen.and_then(|(server, to, seen)| self.transmit(server, to, seen));
-            if answer.is_some_and(|(answered, to, _)| (answered, to) == (host, at)) {
-                let (server, to, seen) = seen.unwrap();
-                socket.reflexive = Some(seen);
-                if relay
-                    && ip.is_ipv4()
-                    && !self.sockets.iter().any(|s| s.side == side && s.permitted.is_some())
+            let at = self.network.bind(party.host, SocketAddr::new(ip, 0)).unwrap();
+            let mut socket = Socket { side, host: party.host, at, permitted: None, reflexive: None };
+            for server in &party.stun {
+                self.ask(&mut socket, *server);
+            }
+            for server in &party.turn {
+                let is_same = |other: &Socket| {
+                    other.side == side && other.permitted.is_some() && other.at.ip() == server.ip()
+                };
+                if let Some(host) = self.ask(&mut socket, *server)
+                    && !self.sockets.iter().any(is_same)
                 {
-                    let at = self.network.bind(server, SocketAddr::new(to.ip(), 0)).unwrap();
+                    let at = self.network.bind(host, SocketAddr::new(server.ip(), 0)).unwrap();
                     let permitted = Some(BTreeSet::new());
-                    self.sockets.push(Socket { side, host: server, at, permitted, reflexive: None });
+                    self.sockets.push(Socket { side, host, at, permitted, reflexive: None });
                 }
             }
             self.sockets.push(socket);
         }
+    }
+
+    /// Asks a server, and says where it is if its answer arrives.
+    fn ask(&mut self, socket: &mut Socket, server: SocketAddr) -> Option<HostId> {
+        let (host, to, seen) = self.transmit(socket.host, socket.at, server)?;
+        let (answered, at, _) = self.transmit(host, to, seen)?;
+        assert_eq!((answered, at), (socket.host, socket.at));
+        socket.reflexive = Some(seen).or(socket.reflexive);
+        Some(host)
     }
 
     /// Sends, and says who got it, where, and from where.
@@ -155,7 +167,7 @@ fn agree(network: &mut Network, hosts: [HostId; 2], what: &dyn std::fmt::Debug) 
         }
         let said = network.best_path(&party(0), &party(1));
         let said_the_other_way = network.best_path(&party(1), &party(0));
-        let seen = Prober::new(network, hosts, relays).best();
+        let seen = Prober::new(network, [&party(0), &party(1)]).best();
         assert_eq!(said, seen, "{what:?}, relays {relays:?}");
         assert_eq!(said, said_the_other_way, "{what:?}, relays {relays:?}");
         said
@@ -342,7 +354,7 @@ fn pools_of_addresses() {
             });
             let party = |host| Party::new(host).stun(at(SERVER));
             let said = network.best_path(&party(hosts[0]), &party(hosts[1]));
-            let seen = Prober::new(&mut network, hosts, [false, false]).best();
+            let seen = Prober::new(&mut network, [&party(hosts[0]), &party(hosts[1])]).best();
             if pooling == Pooling::Paired {
                 assert_eq!(said, seen, "{mapping:?} {filtering:?}");
             }
@@ -373,4 +385,34 @@ fn a_cut_line_and_a_lost_server() {
     assert_eq!(agree(&mut network, hosts, &"cut")[0], None);
     network.set_access(home, Link::default(), Link::cut());
     assert_eq!(agree(&mut network, hosts, &"no way in"), [None; 4]);
+}
+
+/// A world without delays and losses, for the prober does not wait, with a server that listens.
+#[allow(clippy::disallowed_methods, reason = "an epoch, read once")]
+fn at_once(seed: u64) -> (World, Built) {
+    let mut world = World::random(seed);
+    world.core = Link::default();
+    let chains = world.ends.iter_mut().flatten().map(|attachment| &mut attachment.chain);
+    for gateway in chains.flatten().chain(&mut world.common) {
+        (gateway.up, gateway.down) = (Link::default(), Link::default());
+    }
+    let mut built = world.build(Instant::now()).unwrap();
+    for at in built.listen {
+        built.network.bind(built.server, at).unwrap();
+    }
+    (world, built)
+}
+
+#[test]
+fn random_worlds() {
+    let mut seen = BTreeMap::new();
+    for seed in 0..3_000 {
+        let (world, mut built) = at_once(seed);
+        let [a, b] = &built.parties;
+        let said = built.network.best_path(a, b);
+        assert_eq!(said, built.network.best_path(b, a), "{world}");
+        assert_eq!(said, Prober::new(&mut built.network, [a, b]).best(), "{world}");
+        *seen.entry(said).or_insert(0) += 1;
+    }
+    assert!(seen.len() == 4 && seen.values().all(|count| *count > 100), "{seen:?}");
 }

@@ -185,3 +185,37 @@ fn two_nodes_that_echo_each_other_for_ever_without_delay_are_found_out() {
     two.simulation.network_mut().send(two.at_a, two.at_b, "x".into());
     assert!(two.simulation.run_for(ms(10)).is_err());
 }
+
+#[test]
+fn a_service_of_another_type_runs_beside_the_nodes() {
+    /// Answers each datagram a while after it came.
+    #[derive(Default)]
+    struct Slow(Vec<(Instant, Action)>, VecDeque<Action>);
+
+    impl Node for Slow {
+        fn handle_datagram(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, payload: &[u8]) {
+            let payload = payload.to_vec().into();
+            self.0.push((now + ms(7), Action::Send { from: local, to: from, payload }));
+        }
+
+        fn poll_action(&mut self) -> Option<Action> {
+            self.1.pop_front()
+        }
+
+        fn poll_timeout(&self) -> Option<Instant> {
+            self.0.iter().map(|(at, _)| *at).min()
+        }
+
+        fn handle_timeout(&mut self, now: Instant) {
+            let due = self.0.extract_if(.., |(at, _)| *at <= now);
+            self.1.extend(due.map(|(_, action)| action));
+        }
+    }
+
+    let mut two = two(Link::new(ms(10)));
+    two.simulation.serve(two.b, Slow::default());
+    two.simulation.network_mut().send(two.at_a, two.at_b, "x".into());
+    two.simulation.run_for(ms(100)).unwrap();
+    assert_eq!(two.entries(two.a), ["27 got x"]);
+    assert!(two.simulation.node(two.b).is_none(), "the node that was there is gone");
+}
