@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use floe_core::Role;
-use floe_session::{FailReason, IceState, ListFailReason, Reason};
+use floe_session::{ConsentLoss, FailReason, IceState, ListFailReason, Reason};
 use floe_sim::Fate;
 use floe_stun::{Class, Message, TransactionId};
 
@@ -27,7 +27,7 @@ fn transactions(world: &World, side: Side) -> BTreeMap<[u8; 12], (usize, bool)> 
 }
 
 #[test]
-fn at_30_percent_loss_a_session_fails_only_where_all_seven_sends_of_a_check_stay_unanswered() {
+fn at_30_percent_loss_a_session_fails_only_where_a_check_or_consent_stays_unanswered() {
     let mut times = Vec::new();
     for seed in 0..500 {
         let mut setup = Setup::new([1, 1], ms(50));
@@ -50,7 +50,8 @@ fn at_30_percent_loss_a_session_fails_only_where_all_seven_sends_of_a_check_stay
 /// What the pair takes at half of the seeds: exact, since the seeds are fixed.
 const MEDIAN: Duration = ms(650);
 
-/// A side that failed did so because of a check that was sent seven times and never answered.
+/// A side that failed did so because of a check that was sent seven times and never answered, or because no answer to
+/// its requests for consent came for 30 s.
 fn has_true_failure(world: &World) -> bool {
     let failed = SIDES.into_iter().filter(|&side| world.session(side).state() == IceState::Failed);
     let mut failed = failed.peekable();
@@ -58,8 +59,21 @@ fn has_true_failure(world: &World) -> bool {
         let timed_out = ListFailReason::AllFailed { pairs: 1, last: FailReason::Timeout };
         let told =
             matches!(world.session(side).reason(), Some(Reason::ListFailed { why, .. }) if *why == timed_out);
+        if lost_consent(world, side) {
+            return true;
+        }
         told && transactions(world, side).values().any(|&seven| seven == (7, false))
     })
+}
+
+fn lost_consent(world: &World, side: Side) -> bool {
+    const EXPIRED: ConsentLoss = ConsentLoss::Expired;
+    let all_failed = |why: &ListFailReason| matches!(why, ListFailReason::AllFailed { last: FailReason::Consent(EXPIRED), .. });
+    match world.session(side).reason() {
+        Some(Reason::ConsentLost { why: EXPIRED, .. }) => true,
+        Some(Reason::ListFailed { why, .. }) => all_failed(why),
+        _ => false,
+    }
 }
 
 #[test]

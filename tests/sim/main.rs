@@ -1,6 +1,7 @@
 //! Whole sessions on a network in virtual time: what they promise about time is asserted exactly.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod consent;
 mod early;
 mod failure;
 mod grid;

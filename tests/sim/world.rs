@@ -46,6 +46,8 @@ pub(crate) struct Setup {
     pub(crate) ta: [Duration; 2],
     pub(crate) link: Link,
     pub(crate) patience: Duration,
+    pub(crate) consent: bool,
+    pub(crate) keepalive: Duration,
 }
 
 impl Setup {
@@ -61,6 +63,8 @@ impl Setup {
             ta: [ms(50); 2],
             link: Link::new(round_trip / 2),
             patience: ms(39_500),
+            consent: true,
+            keepalive: ms(15_000),
         }
     }
 
@@ -324,6 +328,8 @@ fn config(setup: &Setup, side: Side) -> SessionConfig {
         .nomination(setup.nomination)
         .ta(setup.ta[side as usize])
         .patience(setup.patience)
+        .consent(setup.consent)
+        .keepalive(setup.keepalive)
 }
 
 /// The address of a candidate; those of hosts are addresses.

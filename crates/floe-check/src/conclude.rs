@@ -15,6 +15,7 @@ impl CheckSet {
     pub fn apply(&mut self, now: Instant, command: Command) {
         match command {
             Command::Nominate(pair) => self.nominate(pair),
+            Command::Use { stream, component, pair } => self.use_pair(now, stream, component, pair),
             Command::Retire { stream, component, keep } => self.retire(now, stream, component, keep),
         }
     }
@@ -134,6 +135,7 @@ impl CheckSet {
     /// A socket is gone: whatever left from it has failed.
     pub fn close_base(&mut self, now: Instant, base: BaseId) {
         self.locals.close(base);
+        self.consents.close(base);
         self.transactions.retain(|check| check.base != base);
         let gone = |pair: &&Pair| pair.ends.base == base && pair.state() != PairState::Failed;
         let gone: Vec<_> = self.pairs.iter().filter(gone).map(|pair| (pair.id, pair.is_listed())).collect();

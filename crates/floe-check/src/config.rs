@@ -25,9 +25,18 @@ pub struct CheckConfig {
     /// Whether every check of the controlling side nominates (the aggressive nomination of RFC 5245, for old peers).
     /// Default: no.
     pub aggressive: bool,
+    /// Whether consent is kept up on the pairs in use, and sending ends with it (RFC 7675). Without it keepalives are
+    /// sent instead, and a peer that is gone is not noticed. Default: yes.
+    pub consent: bool,
+    /// After how long without a datagram a pair in use gets a keepalive where consent is off (RFC 8445 11); what is
+    /// shorter than 15 s is taken for 15 s. Default: 15 s.
+    pub keepalive: Duration,
     /// The SOFTWARE attribute of requests (RFC 8489 14.14): the first 127 characters are sent. Default: none.
     pub software: Option<String>,
 }
+
+/// Tr is never shorter (RFC 8445 11).
+const MIN_TR: Duration = Duration::from_secs(15);
 
 impl Default for CheckConfig {
     fn default() -> Self {
@@ -39,6 +48,8 @@ impl Default for CheckConfig {
             ta: Duration::from_millis(50),
             patience: Duration::from_millis(39_500),
             aggressive: false,
+            consent: true,
+            keepalive: MIN_TR,
             software: None,
         }
     }
@@ -92,6 +103,25 @@ impl CheckConfig {
     pub const fn aggressive(mut self, aggressive: bool) -> Self {
         self.aggressive = aggressive;
         self
+    }
+
+    /// These settings with consent on or off.
+    #[must_use]
+    pub const fn consent(mut self, consent: bool) -> Self {
+        self.consent = consent;
+        self
+    }
+
+    /// These settings with this time to a keepalive.
+    #[must_use]
+    pub const fn keepalive(mut self, keepalive: Duration) -> Self {
+        self.keepalive = keepalive;
+        self
+    }
+
+    /// Tr (RFC 8445 11).
+    pub(crate) fn tr(&self) -> Duration {
+        self.keepalive.max(MIN_TR)
     }
 
     /// These settings with this SOFTWARE attribute.

@@ -4,7 +4,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 
 use floe_core::{BaseId, Candidate, ComponentId, PairId, PairPriority, Role, StreamId};
 
-use crate::{DropReason, FailReason, ListFailReason, PairCounters, PairState};
+use crate::{ConsentLoss, DropReason, FailReason, ListFailReason, PairCounters, PairState};
 
 /// Why a check was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,6 +86,18 @@ pub enum Event {
         /// Why.
         why: FailReason,
     },
+    /// Consent to send over the pair in use has ended (RFC 7675 5): no more data goes over it, and the pair has failed.
+    /// Only a restart can bring it back.
+    ConsentLost {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// Why.
+        why: ConsentLoss,
+    },
     /// A peer-reflexive candidate was learnt.
     PeerReflexive {
         /// The stream.
@@ -117,7 +129,7 @@ pub enum Event {
     },
 }
 
-/// What nomination wants done.
+/// What nomination, or the use of a pair, wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
     /// Check this pair again with USE-CANDIDATE (RFC 8445 8.1.1). The id of the valid pair or of the one whose check
@@ -131,6 +143,16 @@ pub enum Command {
         component: ComponentId,
         /// The selected pair.
         keep: PairId,
+    },
+    /// Data of the component goes over this pair from now on, or over none. Consent is kept up on it, and on no other
+    /// (RFC 7675 5.1); [`may_send`](crate::CheckSet::may_send) tells whether it is there.
+    Use {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: Option<PairId>,
     },
 }
 

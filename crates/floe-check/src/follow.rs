@@ -116,6 +116,9 @@ impl CheckSet {
 
     /// RFC 8445 7.3.1.4: what a received check does to its pair.
     fn trigger_pair(&mut self, id: PairId) {
+        if self.is_spent(id) {
+            return;
+        }
         let Some(pair) = self.pairs.get_mut(id) else { return };
         if !pair.is_listed() || pair.state() == PairState::Succeeded {
             return;

@@ -65,7 +65,9 @@
 //! | RFC 8445 8.1 concluding, as told by nomination | yes |
 //! | RFC 8838 10 to 12 pairing as candidates trickle in | yes |
 //! | RFC 8863 patience before a list fails | yes |
-//! | RFC 8445 7.3.2 lite, 9 restart, 11 keepalives, RFC 7675 consent | not yet |
+//! | RFC 7675 consent on the pair in use of each component | yes; over UDP, as everything here |
+//! | RFC 8445 11 keepalives, where consent is off | yes |
+//! | RFC 8445 7.3.2 lite, 9 restart | not yet |
 
 mod budget;
 mod candidates;
@@ -73,6 +75,7 @@ mod codec;
 mod columns;
 mod conclude;
 mod config;
+mod consent;
 mod event;
 mod follow;
 mod form;
@@ -95,8 +98,8 @@ pub use event::{CheckKind, Command, Event, Outcome, PairView, Route};
 pub use list::{ListState, RemoteParameters};
 pub use pair::{PairCounters, PairState};
 pub use reason::{
-    AddLocalError, AddRemoteError, AddedRemote, Counters, DropReason, FailReason, ListFailReason,
-    SetRemoteError,
+    AddLocalError, AddRemoteError, AddedRemote, ConsentLoss, Counters, DropReason, FailReason,
+    ListFailReason, SetRemoteError,
 };
 pub use set::CheckSet;
 pub use snapshot::Snapshot;

@@ -9,7 +9,10 @@ use std::{
 use floe_core::{BaseId, ComponentId, PairId, PairPriority, StreamId};
 use floe_stun::TransactionId;
 
-use crate::candidates::{LocalId, RemoteId};
+use crate::{
+    candidates::{LocalId, RemoteId},
+    consent::PairConsent,
+};
 
 /// The state of a pair (RFC 8445 6.1.2.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -118,6 +121,7 @@ pub(crate) struct Pair {
     /// The valid pair that its checks made.
     pub(crate) made: Option<PairId>,
     validity: Option<Validity>,
+    pub(crate) consent: PairConsent,
     pub(crate) counts: PairCounters,
 }
 
@@ -173,6 +177,10 @@ pub struct PairCounters {
     pub requests_received: u64,
     /// Answers sent.
     pub responses_sent: u64,
+    /// Requests for consent sent (`consentRequestsSent`). They are not counted among the checks.
+    pub consent_requests_sent: u64,
+    /// Authentic answers to them.
+    pub consent_responses_received: u64,
     /// The latest round-trip time.
     pub current_round_trip: Option<Duration>,
     /// The sum of all round-trip times measured.
@@ -193,6 +201,7 @@ impl Pair {
             nominating: false,
             made: None,
             validity: None,
+            consent: PairConsent::default(),
             counts: PairCounters::default(),
         }
     }

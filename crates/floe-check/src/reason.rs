@@ -38,12 +38,27 @@ pub enum DropReason {
     /// The answer belongs to no open transaction.
     #[error("an answer to no open check")]
     UnknownTransaction,
+    /// An authentic answer to a request for consent that came by another path (RFC 7675 5.1).
+    #[error("an answer about consent from another path")]
+    Path,
     /// A role conflict that the peer has to repair (answered 487).
     #[error("a role conflict, answered 487")]
     RoleConflict,
     /// A nominating check of a pair that there is no room for (answered 400, RFC 8445 7.3.1.5).
     #[error("a nomination of a pair that there is no room for")]
     Nomination,
+}
+
+/// Why consent to send ended (RFC 7675).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsentLoss {
+    /// No authentic answer to a request for it came within 30 seconds (RFC 7675 5.1): the peer or the path is gone.
+    #[error("the peer has not answered for 30 s")]
+    Expired,
+    /// The peer took it back with an authentic 403 (RFC 7675 5.2).
+    #[error("the peer has revoked its consent")]
+    Revoked,
 }
 
 /// Why a pair failed.
@@ -71,6 +86,9 @@ pub enum FailReason {
     /// The check could not be written: the user names are too long for one datagram.
     #[error("the check does not fit into a datagram")]
     Unsendable,
+    /// Consent to send on its path was lost, and is not sought again without a restart (RFC 7675 5.1).
+    #[error("consent is lost: {0}")]
+    Consent(ConsentLoss),
 }
 
 /// Why a check list failed.

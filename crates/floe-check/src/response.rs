@@ -36,7 +36,8 @@ impl CheckSet {
     ) -> Outcome {
         let id = message.transaction_id();
         let Some(check) = self.transactions.get(id).map(|open| open.key().clone()) else {
-            return Outcome::Dropped(DropReason::UnknownTransaction);
+            let consent = self.handle_consent(now, base, from, message);
+            return consent.unwrap_or(Outcome::Dropped(DropReason::UnknownTransaction));
         };
         let answer = match self.authentic(&check, message) {
             // RFC 8489 9.1.4: dropped, and the true answer still awaited.
@@ -84,6 +85,9 @@ impl CheckSet {
         }
         let Some(local) = self.mapped_local(check, mapped) else { return };
         let Some(valid) = self.valid_pair(check.pair, local) else { return };
+        if self.is_spent(check.pair) || self.is_spent(valid) {
+            return;
+        }
         self.make_valid(now, check.pair, valid);
         let nominated = self.update_nominated(check, valid);
         self.out.events.push_back(Event::Validated {
@@ -158,8 +162,11 @@ impl CheckSet {
         let round_trip = self.pairs.get(checked).and_then(|pair| pair.counts.current_round_trip);
         if let Some(pair) = self.pairs.get_mut(checked) {
             pair.made = Some(valid);
+            pair.consent.given = Some(now);
         }
         let Some(pair) = self.pairs.get_mut(valid) else { return };
+        // RFC 7675 5: a pair that succeeds has the peer's consent.
+        pair.consent.given = Some(now);
         pair.counts.current_round_trip = round_trip;
         let fresh = Validity { checked, since: now, nominated: false };
         let validity = Validity { checked, ..pair.validity().unwrap_or(fresh) };

@@ -10,7 +10,7 @@ use floe_core::{BaseId, CandidateKind, PairId, Priority, Role, StreamId, Transmi
 use floe_stun::{Due, RetransmitPolicy, TransactionId};
 
 use crate::{
-    CheckKind, CheckSet, Event, FailReason, ListState, codec,
+    CheckKind, CheckSet, ConsentLoss, Event, FailReason, ListState, codec,
     list::Patience,
     pair::{Ends, PairState},
 };
@@ -36,9 +36,18 @@ const MIN_RTO: Duration = Duration::from_millis(500);
 impl CheckSet {
     /// The next check, if one is to be sent: at most one new transaction. The session calls it once in each Ta.
     ///
-    /// Nominating checks come first, then, going round the streams, triggered checks, then ordinary ones.
+    /// Requests for consent come first: there is one for each component in 4 s at most, and a late one puts a path at
+    /// risk that carries data. Then come nominating checks; then, going round the streams, triggered checks, then
+    /// ordinary ones.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
+        if let Some(consent) = self.start_consent(now) {
+            return Some(consent);
+        }
         while let Some((pair, kind)) = self.next_check() {
+            if self.is_spent(pair) {
+                self.fail(now, pair, FailReason::Consent(ConsentLoss::Expired));
+                continue;
+            }
             match self.send_check(now, pair, kind) {
                 Some(transmit) => return Some(transmit),
                 None => self.fail(now, pair, FailReason::Unsendable),
@@ -50,7 +59,9 @@ impl CheckSet {
     /// Whether [`start_next`](Self::start_next) has something to send.
     #[must_use]
     pub fn has_next(&self) -> bool {
-        !self.nominations.is_empty() || self.rotation().into_iter().any(|stream| self.has_next_of(stream))
+        self.consents.is_due()
+            || !self.nominations.is_empty()
+            || self.rotation().into_iter().any(|stream| self.has_next_of(stream))
     }
 
     fn next_check(&mut self) -> Option<(PairId, CheckKind)> {
@@ -178,7 +189,7 @@ impl CheckSet {
             Patience::Until(at) => Some(at),
             Patience::Unset | Patience::Over => None,
         });
-        patience.chain(self.transactions.poll_timeout()).min()
+        patience.chain(self.transactions.poll_timeout()).chain(self.consent_timeout()).min()
     }
 
     /// Resends, gives up and fails what is due at `now`.
@@ -192,6 +203,7 @@ impl CheckSet {
                 }
             }
         }
+        self.handle_consent_timeout(now);
         let patient = |until: Patience| matches!(until, Patience::Until(at) if at <= now);
         let over: Vec<_> =
             self.lists.iter().filter(|(_, list)| patient(list.patience)).map(|(&stream, _)| stream).collect();

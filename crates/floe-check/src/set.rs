@@ -19,6 +19,7 @@ use crate::{
     SetRemoteError,
     budget::ErrorBudget,
     candidates::{Locals, Remote as RemoteCandidate, Remotes},
+    consent::Consents,
     list::{CheckList, Patience, Remote},
     queue::Queue,
     schedule::Check,
@@ -49,6 +50,7 @@ pub struct CheckSet {
     pub(crate) transactions: Transactions<Check>,
     /// Pairs whose nominating check is to be sent.
     pub(crate) nominations: Queue,
+    pub(crate) consents: Consents,
     /// The list whose turn was last (RFC 8445 6.1.4.2).
     pub(crate) last_turn: Option<StreamId>,
     pub(crate) out: Out,
@@ -79,6 +81,7 @@ impl CheckSet {
             pairs: PairTable::default(),
             transactions: Transactions::new(),
             nominations: Queue::default(),
+            consents: Consents::default(),
             last_turn: None,
             out: Out::default(),
         }

@@ -51,6 +51,7 @@ impl fmt::Debug for State<'_> {
             pairs,
             transactions,
             nominations,
+            consents,
             last_turn,
             out: _,
         } = self.0;
@@ -74,6 +75,7 @@ impl fmt::Debug for State<'_> {
             .field("transactions", &open)
             .field("next deadline", &transactions.poll_timeout())
             .field("nominations", nominations)
+            .field("consents", consents)
             .field("last_turn", last_turn)
             .finish()
     }

@@ -44,6 +44,10 @@ impl Session {
                 work.failures.insert((stream, component), why);
                 self.tell(Event::PairFailed { stream, component, pair, why });
             }
+            CheckEvent::ConsentLost { stream, component, why, .. } => {
+                work.touch(stream, component);
+                self.lose_consent((stream, component), why);
+            }
             CheckEvent::Nominated { stream, component, .. } | CheckEvent::Changed { stream, component } => {
                 work.touch(stream, component);
             }

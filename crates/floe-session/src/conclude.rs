@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_check::{ListState, PairState, PairView};
+use floe_check::{ConsentLoss, ListState, PairState, PairView};
 use floe_core::{BaseId, StreamId};
 
 use crate::{
@@ -119,16 +119,32 @@ impl Session {
         Some(socket)
     }
 
+    /// RFC 7675 5.1: the path is not to be used again with these credentials. Where the component was concluded no other
+    /// is checked for it, so that without another valid pair its stream is over until a restart.
+    pub(crate) fn lose_consent(&mut self, (stream, component): Purpose, why: ConsentLoss) {
+        let why = Reason::ConsentLost { stream, component, why };
+        tracing::warn!(%stream, %component, %why, "consent to send is lost");
+        self.progress.loss = Some(why.clone());
+        let concluded = self.selected(stream, component).is_some();
+        if concluded && self.check.valid(stream, component).is_empty() {
+            self.cut_off(stream, why);
+        }
+    }
+
     /// A list that is completed does not fail any more, but where a component has no socket left nothing can come back.
     fn note_cut_off(&mut self, (stream, component): Purpose, why: Box<str>) {
         let completed = self.check.list_state(stream) == Some(ListState::Completed);
         if !completed || self.sockets.serve((stream, component)) {
             return;
         }
+        self.cut_off(stream, Reason::SocketLost(why));
+    }
+
+    /// Nothing can come back for a stream.
+    fn cut_off(&mut self, stream: StreamId, why: Reason) {
         if let Some(known) = self.streams.get_mut(&stream) {
             known.cut_off = true;
         }
-        let why = Reason::SocketLost(why);
         self.progress.failure = Some(why.clone());
         self.tell(Event::StreamFailed { stream, why });
     }

@@ -50,6 +50,12 @@ pub struct SessionConfig {
     /// How long after both descriptions are known the session does not fail (RFC 8863 4); at most a week. Default: 39.5
     /// s.
     pub patience: Duration,
+    /// Whether consent is kept up on the pairs that data goes over, and sending ends with it (RFC 7675). Without it
+    /// keepalives are sent, and a peer that is gone is not noticed. Default: yes.
+    pub consent: bool,
+    /// After how long without a datagram a keepalive is sent where consent is off (RFC 8445 11); what is shorter than
+    /// 15 s is taken for 15 s. Default: 15 s.
+    pub keepalive: Duration,
     /// The SOFTWARE attribute of checks. Default: none, it tells strangers what to attack.
     pub software: Option<String>,
 }
@@ -57,7 +63,9 @@ pub struct SessionConfig {
 impl fmt::Debug for SessionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed: _, role, streams, gather, nomination, policy, ta, max_pairs, .. } = self;
-        let Self { max_remote_candidates, max_peer_reflexive, patience, software, .. } = self;
+        let Self {
+            max_remote_candidates, max_peer_reflexive, patience, software, consent, keepalive, ..
+        } = self;
         f.debug_struct("SessionConfig")
             .field("role", role)
             .field("streams", streams)
@@ -69,6 +77,8 @@ impl fmt::Debug for SessionConfig {
             .field("max_remote_candidates", max_remote_candidates)
             .field("max_peer_reflexive", max_peer_reflexive)
             .field("patience", patience)
+            .field("consent", consent)
+            .field("keepalive", keepalive)
             .field("software", software)
             .finish_non_exhaustive()
     }
@@ -90,6 +100,8 @@ impl SessionConfig {
             max_remote_candidates: 100,
             max_peer_reflexive: 32,
             patience: Duration::from_millis(39_500),
+            consent: true,
+            keepalive: Duration::from_secs(15),
             software: None,
         }
     }
@@ -161,6 +173,20 @@ impl SessionConfig {
     #[must_use]
     pub const fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// These settings with consent on or off.
+    #[must_use]
+    pub const fn consent(mut self, consent: bool) -> Self {
+        self.consent = consent;
+        self
+    }
+
+    /// These settings with this time to a keepalive.
+    #[must_use]
+    pub const fn keepalive(mut self, keepalive: Duration) -> Self {
+        self.keepalive = keepalive;
         self
     }
 

@@ -42,7 +42,7 @@ impl Session {
             | self.start_next(now)
         {}
         self.clock.settle();
-        self.update_routes(&work);
+        self.update_routes(now, &work);
         self.update_state(now);
     }
 
@@ -120,11 +120,15 @@ impl Session {
         true
     }
 
-    fn update_routes(&mut self, work: &Work) {
+    fn update_routes(&mut self, now: Instant, work: &Work) {
         // A selected pair may have failed before its socket goes, and then says nothing.
         let orphaned = self.routes.orphaned(|socket| self.sockets.base(socket).is_none());
         for (stream, component) in work.to_route.iter().copied().chain(orphaned) {
-            let route = self.find_route((stream, component));
+            let wanted = self.find_route((stream, component));
+            let pair = wanted.map(|route| route.pair);
+            self.check.apply(now, Command::Use { stream, component, pair });
+            // RFC 7675 5.1: no data without consent.
+            let route = wanted.filter(|route| self.check.may_send(route.pair));
             match self.routes.set((stream, component), route) {
                 Change::None => continue,
                 Change::New => {}
@@ -134,10 +138,10 @@ impl Session {
         }
     }
 
-    /// A socket that was lost says more than the failure of its pairs.
+    /// A socket or a consent that was lost says more than the failure of its pairs.
     fn note_lost_path(&mut self, (stream, component): Purpose, work: &Work) {
         match work.failures.get(&(stream, component)) {
-            None | Some(FailReason::BaseClosed) => {}
+            None | Some(FailReason::BaseClosed | FailReason::Consent(_)) => {}
             Some(&why) => self.progress.loss = Some(Reason::PathLost { stream, component, why }),
         }
     }

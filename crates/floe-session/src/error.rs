@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use floe_check::{FailReason, ListFailReason};
+use floe_check::{ConsentLoss, FailReason, ListFailReason};
 use floe_core::{ComponentId, StreamId, address::Unusable};
 
 /// Why the session, or a stream of it, is in a bad state.
@@ -20,6 +20,17 @@ pub enum Reason {
     /// The socket of the pair in use was closed by the system, or its address is gone: the network has changed.
     #[error("the socket of the selected pair is gone: {0}")]
     SocketLost(Box<str>),
+    /// Consent to send over the pair in use has ended (RFC 7675): the peer is gone, or the path to it. Nothing is sent
+    /// there any more; a restart may bring it back.
+    #[error("consent to send on component {component} of {stream} is lost: {why}")]
+    ConsentLost {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// Why.
+        why: ConsentLoss,
+    },
     /// The pair in use is no longer valid: a check of it failed.
     #[error("the path of component {component} of {stream} is lost: {why}")]
     PathLost {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use floe_core::Interface;
+use floe_core::{ComponentId, Interface, StreamId};
 
 use crate::{IceState, Output, Session, SocketId};
 
@@ -47,6 +47,15 @@ impl Session {
         } else if let Some(job) = self.sockets.refused(socket) {
             self.gatherer.bound(now, job, Err(why.to_owned()));
             self.drive(now);
+        }
+    }
+
+    /// The application has sent data for a component. Where consent is off that puts off the next keepalive (RFC 8445
+    /// 11); it need not be told of every datagram, once in a few seconds is enough.
+    pub fn note_sent(&mut self, now: Instant, stream: StreamId, component: ComponentId) {
+        let now = self.clock.tick(now);
+        if let Some(route) = self.route(stream, component) {
+            self.check.note_data(now, route.pair);
         }
     }
 

@@ -83,7 +83,8 @@
 //! | RFC 8445 12 where data goes, whose data is taken; RFC 7983 what a datagram is | yes |
 //! | RFC 8838 trickle, both ways | yes |
 //! | gathering, checks, nomination | as far as floe-gather, floe-check and floe-nominate go |
-//! | server-reflexive and relayed candidates, TCP, restart, consent (RFC 7675), keepalives, lite | not yet |
+//! | RFC 7675 consent: without it nothing is sent; RFC 8445 11 keepalives where it is off | yes |
+//! | server-reflexive and relayed candidates, TCP, restart, lite | not yet |
 
 mod checked;
 mod clock;
@@ -110,7 +111,8 @@ pub use description::{LocalParameters, RemoteDescription};
 pub use error::{AddRemoteError, Reason, Refusal, SetRemoteError};
 pub use event::{Disposition, DropReason, Event, Output, SocketId};
 pub use floe_check::{
-    AddedRemote, CheckKind, Counters, FailReason, ListFailReason, PairCounters, PairState, PairView,
+    AddedRemote, CheckKind, ConsentLoss, Counters, FailReason, ListFailReason, PairCounters, PairState,
+    PairView,
 };
 pub use floe_gather::{GatherConfig, GatherError};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};

@@ -200,6 +200,8 @@ fn check_config(config: &SessionConfig) -> CheckConfig {
         .max_peer_reflexive(config.max_peer_reflexive)
         .ta(Pace::new(config.ta).ta())
         .patience(config.patience.min(MAX_PATIENCE))
+        .consent(config.consent)
+        .keepalive(config.keepalive)
         .aggressive(config.policy.is_none() && config.nomination == Nomination::Aggressive);
     match &config.software {
         Some(software) => checks.software(software.clone()),

@@ -15,7 +15,8 @@ pub(crate) struct Stream {
     pub(crate) early: Vec<Candidate>,
     /// Whether the end of candidates came before the description.
     pub(crate) ended_early: bool,
-    /// Whether a component lost its last socket after everything was selected: nothing can come any more.
+    /// Whether a component lost its last socket, or consent on its last valid pair, after its pair was selected: nothing
+    /// can come any more.
     pub(crate) cut_off: bool,
 }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use floe_core::{Outlook, ValidPair};
-use floe_session::{Choice, Event, FailReason, IceState, Nomination, Policy, Reason};
+use floe_session::{Choice, ConsentLoss, Event, IceState, Nomination, Policy, Reason};
 use floe_stun::{Message, attribute::UseCandidate};
 
 use crate::{
@@ -94,13 +94,14 @@ fn a_nomination_that_gets_no_answer_gives_way_to_the_next_pair() {
 }
 
 #[test]
-fn a_nomination_that_fails_without_another_pair_disconnects_and_says_why() {
+fn a_path_lost_while_it_is_nominated_disconnects_when_consent_ends_and_says_why() {
     // More patient than the check that nominates.
     let mut wire = Wire::new(controlling().patience(ms(60_000)), controlled()).delay(ms(10));
     wire.passes = Box::new(|sent| sent.at < ms(40));
     wire.begin();
     wire.run_until(|wire| wire.hosts[A].session.state() == IceState::Disconnected);
-    let why = Reason::PathLost { stream: STREAM, component: RTP, why: FailReason::Timeout };
+    // The nominating check is still being repeated when consent runs out (RFC 7675 5.1).
+    let why = Reason::ConsentLost { stream: STREAM, component: RTP, why: ConsentLoss::Expired };
     assert_eq!(wire.a().reason(), Some(&why));
     assert_eq!(wire.a().route(STREAM, RTP), None);
     wire.run_for(Duration::from_secs(60));

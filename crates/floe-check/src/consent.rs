@@ -1,0 +1,334 @@
+//! Consent to send on the pairs in use (RFC 7675), and keepalives on them where consent is off (RFC 8445 11).
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    net::SocketAddr,
+    ops::RangeInclusive,
+    time::{Duration, Instant},
+};
+
+use floe_core::{
+    BaseId, CandidateKind, ComponentId, PairId, Priority, Role, StreamId, TieBreaker, Transmit,
+    TypePreference,
+};
+use floe_stun::{
+    Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId,
+    attribute::{AttributeType, ErrorCode},
+    rules::{self, Answer, SentIntegrity},
+};
+use rand::RngExt as _;
+
+use crate::{CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec};
+
+/// So long after the latest answer consent ends (RFC 7675 5.1).
+const EXPIRY: Duration = Duration::from_secs(30);
+/// From one request for consent to the next, in nanoseconds: 5 s, a fifth more or less (RFC 7675 5.1).
+const INTERVAL: RangeInclusive<u64> = 4_000_000_000..=6_000_000_000;
+/// The response that takes consent back (RFC 7675 5.2).
+const FORBIDDEN: u16 = 403;
+
+type Purpose = (StreamId, ComponentId);
+
+/// What a pair remembers of consent while it is not in use.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct PairConsent {
+    /// When the peer last gave it: an authentic answer came by this path.
+    pub(crate) given: Option<Instant>,
+    /// When it was last asked for.
+    asked: Option<Instant>,
+}
+
+/// The pairs in use, at most one for each component.
+#[derive(Debug, Default)]
+pub(crate) struct Consents {
+    in_use: BTreeMap<Purpose, InUse>,
+    /// Whose request waits for a slot.
+    due: VecDeque<Purpose>,
+    /// Paths whose consent was lost, and with which user names: those are not used there again (RFC 7675 5.1).
+    spent: BTreeMap<(BaseId, SocketAddr), Box<str>>,
+}
+
+/// A pair that data goes over.
+#[derive(Debug)]
+struct InUse {
+    pair: PairId,
+    base: BaseId,
+    to: SocketAddr,
+    /// The credentials it became valid with. They stay when a restart changes those of the stream.
+    username: Box<str>,
+    key: Key,
+    priority: Priority,
+    granted: bool,
+    /// When consent was last given; before it is, since when it is sought.
+    since: Instant,
+    /// When it is asked for again; `None` while that waits for a slot.
+    next: Option<Instant>,
+    /// The requests that an answer may still come to: none is older than [`EXPIRY`].
+    asked: Vec<Asked>,
+    /// When anything was last sent.
+    sent: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Asked {
+    id: TransactionId,
+    at: Instant,
+    role: Role,
+}
+
+impl Consents {
+    pub(crate) fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    pub(crate) fn close(&mut self, base: BaseId) {
+        self.spent.retain(|&(of, _), _| of != base);
+    }
+
+    fn stop(&mut self, key: Purpose) -> Option<InUse> {
+        self.due.retain(|due| *due != key);
+        self.in_use.remove(&key)
+    }
+}
+
+impl CheckSet {
+    /// Data of the component goes over this pair from now on, or over none: consent is kept up on it, and only on it.
+    pub(crate) fn use_pair(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        component: ComponentId,
+        pair: Option<PairId>,
+    ) {
+        let key = (stream, component);
+        if self.consents.in_use.get(&key).map(|known| known.pair) == pair {
+            return;
+        }
+        self.consents.stop(key);
+        if let Some(begun) = pair.and_then(|pair| self.begin_use(now, key, pair)) {
+            self.consents.in_use.insert(key, begun);
+        }
+    }
+
+    fn begin_use(&mut self, now: Instant, (stream, component): Purpose, id: PairId) -> Option<InUse> {
+        let interval = self.interval();
+        let pair = self.pairs.get(id)?;
+        let ends = &pair.ends;
+        let remote = self.lists.get(&stream)?.remote.as_ref()?;
+        if (ends.stream, ends.component) != (stream, component) {
+            return None;
+        }
+        // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes.
+        let given = pair.consent.given.filter(|&given| now < given + EXPIRY);
+        let latest = pair.consent.asked.max(given);
+        Some(InUse {
+            pair: id,
+            base: ends.base,
+            to: ends.to,
+            username: remote.username.clone(),
+            key: remote.key.clone(),
+            priority: self.priority_of_check(ends.local)?,
+            granted: given.is_some(),
+            since: given.unwrap_or(now),
+            next: Some(latest.map_or(now, |latest| latest + interval)),
+            asked: Vec::new(),
+            sent: now,
+        })
+    }
+
+    fn priority_of_check(&self, local: crate::candidates::LocalId) -> Option<Priority> {
+        let local = self.locals.get(local)?.candidate();
+        Some(local.priority().with_type_preference(TypePreference::from(CandidateKind::PeerReflexive)))
+    }
+
+    /// Whether data may be sent over the pair in use of its component (RFC 7675 5.1).
+    #[must_use]
+    pub fn may_send(&self, pair: PairId) -> bool {
+        let in_use = self.pairs.get(pair).map(|pair| (pair.ends.stream, pair.ends.component));
+        let in_use = in_use.and_then(|key| self.consents.in_use.get(&key));
+        in_use.is_some_and(|known| known.pair == pair && (known.granted || !self.config.consent))
+    }
+
+    /// The application has sent data over this pair. Where consent is off, that puts off the keepalive.
+    pub fn note_data(&mut self, now: Instant, pair: PairId) {
+        if let Some(known) = self.consents.in_use.values_mut().find(|known| known.pair == pair) {
+            known.sent = known.sent.max(now);
+        }
+    }
+
+    fn interval(&mut self) -> Duration {
+        Duration::from_nanos(self.rng.random_range(INTERVAL))
+    }
+
+    /// When the next request, the end of consent or the next keepalive is due.
+    pub(crate) fn consent_timeout(&self) -> Option<Instant> {
+        let in_use = self.consents.in_use.values();
+        if self.config.consent {
+            in_use.flat_map(|known| [Some(known.since + EXPIRY), known.next]).flatten().min()
+        } else {
+            in_use.map(|known| known.sent + self.config.tr()).min()
+        }
+    }
+
+    pub(crate) fn handle_consent_timeout(&mut self, now: Instant) {
+        if self.consent_timeout().is_none_or(|at| at > now) {
+            return;
+        }
+        let keys: Vec<_> = self.consents.in_use.keys().copied().collect();
+        for key in keys {
+            if self.config.consent {
+                self.consent_due(now, key);
+            } else {
+                self.keepalive_due(now, key);
+            }
+        }
+    }
+
+    fn consent_due(&mut self, now: Instant, key: Purpose) {
+        let Some(known) = self.consents.in_use.get_mut(&key) else { return };
+        if known.since + EXPIRY <= now {
+            self.lose_consent(now, key, ConsentLoss::Expired);
+        } else if known.next.take_if(|at| *at <= now).is_some() {
+            self.consents.due.push_back(key);
+        }
+    }
+
+    /// RFC 8445 11: no request, so no pace; FINGERPRINT and nothing else.
+    fn keepalive_due(&mut self, now: Instant, key: Purpose) {
+        let (tr, id) = (self.config.tr(), TransactionId::random(&mut self.rng));
+        let Some(known) = self.consents.in_use.get_mut(&key).filter(|known| known.sent + tr <= now) else {
+            return;
+        };
+        known.sent = now;
+        let (base, to) = (known.base, known.to);
+        let payload = codec::written(|buffer| {
+            let writer = MessageWriter::new(buffer, Class::Indication, Method::BINDING, id)?;
+            Ok(writer.fingerprint()?.finish())
+        });
+        let transmit = payload.and_then(|payload| self.transmit(base, to, payload));
+        self.out.transmits.extend(transmit);
+    }
+
+    /// The next request for consent, if one is due: a new transaction each, sent once (RFC 7675 5.1).
+    pub(crate) fn start_consent(&mut self, now: Instant) -> Option<Transmit> {
+        while let Some(key) = self.consents.due.pop_front() {
+            let transmit = self.ask(now, key);
+            if transmit.is_some() {
+                return transmit;
+            }
+        }
+        None
+    }
+
+    fn ask(&mut self, now: Instant, key: Purpose) -> Option<Transmit> {
+        let next = now + self.interval();
+        let id = TransactionId::random(&mut self.rng);
+        let known = self.consents.in_use.get_mut(&key)?;
+        known.next = Some(next);
+        known.asked.retain(|asked| now < asked.at + EXPIRY);
+        known.asked.push(Asked { id, at: now, role: self.role });
+        known.sent = now;
+        let (pair, base, to) = (known.pair, known.base, known.to);
+        let request = codec::CheckRequest {
+            username: &known.username,
+            software: self.config.software.as_deref(),
+            priority: known.priority,
+            role: self.role,
+            tie_breaker: self.tie_breaker,
+            use_candidate: false,
+            key: &known.key,
+        };
+        let payload = request.write(id)?;
+        if let Some(pair) = self.pairs.get_mut(pair) {
+            pair.consent.asked = Some(now);
+            pair.counts.consent_requests_sent += 1;
+        }
+        self.transmit(base, to, payload)
+    }
+
+    /// What may be the answer to a request for consent: any that is open counts, not only the latest.
+    pub(crate) fn handle_consent(
+        &mut self,
+        now: Instant,
+        base: BaseId,
+        from: SocketAddr,
+        message: &Message<'_>,
+    ) -> Option<Outcome> {
+        let id = message.transaction_id();
+        let (&key, known) =
+            self.consents.in_use.iter_mut().find(|(_, known)| {
+                known.asked.iter().any(|asked| asked.id == id && now < asked.at + EXPIRY)
+            })?;
+        let sent = SentIntegrity::Only(IntegrityKind::Sha1);
+        let answer = match rules::check_response(message, AttributeType::ICE, sent, &known.key) {
+            Ok(answer) => answer,
+            // The true answer is still awaited.
+            Err(_) => return Some(Outcome::Dropped(DropReason::Integrity)),
+        };
+        // RFC 7675 5.1: consent is for the way the data takes.
+        if (known.base, known.to) != (base, from) {
+            return Some(Outcome::Dropped(DropReason::Path));
+        }
+        let at = known.asked.iter().position(|asked| asked.id == id)?;
+        let asked = known.asked.swap_remove(at);
+        match answer {
+            Answer::Success => self.renew_consent(now, key, asked.at),
+            Answer::Error(error) if error.code() == FORBIDDEN => {
+                self.lose_consent(now, key, ConsentLoss::Revoked);
+            }
+            Answer::Error(error) if error.code() == ErrorCode::ROLE_CONFLICT => self.yield_role(asked.role),
+            Answer::Error(_) => {}
+        }
+        Some(Outcome::Handled)
+    }
+
+    fn renew_consent(&mut self, now: Instant, (stream, component): Purpose, asked: Instant) {
+        let Some(known) = self.consents.in_use.get_mut(&(stream, component)) else { return };
+        known.since = now;
+        let regained = !std::mem::replace(&mut known.granted, true);
+        if let Some(pair) = self.pairs.get_mut(known.pair) {
+            let rtt = now.saturating_duration_since(asked);
+            pair.consent.given = Some(now);
+            pair.heard = true;
+            pair.counts.consent_responses_received += 1;
+            pair.counts.current_round_trip = Some(rtt);
+            pair.counts.total_round_trip += rtt;
+        }
+        if regained {
+            self.out.events.push_back(Event::Changed { stream, component });
+        }
+    }
+
+    /// RFC 8445 7.2.5.1, as for any other check; nothing is repeated, the next request comes by itself.
+    fn yield_role(&mut self, claimed: Role) {
+        if self.role == claimed && self.may_switch_role() {
+            self.switch_role();
+            self.tie_breaker = TieBreaker::random(&mut self.rng);
+        }
+    }
+
+    fn lose_consent(&mut self, now: Instant, (stream, component): Purpose, why: ConsentLoss) {
+        let Some(lost) = self.consents.stop((stream, component)) else { return };
+        let path = (lost.base, lost.to);
+        self.consents.spent.insert(path, lost.username);
+        self.out.events.push_back(Event::ConsentLost { stream, component, pair: lost.pair, why });
+        let on_path = self.pairs.on_path(path.0, path.1);
+        for id in on_path.into_iter().filter(|&id| id != lost.pair).chain([lost.pair]) {
+            if let Some(pair) = self.pairs.get_mut(id) {
+                pair.consent.given = None;
+                self.fail(now, id, FailReason::Consent(why));
+            }
+        }
+    }
+
+    /// Whether consent was lost on the path of this pair, so that the credentials of its stream are not used there
+    /// again: only a restart helps (RFC 7675 5.1).
+    pub(crate) fn is_spent(&self, pair: PairId) -> bool {
+        let lost_with = |id| {
+            let ends = &self.pairs.get(id)?.ends;
+            let username = self.consents.spent.get(&(ends.base, ends.to))?;
+            Some((username, self.lists.get(&ends.stream)?.remote.as_ref()?))
+        };
+        lost_with(pair).is_some_and(|(username, remote)| *username == remote.username)
+    }
+}
