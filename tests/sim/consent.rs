@@ -89,7 +89,8 @@ fn ten_thousand_gaps_between_requests_lie_in_4_to_6_s_and_spread_over_it() {
             assert!((share - 0.1).abs() < 0.018, "{side:?}: {share} in tenth {tenth}");
         }
         // Each with an id of its own, and sent once.
-        let requests = world.sent(side).into_iter().filter(|sent| sent.class == Class::Request && sent.at > done);
+        let requests =
+            world.sent(side).into_iter().filter(|sent| sent.class == Class::Request && sent.at > done);
         let ids: Vec<_> = requests.map(|sent| *sent.id.as_bytes()).collect();
         assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
     }

@@ -68,7 +68,9 @@ fn has_true_failure(world: &World) -> bool {
 
 fn lost_consent(world: &World, side: Side) -> bool {
     const EXPIRED: ConsentLoss = ConsentLoss::Expired;
-    let all_failed = |why: &ListFailReason| matches!(why, ListFailReason::AllFailed { last: FailReason::Consent(EXPIRED), .. });
+    let all_failed = |why: &ListFailReason| {
+        matches!(why, ListFailReason::AllFailed { last: FailReason::Consent(EXPIRED), .. })
+    };
     match world.session(side).reason() {
         Some(Reason::ConsentLost { why: EXPIRED, .. }) => true,
         Some(Reason::ListFailed { why, .. }) => all_failed(why),
