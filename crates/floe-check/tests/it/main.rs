@@ -11,6 +11,7 @@ mod answers;
 mod checks;
 mod common;
 mod conclude;
+mod consent;
 mod formation;
 mod invariants;
 mod requests;

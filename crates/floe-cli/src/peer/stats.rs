@@ -110,8 +110,7 @@ impl PairLine {
             responses_received: counters.responses_received,
             responses_sent: counters.responses_sent,
             retransmissions_sent: counters.retransmissions_sent,
-            // This version sends none.
-            consent_requests_sent: 0,
+            consent_requests_sent: counters.consent_requests_sent,
             total_round_trip_time: counters.total_round_trip.as_secs_f64(),
             current_round_trip_time: counters.current_round_trip.map(|time| time.as_secs_f64()),
         }
