@@ -1,14 +1,17 @@
 //! Checks as STUN messages (RFC 8445 7.1, 7.2.2, 16.1).
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use bytes::Bytes;
 use floe_core::{Priority, Role, TieBreaker};
 use floe_stun::{
     Class, Key, Message, MessageWriter, Method, TransactionId, WriteError,
     attribute::{self, IceControlled, IceControlling, Software, UseCandidate, Username},
+    max_datagram,
 };
 
-/// A datagram that every path takes: the smallest MTU of IPv6, less the headers of IPv6 and UDP (RFC 8489 6.1).
-const MAX_LENGTH: usize = 1232;
+/// The longest datagram that paths of either family are sure to take (RFC 8489 6.1).
+const MAX_LENGTH: usize = max_datagram(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
 
 /// What a check says.
 pub(crate) struct CheckRequest<'a> {
@@ -22,11 +25,16 @@ pub(crate) struct CheckRequest<'a> {
 }
 
 impl CheckRequest<'_> {
-    /// The request; `None` where it does not fit: only user names far over the usual make it so.
-    pub(crate) fn write(&self, id: TransactionId) -> Option<Bytes> {
-        written(|buffer| {
+    /// The request to this address; without SOFTWARE where that does not fit, and `None` where nothing does: only user
+    /// names far over the usual make it so.
+    pub(crate) fn write(&self, id: TransactionId, to: IpAddr) -> Option<Bytes> {
+        self.write_with(self.software, id, to).or_else(|| self.write_with(None, id, to))
+    }
+
+    fn write_with(&self, software: Option<&str>, id: TransactionId, to: IpAddr) -> Option<Bytes> {
+        written(to, |buffer| {
             let message = MessageWriter::new(buffer, Class::Request, Method::BINDING, id)?
-                .optional(self.software.map(|text| Software::new(cut(text))).as_ref())?
+                .optional(software.map(|text| Software::new(cut(text))).as_ref())?
                 .attribute(&Username::new(self.username))?
                 .attribute(&attribute::Priority::new(self.priority.get()))?;
             let message = match self.role {
@@ -45,10 +53,14 @@ fn cut(text: &str) -> &str {
     text.get(..end).unwrap_or_default()
 }
 
-/// What `write` puts into a buffer of the length of a datagram; `None` where it does not fit, or is nothing.
-pub(crate) fn written(write: impl FnOnce(&mut [u8]) -> Result<usize, WriteError>) -> Option<Bytes> {
+/// What `write` puts into a buffer as long as a datagram to this address may be; `None` where it does not fit, or is
+/// nothing.
+pub(crate) fn written(
+    to: IpAddr,
+    write: impl FnOnce(&mut [u8]) -> Result<usize, WriteError>,
+) -> Option<Bytes> {
     let mut buffer = [0; MAX_LENGTH];
-    let length = write(&mut buffer).ok().filter(|length| *length > 0)?;
+    let length = write(buffer.get_mut(..max_datagram(to))?).ok().filter(|length| *length > 0)?;
     buffer.get(..length).map(Bytes::copy_from_slice)
 }
 
@@ -88,6 +100,8 @@ mod tests {
     use super::*;
 
     const ID: TransactionId = TransactionId::new([7; 12]);
+    const V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
 
     fn check(key: &Key, role: Role, use_candidate: bool) -> CheckRequest<'_> {
         CheckRequest {
@@ -106,7 +120,7 @@ mod tests {
         let key = Key::short_term("password");
         for role in [Role::Controlling, Role::Controlled] {
             for use_candidate in [false, true] {
-                let bytes = check(&key, role, use_candidate).write(ID).unwrap();
+                let bytes = check(&key, role, use_candidate).write(ID, V4).unwrap();
                 let message = Message::parse(&bytes).unwrap();
                 assert_eq!((message.class(), message.method()), (Class::Request, Method::BINDING));
                 assert_eq!(message.transaction_id(), ID);
@@ -120,20 +134,25 @@ mod tests {
         }
     }
 
+    // proves: 8489-6.1-a
     #[test]
-    fn a_check_that_no_datagram_holds_is_not_written() {
+    fn a_check_is_no_longer_than_paths_are_sure_to_take() {
         let key = Key::short_term("password");
-        let name = "x".repeat(509);
+        // The longest name there is: the peer's ufrag of 256 characters, and one of ours that long.
+        let (name, software) = ("x".repeat(508), "𝄞".repeat(200));
+        let usual = CheckRequest { software: Some(&software), ..check(&key, Role::Controlling, true) };
         let long = CheckRequest { username: &name, ..check(&key, Role::Controlling, true) };
-        assert_eq!(long.write(ID), None);
-        let longest = "x".repeat(508);
-        let software = "𝄞".repeat(200);
-        let fits = CheckRequest {
-            username: &longest,
-            software: Some(&software),
-            ..check(&key, Role::Controlling, true)
-        };
-        assert!(fits.write(ID).unwrap().len() <= MAX_LENGTH);
+        for (to, limit) in [(V4, 548), (V6, 1232)] {
+            let bytes = usual.write(ID, to).unwrap();
+            assert!(bytes.len() <= limit, "{to}: {}", bytes.len());
+            // What would not fit goes without SOFTWARE.
+            let told = Message::parse(&bytes).unwrap().attribute::<Software<'_>>().unwrap().is_some();
+            assert_eq!(told, to == V6);
+        }
+        assert_eq!(long.write(ID, V4), None);
+        assert!(long.write(ID, V6).unwrap().len() <= 1232);
+        let longer = "x".repeat(509);
+        assert_eq!(CheckRequest { username: &longer, ..long }.write(ID, V6), None);
     }
 
     #[test]
@@ -146,10 +165,10 @@ mod tests {
 
     #[test]
     fn nothing_written_is_no_datagram() {
-        assert_eq!(written(|_| Ok(0)), None);
-        assert_eq!(written(|_| Err(WriteError::BufferTooSmall)), None);
+        assert_eq!(written(V4, |_| Ok(0)), None);
+        assert_eq!(written(V4, |_| Err(WriteError::BufferTooSmall)), None);
         assert_eq!(
-            written(|buffer| {
+            written(V4, |buffer| {
                 buffer[0] = 9;
                 Ok(1)
             })

@@ -201,7 +201,7 @@ impl CheckSet {
         };
         known.sent = now;
         let (base, to) = (known.base, known.to);
-        let payload = codec::written(|buffer| {
+        let payload = codec::written(to.ip(), |buffer| {
             let writer = MessageWriter::new(buffer, Class::Indication, Method::BINDING, id)?;
             Ok(writer.fingerprint()?.finish())
         });
@@ -238,7 +238,7 @@ impl CheckSet {
             use_candidate: false,
             key: &known.key,
         };
-        let payload = request.write(id)?;
+        let payload = request.write(id, to.ip())?;
         if let Some(pair) = self.pairs.get_mut(pair) {
             pair.consent.asked = Some(now);
             pair.counts.consent_requests_sent += 1;

@@ -251,10 +251,13 @@ impl CheckSet {
 fn compatible(local: &Candidate, base: SocketAddr, remote: &Candidate, to: SocketAddr) -> bool {
     // RFC 6544 6.2: the passive side waits to be connected to.
     let passive = local.transport() == Transport::Tcp(TcpType::Passive);
-    let loopback = |address: SocketAddr| address.ip().is_loopback();
+    // An IPv4-mapped address is the IPv4 address it holds.
+    let family = |address: SocketAddr| Family::of(address.ip().to_canonical());
+    let loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
     !passive
         && local.transport().pairs_with(remote.transport())
-        && Family::of(base.ip()) == Family::of(to.ip())
+        && base.is_ipv4() == to.is_ipv4()
+        && family(base) == family(to)
         && is_ipv6_link_local(base.ip()) == is_ipv6_link_local(to.ip())
         // Loopback reaches only itself, and a peer has no business on ours otherwise (RFC 8445 19.5).
         && loopback(base) == loopback(to)

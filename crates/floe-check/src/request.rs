@@ -80,7 +80,7 @@ impl CheckSet {
             Err((code, why)) => (Some(code), Some(why)),
         };
         let sign = self.lists.get(&stream).map(|list| (integrity, &list.local_key));
-        let payload = codec::written(|buffer| match code {
+        let payload = codec::written(from.ip(), |buffer| match code {
             None => rules::write_success(buffer, message, from, sign),
             Some(code) => rules::write_error(buffer, message, ErrorCode::standard(code), sign),
         });
@@ -127,7 +127,7 @@ impl CheckSet {
         }
         let key = self.locals.base(base).and_then(|base| self.lists.get(&base.stream));
         let key = key.map(|list| &list.local_key);
-        let payload = codec::written(|buffer| {
+        let payload = codec::written(from.ip(), |buffer| {
             rejection.answer(buffer, message, AttributeType::ICE, key).map(Option::unwrap_or_default)
         });
         let transmit = payload.and_then(|payload| self.transmit(base, from, payload));

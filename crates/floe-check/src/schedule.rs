@@ -157,7 +157,7 @@ impl CheckSet {
             use_candidate: check.use_candidate,
             key: &remote.key,
         }
-        .write(transaction)
+        .write(transaction, check.to.ip())
     }
 
     fn note_sent(&mut self, now: Instant, id: PairId, transaction: TransactionId) {
