@@ -6,7 +6,7 @@ use floe_core::{BaseId, ComponentId, PairId, Role, StreamId};
 
 use crate::{
     CheckSet, Command, Event, FailReason, ListFailReason, ListState,
-    list::Patience,
+    list::{Component, Patience},
     pair::{Membership, Pair, PairState},
 };
 
@@ -151,8 +151,11 @@ impl CheckSet {
     /// RFC 8445 7.2.5.4 and 8.1.2, RFC 8863 4: whether the list is completed, failed or runs on.
     pub(crate) fn update_list(&mut self, now: Instant, stream: StreamId) {
         let Some(list) = self.lists.get(&stream) else { return };
-        let concluded = !list.components.is_empty()
-            && list.components.values().all(|component| component.selected.is_some());
+        // What was selected may have been lost before the last component was.
+        let holds = |(&id, component): (&ComponentId, &Component)| {
+            self.pairs.valid(stream, id).any(|valid| component.selected == Some(valid))
+        };
+        let concluded = !list.components.is_empty() && list.components.iter().all(holds);
         let next = match list.state {
             ListState::Running if concluded => ListState::Completed,
             ListState::Running if self.is_hopeless(now, stream) => ListState::Failed,

@@ -177,10 +177,12 @@ impl CheckSet {
         let list = self.lists.get(&longest)?;
         let expendable = |id: &PairId| !list.triggered.contains(*id);
         let worst_of = |state| self.pairs.in_state(longest, state).rev().find(expendable);
-        let worst = [worst_of(PairState::Frozen), worst_of(PairState::Waiting)]
+        let unsent = [worst_of(PairState::Frozen), worst_of(PairState::Waiting)]
             .into_iter()
             .flatten()
-            .min_by_key(|&id| self.pairs.get(id).map(Pair::priority))?;
+            .min_by_key(|&id| self.pairs.get(id).map(Pair::priority));
+        let unheard = || (claim == Claim::Triggered).then(|| self.worst_unheard(longest)).flatten();
+        let worst = unsent.or_else(unheard)?;
         let below = match claim {
             Claim::Priority(new) if longest == stream => self.pairs.get(worst)?.priority() < new,
             Claim::Priority(_) | Claim::Triggered => true,
@@ -188,8 +190,18 @@ impl CheckSet {
         below.then_some(worst)
     }
 
+    /// The worst pair whose check is under way and that nothing speaks for.
+    fn worst_unheard(&self, stream: StreamId) -> Option<PairId> {
+        let silent = |pair: &Pair| !(pair.heard || pair.nominating || pair.nominate_when_valid);
+        let in_progress = self.pairs.in_state(stream, PairState::InProgress);
+        in_progress.rev().find(|&id| self.pairs.get(id).is_some_and(silent))
+    }
+
     fn drop_pair(&mut self, id: PairId) {
-        let Some(Pair { ends, .. }) = self.pairs.remove(id) else { return };
+        let Some(Pair { ends, transaction, .. }) = self.pairs.remove(id) else { return };
+        if let Some(transaction) = transaction {
+            self.transactions.remove(transaction);
+        }
         if let Some(list) = self.lists.get_mut(&ends.stream) {
             list.triggered.remove(id);
         }

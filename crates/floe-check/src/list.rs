@@ -47,6 +47,9 @@ pub(crate) struct Component {
     pub(crate) selected: Option<PairId>,
     /// The largest round trip seen: see [`floe_core::Outlook`].
     pub(crate) round_trip: Option<Duration>,
+    /// How long the answer to a check that was resent took, counted from its first sending: used while nothing better is
+    /// known.
+    pub(crate) bound: Option<Duration>,
 }
 
 /// A check that came before the peer's description (RFC 8445 7.3): answered, and still to be followed up.

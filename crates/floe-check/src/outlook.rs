@@ -27,7 +27,10 @@ impl CheckSet {
         contenders.sort_by_key(|contender| Reverse((contender.priority, contender.pair)));
         Outlook {
             contenders,
-            round_trip: list.components.get(&component).and_then(|component| component.round_trip),
+            round_trip: list
+                .components
+                .get(&component)
+                .and_then(|component| component.round_trip.or(component.bound)),
             local_gathering: !list.local_ended,
             remote_gathering: !list.remote_ended,
         }

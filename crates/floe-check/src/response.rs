@@ -111,10 +111,14 @@ impl CheckSet {
             pair.counts.current_round_trip = Some(rtt);
             pair.counts.total_round_trip += rtt;
         }
-        let bound = rtt.unwrap_or_else(|| now.saturating_duration_since(completed.started));
+        let took = now.saturating_duration_since(completed.started);
         let (stream, component) = (pair.ends.stream, pair.ends.component);
         let component = self.lists.get_mut(&stream)?.components.get_mut(&component)?;
-        component.round_trip = component.round_trip.max(Some(bound));
+        component.round_trip = component.round_trip.max(rtt);
+        // The answer to a check that was given up tells of the time it was given up for.
+        if rtt.is_none() && !completed.cancelled {
+            component.bound = Some(component.bound.map_or(took, |bound| bound.min(took)));
+        }
         rtt
     }
 

@@ -26,6 +26,9 @@ use crate::{
     table::PairTable,
 };
 
+/// Longer than anybody waits, and short enough to be added to any time.
+const MAX_PATIENCE: std::time::Duration = std::time::Duration::from_secs(365 * 24 * 60 * 60);
+
 /// The checks of a session: one check list for each stream (RFC 8445 6.1.2).
 ///
 /// Four kinds of method, as with every sans-IO type here:
@@ -165,7 +168,7 @@ impl CheckSet {
         list.components.retain(|component, _| component.get() <= highest);
         list.remote = Some(Remote::new(remote.credentials, &list.local));
         // RFC 8863 4: both sides' credentials are known, patience begins.
-        list.patience = Patience::Until(now + self.config.patience);
+        list.patience = Patience::Until(now + self.config.patience.min(MAX_PATIENCE));
         self.pair_stream(now, stream);
         self.follow_up_early(stream);
         self.tell_changed(stream);

@@ -66,6 +66,8 @@ pub struct Session {
     pub(crate) tally: Tally,
     /// How many candidates may wait for the description of their stream.
     pub(crate) max_early: usize,
+    /// Whether this side nominates in the way of RFC 5245.
+    aggressive: bool,
 }
 
 /// What waits in the outbox.
@@ -89,6 +91,7 @@ impl Session {
     #[must_use]
     pub fn new(config: SessionConfig) -> Self {
         let check_config = check_config(&config);
+        let aggressive = is_aggressive(&config);
         let mut root = ChaCha20Rng::from_seed(config.seed);
         // One generator for each use: how many secrets one draws tells nothing about another.
         let mut secrets = ChaCha20Rng::from_rng(&mut root);
@@ -113,6 +116,7 @@ impl Session {
             outbox: VecDeque::new(),
             tally: Tally::default(),
             max_early: config.max_remote_candidates,
+            aggressive,
         }
     }
 
@@ -120,8 +124,10 @@ impl Session {
     #[must_use]
     pub fn local(&self, stream: StreamId) -> Option<LocalParameters> {
         let credentials = self.streams.get(&stream)?.local.clone();
-        let tokens = [IceOptions::ICE2, IceOptions::TRICKLE];
-        let options = tokens.iter().try_fold(IceOptions::new(), |options, token| options.with(token)).ok()?;
+        // RFC 8445 10: who announces ice2 does not nominate aggressively.
+        let ice2 = (!self.aggressive).then_some(IceOptions::ICE2);
+        let mut tokens = ice2.into_iter().chain([IceOptions::TRICKLE]);
+        let options = tokens.try_fold(IceOptions::new(), IceOptions::with).ok()?;
         Some(LocalParameters { credentials, options, pacing: self.pace.proposed() })
     }
 
@@ -192,6 +198,10 @@ impl Session {
     }
 }
 
+fn is_aggressive(config: &SessionConfig) -> bool {
+    config.policy.is_none() && config.nomination == Nomination::Aggressive
+}
+
 fn check_config(config: &SessionConfig) -> CheckConfig {
     let checks = CheckConfig::default()
         .role(config.role)
@@ -202,7 +212,7 @@ fn check_config(config: &SessionConfig) -> CheckConfig {
         .patience(config.patience.min(MAX_PATIENCE))
         .consent(config.consent)
         .keepalive(config.keepalive)
-        .aggressive(config.policy.is_none() && config.nomination == Nomination::Aggressive);
+        .aggressive(is_aggressive(config));
     match &config.software {
         Some(software) => checks.software(software.clone()),
         None => checks,

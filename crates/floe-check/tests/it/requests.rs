@@ -725,3 +725,22 @@ fn the_role_in_a_request_with_a_broken_rest_changes_no_role() {
     refused(&mut bench, "no PRIORITY", &check, 400, DropReason::Check, true);
     assert_eq!(bench.set.role(), Role::Controlling);
 }
+
+#[test]
+fn a_check_from_a_new_address_finds_room_where_all_pairs_wait_for_answers() {
+    let mut bench = Bench::with(CheckConfig::default().role(Role::Controlled), &[(S0, &[RTP])]);
+    bench.local(S0, &Cand::host("10.0.0.1:1000"));
+    bench.describe(S0);
+    for port in 1..=100 {
+        bench.remote(S0, &numbered(port));
+    }
+    assert_eq!(bench.all_next().len(), 100);
+    let check = bench.check();
+    let (outcome, _) = bench.ask(BaseId(0), "10.9.9.9:7", &check);
+    assert_eq!(outcome, Outcome::Handled);
+    assert!(bench.try_next().is_some_and(|check| check.to == "10.9.9.9:7".parse().unwrap()));
+    assert_eq!(bench.pairs().len(), 100);
+    let check = bench.check().with(&UseCandidate);
+    let (outcome, answer) = bench.ask(BaseId(0), "10.9.9.9:7", &check);
+    assert_eq!((outcome, answer.unwrap().error), (Outcome::Handled, None));
+}

@@ -274,3 +274,19 @@ fn the_first_send_counts_anew_from_the_peers_first_check() {
     bench.next();
     assert_eq!(sent(&bench), Turn::Sent(epoch() + ms(5000)));
 }
+
+#[test]
+fn an_answer_to_a_resent_check_tells_the_round_trip_only_while_nothing_better_is_known() {
+    let (mut bench, _) = Bench::one_pair(Role::Controlling);
+    bench.remote(S0, &numbered(2100));
+    let first = bench.next();
+    bench.at(31_500);
+    bench.now += ms(20);
+    let _ = bench.answer(&first, "10.0.0.1:1000");
+    let round_trip = |bench: &Bench| bench.set.outlook(bench.now, S0, RTP).round_trip;
+    assert_eq!(round_trip(&bench), Some(ms(31_520)));
+    let second = bench.next();
+    bench.now += ms(20);
+    let _ = bench.answer(&second, "10.0.0.1:1000");
+    assert_eq!(round_trip(&bench), Some(ms(20)));
+}

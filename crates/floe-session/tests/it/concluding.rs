@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use floe_core::{Candidate, Interface};
-use floe_session::{Disposition, DropReason, Event, IceState, Reason, StreamConfig};
+use floe_session::{
+    Disposition, DropReason, Event, IceState, Nomination, Reason, Session, SessionConfig, StreamConfig,
+};
 
 use crate::{
     stun::Check,
@@ -176,4 +178,36 @@ fn closing_closes_all_sockets_once_and_ends_everything() {
     let sent = wire.log.len();
     wire.run_for(Duration::from_secs(100));
     assert_eq!(wire.log.iter().skip(sent).filter(|sent| sent.host == A).count(), 0);
+}
+
+#[test]
+fn a_component_that_is_lost_before_the_last_one_is_selected_completes_nothing_and_fails_in_the_end() {
+    let streams = || vec![StreamConfig { components: 2 }];
+    let mut wire = Wire::new(controlling().streams(streams()), controlled().streams(streams()));
+    // The second component finds its way only after 10 s.
+    wire.passes = Box::new(|sent| {
+        sent.at > Duration::from_secs(10) || (sent.to.port() != 5001 && sent.from.port() != 5001)
+    });
+    wire.begin();
+    wire.run_for(Duration::from_secs(5));
+    let route = wire.a().route(STREAM, RTP).unwrap();
+    wire.hosts[A].sockets.remove(&route.socket);
+    let now = wire.now;
+    wire.a().handle_socket_closed(now, route.socket, "gone");
+    wire.settle();
+    wire.run_for(Duration::from_secs(300));
+    assert_eq!(wire.a().state(), IceState::Failed);
+    let completed = |(_, event): &(Duration, Event)| matches!(event, Event::StreamCompleted { .. });
+    assert!(!wire.hosts[A].events.iter().any(completed));
+}
+
+// proves: 8445-10-a
+#[test]
+fn ice2_is_announced_but_by_who_nominates_aggressively() {
+    let announces = |config: SessionConfig| {
+        Session::new(config).local(STREAM).unwrap().options.iter().any(|option| option == "ice2")
+    };
+    assert!(announces(controlling()) && announces(controlled()));
+    assert!(announces(controlling().nomination(Nomination::Regular)));
+    assert!(!announces(controlling().nomination(Nomination::Aggressive)));
 }
