@@ -47,8 +47,8 @@ pub(crate) struct Component {
     pub(crate) selected: Option<PairId>,
     /// The largest round trip seen: see [`floe_core::Outlook`].
     pub(crate) round_trip: Option<Duration>,
-    /// How long the answer to a check that was resent took, counted from its first sending: used while nothing better is
-    /// known.
+    /// The shortest time that the answer to a check that was resent took, counted from its first sending: used while no
+    /// round trip is measured.
     pub(crate) bound: Option<Duration>,
 }
 

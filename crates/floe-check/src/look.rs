@@ -39,8 +39,11 @@ impl CheckSet {
         Some(Route { base: ends.base, to: address::scoped(ends.to, base.address) })
     }
 
-    /// Whose data this is: `from` has proven, by a check or an answer on this base, to know the password (RFC 8445
-    /// 12.2). `None` for strangers, and for those whom there was no room to remember.
+    /// Whose data this is: an authentic check or answer has come from `from` on this base (RFC 8445 12.2). `None` for
+    /// strangers, and for those whom there was no room to remember.
+    ///
+    /// A check says who wrote it, not who sent it: somebody on the way who sends a copy of one makes data from his address
+    /// acceptable. ICE authenticates paths; who must know that data is the peer's protects the data (DTLS, SRTP).
     ///
     /// Before the peer's description that is whoever sent an early check: once our answer is there the peer may send
     /// data, whatever its description takes (RFC 8445 5.3).

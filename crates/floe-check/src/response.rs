@@ -115,8 +115,7 @@ impl CheckSet {
         let (stream, component) = (pair.ends.stream, pair.ends.component);
         let component = self.lists.get_mut(&stream)?.components.get_mut(&component)?;
         component.round_trip = component.round_trip.max(rtt);
-        // The answer to a check that was given up tells of the time it was given up for.
-        if rtt.is_none() && !completed.cancelled {
+        if rtt.is_none() {
             component.bound = Some(component.bound.map_or(took, |bound| bound.min(took)));
         }
         rtt

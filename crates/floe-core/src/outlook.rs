@@ -9,8 +9,9 @@ use crate::{PairId, PairPriority};
 pub struct Outlook {
     /// The pairs that are neither valid nor failed, best first.
     pub contenders: Vec<Contender>,
-    /// The largest round-trip time seen on this component so far. Where only retransmitted checks were answered it is
-    /// the time from first sending to the answer, which is never too short. `None` before any answer.
+    /// The largest round-trip time measured on this component so far. Where only checks that were resent were answered it
+    /// is the shortest time from first sending to answer, which is at least the round trip of that path. `None` before
+    /// any answer.
     pub round_trip: Option<Duration>,
     /// Whether this agent may still find candidates.
     pub local_gathering: bool,

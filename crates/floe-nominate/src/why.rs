@@ -15,7 +15,7 @@ pub enum Why {
     WaitEnded {
         /// The best of the pairs that did not answer.
         contender: PairId,
-        /// The largest round-trip time seen on the component, by which the wait was measured. Zero where none was.
+        /// The round-trip time of the outlook, by which the wait was measured. Zero where there was none.
         round_trip: Duration,
     },
     /// The policy chose it while a better pair was valid or still possible: for reasons of its own.

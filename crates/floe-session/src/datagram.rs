@@ -55,8 +55,8 @@ impl Session {
         }
     }
 
-    /// RFC 8445 12.2: data is taken on every candidate, whatever pair is selected; but only from who has proven to know
-    /// the password there.
+    /// RFC 8445 12.2: data is taken on every candidate, whatever pair is selected; but only from where an
+    /// authentic check or answer has come.
     fn dispose_data(&self, base: BaseId, from: SocketAddr) -> Disposition {
         match self.check.accepts(base, from) {
             Some((stream, component)) => Disposition::Data { stream, component },

@@ -267,7 +267,7 @@ pub enum DropReason {
     /// The session has no such socket, or has closed it.
     #[error("no such socket")]
     UnknownSocket,
-    /// It is data, and its source has not proven to know the password (RFC 8445 12.2).
+    /// It is data, and no authentic check or answer has come from its source (RFC 8445 12.2).
     #[error("data from a stranger")]
     Stranger,
     /// It is STUN, and the checks did not take it.
