@@ -130,7 +130,7 @@ impl Peers {
                     show.refused.iter().try_for_each(|why| show.line(who, why))?;
                     bail!("{who} found no address to use on this host, not even loopback");
                 }
-                Event::EndOfCandidates { .. } => self.other(who).end_of_remote_candidates().await?,
+                Event::EndOfCandidates { .. } => self.other(who).end_of_remote_candidates(None).await?,
                 Event::State { state: IceState::Failed, reason } => {
                     let reason = reason.map(|reason| reason.to_string()).unwrap_or_default();
                     bail!("{who} has failed: {reason}");

@@ -124,7 +124,7 @@ fn tell_them(theirs: &TheirAgent, event: &Event) {
 async fn tell_us(ours: &Agent, candidate: Option<String>) {
     match candidate {
         Some(text) => drop(ours.add_remote_candidate(text.parse().unwrap()).await.unwrap()),
-        None => ours.end_of_remote_candidates().await.unwrap(),
+        None => ours.end_of_remote_candidates(None).await.unwrap(),
     }
 }
 

@@ -60,6 +60,8 @@ pub(crate) struct Base {
     pub(crate) local: LocalId,
     /// Its address with scope.
     pub(crate) address: SocketAddr,
+    /// Whether it was offered in this generation: after a restart it has to be offered again.
+    pub(crate) offered: bool,
 }
 
 /// By what the peer, and by what this agent, knows a local candidate.
@@ -101,7 +103,8 @@ impl Locals {
         let local = Local { stream, local };
         let component = local.candidate().component();
         if local.is_base() {
-            let base = Base { stream, component, local: id, address: local.local.base_address };
+            let address = local.local.base_address;
+            let base = Base { stream, component, local: id, address, offered: true };
             self.bases.insert(local.local.base, base);
             self.sending.entry((stream, component)).or_default().insert(id);
         }
@@ -120,6 +123,26 @@ impl Locals {
         {
             sending.remove(&local);
         }
+    }
+
+    /// A restart of the stream: its candidates are offered no more, and forgotten but for these. Its bases stay: what
+    /// comes in on them is still answered (RFC 8445 9).
+    pub(crate) fn restart(&mut self, stream: StreamId, kept: &BTreeSet<LocalId>) {
+        self.by_key.retain(|&(of, ..), _| of != stream);
+        self.sending.retain(|&(of, _), _| of != stream);
+        self.learnt.remove(&stream);
+        for base in self.bases.values_mut().filter(|base| base.stream == stream) {
+            base.offered = false;
+        }
+        self.forget_unused(stream, kept);
+    }
+
+    /// Forgets the candidates of former generations, but for these and those that bases stand for.
+    pub(crate) fn forget_unused(&mut self, stream: StreamId, kept: &BTreeSet<LocalId>) {
+        let bases: BTreeSet<_> = self.bases.values().map(|base| base.local).collect();
+        let offered: BTreeSet<_> = self.by_key.values().copied().collect();
+        let used = |id: &LocalId| kept.contains(id) || bases.contains(id) || offered.contains(id);
+        self.all.retain(|id, local| local.stream != stream || used(id));
     }
 
     /// The candidates that checks of this component leave from.
@@ -216,6 +239,21 @@ impl Remotes {
             *self.counts.entry((remote.stream, false)).or_default() -= 1;
             *self.counts.entry((remote.stream, true)).or_default() += 1;
         }
+    }
+
+    /// A restart of the stream: the peer's candidates are void (RFC 8445 9), and forgotten but for these.
+    pub(crate) fn restart(&mut self, stream: StreamId, kept: &BTreeSet<RemoteId>) {
+        self.by_address.retain(|&(of, ..), _| of != stream);
+        self.of_component.retain(|&(of, _), _| of != stream);
+        self.counts.retain(|&(of, _), _| of != stream);
+        self.forget_unused(stream, kept);
+    }
+
+    /// Forgets the candidates of former generations, but for these.
+    pub(crate) fn forget_unused(&mut self, stream: StreamId, kept: &BTreeSet<RemoteId>) {
+        let current: BTreeSet<_> = self.by_address.values().copied().collect();
+        let used = |id: &RemoteId| kept.contains(id) || current.contains(id);
+        self.all.retain(|id, remote| remote.stream != stream || used(id));
     }
 
     pub(crate) fn of_component(&self, stream: StreamId, component: ComponentId) -> Vec<RemoteId> {

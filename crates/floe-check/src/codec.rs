@@ -74,10 +74,10 @@ pub(crate) struct CheckFields {
 }
 
 impl CheckFields {
-    /// Reads an authentic request, and the peer's ufrag out of its USERNAME; `None` where PRIORITY is missing or
-    /// anything is malformed or contradicts itself.
-    pub(crate) fn read<'a>(message: &Message<'a>) -> Option<(Self, &'a str)> {
-        let (_, peer) = message.attribute::<Username<'a>>().ok()??.as_str().split_once(':')?;
+    /// Reads an authentic request, and this agent's and the peer's ufrag out of its USERNAME; `None` where PRIORITY is
+    /// missing or anything is malformed or contradicts itself.
+    pub(crate) fn read<'a>(message: &Message<'a>) -> Option<(Self, [&'a str; 2])> {
+        let (mine, peer) = message.attribute::<Username<'a>>().ok()??.as_str().split_once(':')?;
         let priority = message.attribute::<attribute::Priority>().ok()??;
         let controlling = message.attribute::<IceControlling>().ok()?;
         let controlled = message.attribute::<IceControlled>().ok()?;
@@ -89,7 +89,7 @@ impl CheckFields {
         };
         let use_candidate = message.attribute::<UseCandidate>().ok()?.is_some();
         let priority = Priority::from_raw(priority.get()).ok()?;
-        Some((Self { priority, claim, use_candidate }, peer))
+        Some((Self { priority, claim, use_candidate }, [mine, peer]))
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
                 let claim = Some((role, TieBreaker(0x0123_4567_89AB_CDEF)));
                 let priority = Priority::from_raw(4711).unwrap();
                 let fields = CheckFields { priority, claim, use_candidate };
-                assert_eq!(CheckFields::read(&message), Some((fields, "mine")));
+                assert_eq!(CheckFields::read(&message), Some((fields, ["theirs", "mine"])));
             }
         }
     }

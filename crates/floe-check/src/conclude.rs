@@ -47,7 +47,8 @@ impl CheckSet {
             .pairs
             .iter()
             .filter(|pair| pair.ends.stream == stream && pair.ends.component == component)
-            .filter(|pair| pair.id != keep && pair.id != checked && !pair.is_retired())
+            .filter(|pair| pair.id != keep && pair.id != checked)
+            .filter(|pair| !pair.is_retired() && !pair.is_former())
             .filter(|pair| !self.may_overtake(pair, selected))
             .map(|pair| pair.id)
             .collect();
@@ -89,7 +90,7 @@ impl CheckSet {
         let nomination = self.end_nomination(id);
         let lost = self.resting_on(id);
         let Some(pair) = self.pairs.get_mut(id) else { return };
-        let (stream, component) = (pair.ends.stream, pair.ends.component);
+        let (stream, component, former) = (pair.ends.stream, pair.ends.component, pair.is_former());
         pair.made = None;
         self.set_failed(id);
         self.out.events.push_back(Event::Failed { stream, component, pair: id, why });
@@ -102,7 +103,8 @@ impl CheckSet {
                 self.out.events.push_back(Event::NominationFailed { stream, component, pair: valid, why });
             }
         }
-        if let Some(list) = self.lists.get_mut(&stream) {
+        // What ends a path of the generation before says nothing of this one's list.
+        if let Some(list) = self.lists.get_mut(&stream).filter(|_| !former) {
             list.last_failure = Some(why);
         }
         self.update_list(now, stream);

@@ -85,6 +85,17 @@ impl Consents {
         self.spent.retain(|&(of, _), _| of != base);
     }
 
+    /// The pairs in use of a stream.
+    pub(crate) fn in_use(&self, stream: StreamId) -> impl Iterator<Item = PairId> + '_ {
+        self.in_use.iter().filter(move |((of, _), _)| *of == stream).map(|(_, known)| known.pair)
+    }
+
+    /// Whether a pair in use became valid with this ufrag of ours.
+    pub(crate) fn uses(&self, ufrag: &str) -> bool {
+        let mine = |known: &InUse| known.username.split_once(':').is_some_and(|(_, mine)| mine == ufrag);
+        self.in_use.values().any(mine)
+    }
+
     fn stop(&mut self, key: Purpose) -> Option<InUse> {
         self.due.retain(|due| *due != key);
         self.in_use.remove(&key)
@@ -104,9 +115,12 @@ impl CheckSet {
         if self.consents.in_use.get(&key).map(|known| known.pair) == pair {
             return;
         }
-        self.consents.stop(key);
+        let before = self.consents.stop(key);
         if let Some(begun) = pair.and_then(|pair| self.begin_use(now, key, pair)) {
             self.consents.in_use.insert(key, begun);
+        }
+        if let Some(before) = before {
+            self.forget_former(before.pair);
         }
     }
 
@@ -312,13 +326,16 @@ impl CheckSet {
         let path = (lost.base, lost.to);
         self.consents.spent.insert(path, lost.username);
         self.out.events.push_back(Event::ConsentLost { stream, component, pair: lost.pair, why });
-        let on_path = self.pairs.on_path(path.0, path.1);
+        // A restart has new credentials, and the way may well be open to those.
+        let former = self.pairs.get(lost.pair).is_some_and(crate::pair::Pair::is_former);
+        let on_path = self.pairs.on_path(path.0, path.1).filter(|_| !former);
         for id in on_path.into_iter().filter(|&id| id != lost.pair).chain([lost.pair]) {
             if let Some(pair) = self.pairs.get_mut(id) {
                 pair.consent.given = None;
                 self.fail(now, id, FailReason::Consent(why));
             }
         }
+        self.forget_former(lost.pair);
     }
 
     /// Whether consent was lost on the path of this pair, so that the credentials of its stream are not used there

@@ -67,7 +67,8 @@
 //! | RFC 8863 patience before a list fails | yes |
 //! | RFC 7675 consent on the pair in use of each component | yes; over UDP, as everything here |
 //! | RFC 8445 11 keepalives, where consent is off | yes |
-//! | RFC 8445 7.3.2 lite, 9 restart | not yet |
+//! | RFC 8445 9 restart | yes: the pair in use stays so until the new generation has one |
+//! | RFC 8445 7.3.2 lite | not yet |
 
 mod budget;
 mod candidates;
@@ -87,6 +88,7 @@ mod queue;
 mod reason;
 mod request;
 mod response;
+mod restart;
 mod role;
 mod schedule;
 mod set;

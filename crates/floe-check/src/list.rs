@@ -1,7 +1,7 @@
 //! A check list: what belongs to one stream (RFC 8445 6.1.2).
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -39,6 +39,27 @@ pub(crate) struct Remote {
     /// USERNAME of checks: the peer's ufrag, a colon, ours (RFC 8445 7.2.2).
     pub(crate) username: Box<str>,
 }
+
+/// What this agent was called before a restart: requests in the old name are answered, and change nothing.
+#[derive(Debug)]
+pub(crate) struct Former {
+    pub(crate) ufrag: Box<str>,
+    pub(crate) key: Key,
+    /// The paths the peer, who knows the password, was heard on.
+    pub(crate) heard: BTreeSet<(BaseId, SocketAddr)>,
+}
+
+impl Former {
+    /// The peer was heard on this path.
+    pub(crate) fn hear(&mut self, base: BaseId, from: SocketAddr) {
+        if self.heard.len() < MAX_HEARD {
+            self.heard.insert((base, from));
+        }
+    }
+}
+
+/// How many paths of a former generation data is taken from.
+const MAX_HEARD: usize = 256;
 
 /// A component of the stream.
 #[derive(Debug, Default)]
@@ -88,6 +109,8 @@ pub(crate) struct CheckList {
     pub(crate) remote_ended: bool,
     pub(crate) patience: Patience,
     pub(crate) last_failure: Option<FailReason>,
+    /// The generations before, the latest last.
+    pub(crate) former: Vec<Former>,
 }
 
 impl CheckList {
@@ -104,6 +127,7 @@ impl CheckList {
             remote_ended: false,
             patience: Patience::Unset,
             last_failure: None,
+            former: Vec::new(),
         }
     }
 
@@ -125,6 +149,24 @@ impl CheckList {
     /// Whether an early check came on this path. Once the description is there none is remembered.
     pub(crate) fn heard_early(&self, base: BaseId, from: SocketAddr) -> bool {
         self.early.iter().any(|(_, early)| (early.base, early.from) == (base, from))
+    }
+
+    /// Whether the peer was heard on this path before a restart: its data may still be on the way.
+    pub(crate) fn heard_before(&self, base: BaseId, from: SocketAddr) -> bool {
+        self.former.iter().any(|former| former.heard.contains(&(base, from)))
+    }
+
+    /// The key of requests that call this agent so, now or before a restart.
+    pub(crate) fn key_of(&self, ufrag: &str) -> Option<&Key> {
+        if ufrag == self.local.ufrag() {
+            return Some(&self.local_key);
+        }
+        self.former.iter().find(|former| &*former.ufrag == ufrag).map(|former| &former.key)
+    }
+
+    /// The generation before a restart in which this agent was called so.
+    pub(crate) fn former_named(&mut self, ufrag: &str) -> Option<&mut Former> {
+        self.former.iter_mut().find(|former| &*former.ufrag == ufrag)
     }
 
     pub(crate) fn is_concluded(&self, component: ComponentId) -> bool {

@@ -53,8 +53,9 @@ impl CheckSet {
         let from = address::unscoped(from);
         let pair = self.pairs.on_path(base, from).and_then(|id| self.pairs.get(id));
         let heard = pair.is_some_and(|pair| pair.heard);
-        let early = || self.lists.get(&known.stream).is_some_and(|list| list.heard_early(base, from));
-        (heard || early()).then_some((known.stream, known.component))
+        let list = self.lists.get(&known.stream)?;
+        let elsewhen = || list.heard_early(base, from) || list.heard_before(base, from);
+        (heard || elsewhen()).then_some((known.stream, known.component))
     }
 
     /// A pair as statistics show it.

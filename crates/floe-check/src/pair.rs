@@ -83,6 +83,8 @@ pub(crate) enum Membership {
     ValidOnly,
     /// Another pair of its component was selected (RFC 8445 8.1.2). It is answered, never checked.
     Retired,
+    /// Its generation ended with a restart, and data still goes over it (RFC 8445 9). No list and no path knows it.
+    Former,
 }
 
 /// A foundation of pairs: what a local and a remote foundation make together, interned.
@@ -238,6 +240,11 @@ impl Pair {
 
     pub(crate) fn is_retired(&self) -> bool {
         self.ranked.membership == Membership::Retired
+    }
+
+    /// Whether it is of the generation before a restart.
+    pub(crate) fn is_former(&self) -> bool {
+        self.ranked.membership == Membership::Former
     }
 
     /// Whether it may still become valid.

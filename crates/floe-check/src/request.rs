@@ -6,7 +6,7 @@ use std::{net::SocketAddr, time::Instant};
 use floe_core::{BaseId, Received, Role, StreamId, address};
 use floe_stun::{
     Class, IntegrityKind, Key, Message, Method, TransactionId,
-    attribute::{AttributeType, ErrorCode},
+    attribute::{AttributeType, ErrorCode, Username},
     rules::{self, Rejection},
 };
 
@@ -79,7 +79,7 @@ impl CheckSet {
             Ok(()) => (None, None),
             Err((code, why)) => (Some(code), Some(why)),
         };
-        let sign = self.lists.get(&stream).map(|list| (integrity, &list.local_key));
+        let sign = self.key_named(stream, message).map(|key| (integrity, key));
         let payload = codec::written(from.ip(), |buffer| match code {
             None => rules::write_success(buffer, message, from, sign),
             Some(code) => rules::write_error(buffer, message, ErrorCode::standard(code), sign),
@@ -87,6 +87,13 @@ impl CheckSet {
         let transmit = payload.and_then(|payload| self.transmit(base, from, payload));
         self.out.transmits.extend(transmit);
         why.map_or(Outcome::Handled, Outcome::Dropped)
+    }
+
+    /// The key of the name that a request calls this agent by.
+    fn key_named(&self, stream: StreamId, message: &Message<'_>) -> Option<&Key> {
+        let name = message.attribute::<Username<'_>>().ok()??;
+        let (mine, _) = name.as_str().split_once(':')?;
+        self.lists.get(&stream)?.key_of(mine)
     }
 
     /// RFC 8489 9.1.3 and 6.3.1, RFC 8445 7.3.
@@ -97,9 +104,8 @@ impl CheckSet {
     ) -> Result<(StreamId, IntegrityKind), Rejection> {
         let stream = self.locals.base(base).map(|known| known.stream).unwrap_or_default();
         let key_of = |name: &str| -> Option<&Key> {
-            let list = self.lists.get(&stream)?;
             let (mine, _) = name.split_once(':')?;
-            (mine == list.local.ufrag()).then_some(&list.local_key)
+            self.lists.get(&stream)?.key_of(mine)
         };
         rules::check_request(message, AttributeType::ICE, key_of).map(|integrity| (stream, integrity))
     }
@@ -125,8 +131,7 @@ impl CheckSet {
             self.out.counters.errors_withheld += 1;
             return Outcome::Dropped(why);
         }
-        let key = self.locals.base(base).and_then(|base| self.lists.get(&base.stream));
-        let key = key.map(|list| &list.local_key);
+        let key = self.locals.base(base).and_then(|base| self.key_named(base.stream, message));
         let payload = codec::written(from.ip(), |buffer| {
             rejection.answer(buffer, message, AttributeType::ICE, key).map(Option::unwrap_or_default)
         });
@@ -143,7 +148,13 @@ impl CheckSet {
         from: SocketAddr,
         message: &Message<'_>,
     ) -> Result<(), (u16, DropReason)> {
-        let (fields, peer) = CheckFields::read(message).ok_or((ErrorCode::BAD_REQUEST, DropReason::Check))?;
+        let (fields, [mine, peer]) =
+            CheckFields::read(message).ok_or((ErrorCode::BAD_REQUEST, DropReason::Check))?;
+        // RFC 8445 9: a path of the generation before is kept up until the peer has left it, and that is all.
+        if let Some(former) = self.lists.get_mut(&stream).and_then(|list| list.former_named(mine)) {
+            former.hear(base, from);
+            return Ok(());
+        }
         match self.conflict_with(fields.claim) {
             Conflict::None => {}
             Conflict::Switch => self.switch_role(),

@@ -113,8 +113,9 @@ impl CheckSet {
         }
         let is_base = matches!(local.candidate.kind(), CandidateKind::Host | CandidateKind::Relayed);
         match self.locals.base(local.base) {
-            Some(_) if is_base => return Err(AddLocalError::BaseTaken),
+            Some(base) if is_base && base.offered => return Err(AddLocalError::BaseTaken),
             Some(base) if (base.stream, base.component) == (stream, component) => {}
+            Some(_) if is_base => return Err(AddLocalError::BaseTaken),
             _ if is_base => {}
             _ => return Err(AddLocalError::UnknownBase),
         }

@@ -95,6 +95,17 @@ impl PairTable {
         Some(pair)
     }
 
+    /// A restart has ended the generation of the pair: only its id leads to it from now on.
+    pub(crate) fn detach(&mut self, id: PairId) {
+        let Some(ends) = self.get(id).map(|pair| pair.ends.clone()) else { return };
+        self.set_membership(id, Membership::Former);
+        let path = (ends.base, ends.to);
+        if self.by_path.get(&path) == Some(&id) {
+            self.by_path.remove(&path);
+        }
+        self.by_ends.remove(&(ends.remote, ends.local));
+    }
+
     pub(crate) fn get(&self, id: PairId) -> Option<&Pair> {
         self.pairs.get(&id)
     }
@@ -175,7 +186,7 @@ impl PairTable {
             self.ranks.entry((stream, ranked.state)).or_default().insert(place.rank());
             self.columns.add(place);
         }
-        if valid && ranked.membership != Membership::Retired {
+        if valid && matches!(ranked.membership, Membership::Listed | Membership::ValidOnly) {
             self.valid.entry((stream, component)).or_default().insert(place.rank());
         }
     }

@@ -40,6 +40,14 @@ id!(
     Generation, "g"
 );
 
+impl Generation {
+    /// The one that a restart begins after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 /// A component of a data stream: 1 to 256 (RFC 8445 5.1.2.1).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ComponentId(u16);

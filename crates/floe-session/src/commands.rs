@@ -27,6 +27,9 @@ impl Session {
 
     /// The peer's description of a stream. Checks begin. Giving the same again changes nothing.
     ///
+    /// One with other credentials than before says that the peer restarts the stream (RFC 8445 9): then this side does
+    /// so, too, as with [`restart`](Self::restart), and its new [`local`](Self::local) is to be signalled.
+    ///
     /// Candidates of the stream that came before are taken now; each that is refused after all is told as an
     /// [`Event::CandidateRefused`].
     ///
@@ -39,27 +42,47 @@ impl Session {
         description: RemoteDescription,
     ) -> Result<(), SetRemoteError> {
         let now = self.clock.tick(now);
-        if self.check_description(stream, &description)? {
-            self.describe(now, stream, description);
-            self.drive(now);
+        match self.check_description(stream, &description)? {
+            News::None => return Ok(()),
+            News::First => {}
+            News::Restart => self.restart_stream(now, stream),
         }
+        self.describe(now, stream, description);
+        self.drive(now);
         Ok(())
     }
 
-    /// Whether the description is new.
-    fn check_description(&self, id: StreamId, new: &RemoteDescription) -> Result<bool, SetRemoteError> {
+    /// Whether this description would begin the stream anew, the peer having restarted.
+    #[must_use]
+    pub fn is_restart(&self, stream: StreamId, description: &RemoteDescription) -> bool {
+        self.check_description(stream, description) == Ok(News::Restart)
+    }
+
+    /// What is new about the description.
+    fn check_description(&self, id: StreamId, new: &RemoteDescription) -> Result<News, SetRemoteError> {
         if self.state() == IceState::Closed {
             return Err(SetRemoteError::Closed);
         }
         let stream = self.streams.get(&id).ok_or(floe_check::SetRemoteError::UnknownStream(id))?;
-        if let Some(known) = &stream.remote {
-            let same = known.description.credentials == new.credentials;
-            return if same { Ok(false) } else { Err(floe_check::SetRemoteError::AlreadySet(id).into()) };
+        let known = stream.remote.as_ref().map(|remote| &remote.description.credentials);
+        if known == Some(&new.credentials) {
+            return Ok(News::None);
         }
         if new.components == Some(0) {
             return Err(SetRemoteError::NoComponents(id));
         }
-        if new.credentials == stream.local { Err(SetRemoteError::Own(id)) } else { Ok(true) }
+        if new.credentials == stream.local {
+            return Err(SetRemoteError::Own(id));
+        }
+        if stream.was_called(new.credentials.ufrag()) {
+            return Err(SetRemoteError::Former(id));
+        }
+        match known {
+            None => Ok(News::First),
+            // RFC 8839 5.4: one ufrag, one password.
+            Some(known) if known.ufrag() == new.credentials.ufrag() => Err(SetRemoteError::SameUfrag(id)),
+            Some(_) => Ok(News::Restart),
+        }
     }
 
     fn describe(&mut self, now: Instant, id: StreamId, description: RemoteDescription) {
@@ -79,7 +102,7 @@ impl Session {
         if let Err(why) = self.check.set_remote(now, id, parameters) {
             debug_assert!(false, "the description of {id} was looked at before: {why}");
         }
-        if self.streams.get(&id).is_some_and(|stream| stream.ended_early) {
+        if self.streams.get(&id).is_some_and(Stream::is_ended_early) {
             self.check.end_of_remote(now, id);
         }
     }
@@ -123,7 +146,7 @@ impl Session {
             return self.add_now(now, id, candidate);
         }
         check_candidate(stream, id, &candidate)?;
-        if stream.ended_early {
+        if stream.ended_early.is_some() {
             return Err(floe_check::AddRemoteError::Ended.into());
         }
         if stream.early.contains(&candidate) {
@@ -146,20 +169,27 @@ impl Session {
         Ok(self.check.add_remote(now, id, candidate)?)
     }
 
-    /// The peer has no more candidates for the stream (RFC 8838 14). A repeated notice changes nothing.
+    /// The peer has no more candidates for the stream (RFC 8838 14). A repeated notice changes nothing. Where signalling
+    /// tells which ufrag of the peer's the notice belongs to, one of another generation than the current one is refused.
     ///
     /// # Errors
-    /// The session is closed, or has no such stream; nothing has changed then.
-    pub fn end_of_remote(&mut self, now: Instant, stream: StreamId) -> Result<(), AddRemoteError> {
+    /// See [`AddRemoteError`]; nothing has changed then.
+    pub fn end_of_remote(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        ufrag: Option<&str>,
+    ) -> Result<(), AddRemoteError> {
         let now = self.clock.tick(now);
-        let ended = self.end(now, stream);
+        let ended = self.end(now, stream, ufrag);
         self.count_refusal(ended)
     }
 
-    fn end(&mut self, now: Instant, id: StreamId) -> Result<(), AddRemoteError> {
+    fn end(&mut self, now: Instant, id: StreamId, ufrag: Option<&str>) -> Result<(), AddRemoteError> {
         let stream = self.live_stream(id)?;
+        check_generation(stream, ufrag)?;
         if stream.remote.is_none() {
-            stream.ended_early = true;
+            stream.ended_early = Some(ufrag.map(Into::into));
         } else {
             self.check.end_of_remote(now, id);
             self.drive(now);
@@ -198,21 +228,41 @@ impl Session {
     }
 }
 
+/// What a description says that was not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// Nothing.
+    None,
+    /// It is the first of this generation.
+    First,
+    /// The peer begins anew.
+    Restart,
+}
+
 /// What can be said of a candidate without the checks.
 fn check_candidate(stream: &Stream, id: StreamId, candidate: &Candidate) -> Result<(), AddRemoteError> {
     let component = candidate.component();
     if !stream.has(component) {
         return Err(floe_check::AddRemoteError::UnknownComponent(id, component.get()).into());
     }
-    if let (Some(theirs), Some(current)) = (candidate.ufrag(), stream.remote_ufrag())
-        && theirs != current
-    {
-        return Err(AddRemoteError::WrongGeneration { theirs: theirs.into(), current: current.into() });
-    }
+    check_generation(stream, candidate.ufrag())?;
     match candidate.address() {
         CandidateAddress::Mdns { .. } => Err(AddRemoteError::Mdns),
         // RFC 6544 4.5: nobody sends to the port of an active TCP candidate.
         CandidateAddress::Ip(_) if candidate.transport() == Transport::Tcp(TcpType::Active) => Ok(()),
         CandidateAddress::Ip(address) => Ok(check_destination(*address)?),
+    }
+}
+
+/// RFC 8838 9: what is of another generation than the peer's current one is not for this one.
+fn check_generation(stream: &Stream, ufrag: Option<&str>) -> Result<(), AddRemoteError> {
+    match (ufrag, stream.remote_ufrag()) {
+        (Some(theirs), Some(current)) if theirs != current => {
+            Err(AddRemoteError::WrongGeneration { theirs: theirs.into(), current: current.into() })
+        }
+        (Some(theirs), None) if stream.was_called(theirs) => {
+            Err(AddRemoteError::WrongGeneration { theirs: theirs.into(), current: "".into() })
+        }
+        _ => Ok(()),
     }
 }

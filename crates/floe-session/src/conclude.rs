@@ -31,6 +31,8 @@ pub(crate) struct Progress {
     pub(crate) loss: Option<Reason>,
     /// When sockets without a selected pair are closed.
     pub(crate) release_at: Option<Instant>,
+    /// Whether a stream was begun anew since the state was last looked at.
+    pub(crate) restarted: bool,
 }
 
 impl Default for Progress {
@@ -43,6 +45,7 @@ impl Default for Progress {
             failure: None,
             loss: None,
             release_at: None,
+            restarted: false,
         }
     }
 }
@@ -51,6 +54,7 @@ impl Session {
     /// Follows the facts to the state they make, and tells every state on the way.
     pub(crate) fn update_state(&mut self, now: Instant) {
         let facts = self.facts();
+        self.progress.restarted = false;
         while let Some(next) = self.state().step(facts) {
             self.enter(now, next);
         }
@@ -59,7 +63,7 @@ impl Session {
     fn facts(&self) -> Facts {
         let described = self.streams.values().any(|stream| stream.remote.is_some());
         let streams: Vec<_> = self.streams.keys().filter_map(|&stream| self.stream_facts(stream)).collect();
-        Facts::of(described, self.progress.closed, &streams)
+        Facts { restarted: self.progress.restarted, ..Facts::of(described, self.progress.closed, &streams) }
     }
 
     fn stream_facts(&self, stream: StreamId) -> Option<StreamFacts> {
@@ -69,7 +73,7 @@ impl Session {
             routed: self.components_of(stream).all(|component| self.routes.get(component).is_some()),
             selected: self
                 .components_of(stream)
-                .all(|(stream, component)| self.selected(stream, component).is_some()),
+                .all(|(stream, component)| self.nominator.selected(stream, component).is_some()),
         })
     }
 
@@ -95,7 +99,8 @@ impl Session {
         if !coming.is_empty() {
             self.progress.release_at = Some(now + RELEASE_AFTER);
         }
-        let selected = self.components().filter_map(|(stream, component)| self.selected(stream, component));
+        let selected =
+            self.components().filter_map(|(stream, component)| self.nominator.selected(stream, component));
         let used: BTreeSet<BaseId> = selected
             .chain(coming)
             .filter_map(|pair| self.check.route(pair).map(|route| route.base))
@@ -125,7 +130,7 @@ impl Session {
         let why = Reason::ConsentLost { stream, component, why };
         tracing::warn!(%stream, %component, %why, "consent to send is lost");
         self.progress.loss = Some(why.clone());
-        let concluded = self.selected(stream, component).is_some();
+        let concluded = self.nominator.selected(stream, component).is_some();
         if concluded && self.check.valid(stream, component).is_empty() {
             self.cut_off(stream, why);
         }

@@ -65,3 +65,10 @@ impl RemoteDescription {
         self
     }
 }
+
+impl From<&LocalParameters> for RemoteDescription {
+    /// What the peer of that side is to be told: for where both ends are in one program.
+    fn from(local: &LocalParameters) -> Self {
+        Self::new(local.credentials.clone()).options(local.options.clone()).pacing(Some(local.pacing))
+    }
+}

@@ -53,6 +53,13 @@ pub enum SetRemoteError {
     /// The credentials are those of this side: its own description was handed in, or sent back by the signalling.
     #[error("the description of {0} is this agent's own")]
     Own(StreamId),
+    /// The credentials are those of a generation before a restart: a late copy, or the peer has not restarted. Whoever
+    /// restarts, or answers a restart, has new ones (RFC 8445 9).
+    #[error("the description of {0} is of a generation before the restart")]
+    Former(StreamId),
+    /// Another password goes with the ufrag that is known: a restart changes both (RFC 8445 9).
+    #[error("the description of {0} has the known ufrag and another password")]
+    SameUfrag(StreamId),
     /// A stream has at least one component.
     #[error("the description of {0} has no component")]
     NoComponents(StreamId),
@@ -73,7 +80,7 @@ pub enum AddRemoteError {
     WrongGeneration {
         /// The ufrag that the candidate names.
         theirs: Box<str>,
-        /// The ufrag of the description.
+        /// The ufrag of the description; empty where that of this generation is still to come.
         current: Box<str>,
     },
     /// Its address is an mDNS name, which this version does not resolve.

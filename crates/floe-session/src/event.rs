@@ -8,11 +8,11 @@ use std::{
 
 use bytes::Bytes;
 use floe_check::{CheckKind, FailReason};
-use floe_core::{Candidate, ComponentId, PairId, Role, StreamId, Transport, address::Redacted};
+use floe_core::{Candidate, ComponentId, Generation, PairId, Role, StreamId, Transport, address::Redacted};
 use floe_gather::GatherError;
 use floe_nominate::Why;
 
-use crate::{AddRemoteError, IceState, Reason};
+use crate::{AddRemoteError, IceState, LocalParameters, Reason};
 
 /// A socket of the session. Never used twice in it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,11 +86,25 @@ pub enum Event {
         stream: StreamId,
         /// The candidate.
         candidate: Candidate,
+        /// The ufrag of this side that it belongs to: it goes with it (RFC 8838 9).
+        ufrag: Box<str>,
     },
     /// No more local candidates: signal that too (RFC 8838 13).
     EndOfCandidates {
         /// The stream.
         stream: StreamId,
+        /// The ufrag of this side whose candidates are complete.
+        ufrag: Box<str>,
+    },
+    /// A stream began anew, because of [`Session::restart`](crate::Session::restart) or because the peer did: signal its
+    /// new [`Session::local`](crate::Session::local) to the peer, and the candidates that follow (RFC 8445 9).
+    Restarted {
+        /// The stream.
+        stream: StreamId,
+        /// The generation that begins.
+        generation: Generation,
+        /// What to signal.
+        local: LocalParameters,
     },
     /// An address of the host gave no candidate.
     GatherRefused {

@@ -25,7 +25,7 @@ impl Session {
         let now = self.clock.tick(now);
         let is_there = result.is_ok();
         let answer = match result {
-            Ok(address) => self.sockets.open(socket).map(|(job, base)| (job, Ok((base, address)))),
+            Ok(address) => self.sockets.open(socket, address).map(|(job, base)| (job, Ok((base, address)))),
             Err(why) => self.sockets.refused(socket).map(|job| (job, Err(why))),
         };
         match answer {

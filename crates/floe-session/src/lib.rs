@@ -99,6 +99,7 @@ mod event;
 mod handle;
 mod local;
 mod pace;
+mod restart;
 mod route;
 mod session;
 mod sockets;

@@ -13,7 +13,7 @@ impl Session {
         let mut busy = false;
         while let Some(action) = self.gatherer.poll_action() {
             busy = true;
-            self.act(&action);
+            self.act(now, &action);
         }
         while let Some(event) = self.gatherer.poll_event() {
             busy = true;
@@ -22,9 +22,14 @@ impl Session {
         busy
     }
 
-    fn act(&mut self, action: &Action) {
+    fn act(&mut self, now: Instant, action: &Action) {
         match *action {
             Action::Bind { job, stream, component, address, transport } => {
+                // A restart takes the sockets that are there: the paths they have opened in NATs stay open.
+                if let Some(open) = self.sockets.serving((stream, component), address) {
+                    self.gatherer.bound(now, job, Ok(open));
+                    return;
+                }
                 let socket = self.sockets.ask(job, (stream, component));
                 self.put(Output::Bind { socket, address, transport });
             }
@@ -73,7 +78,8 @@ impl Session {
             debug_assert!(false, "a candidate for a component that is there, before the end: {why}");
         }
         self.clock.unsettle();
-        Some(Event::Candidate { stream, candidate })
+        let ufrag = self.own_ufrag(stream)?;
+        Some(Event::Candidate { stream, candidate, ufrag })
     }
 
     /// RFC 8838 13: no candidate is signalled for a component that has its pair; nor for one that the peer does
@@ -91,7 +97,11 @@ impl Session {
         let now = self.clock.latest()?;
         self.check.end_of_local(now, stream);
         self.clock.unsettle();
-        Some(Event::EndOfCandidates { stream })
+        Some(Event::EndOfCandidates { stream, ufrag: self.own_ufrag(stream)? })
+    }
+
+    fn own_ufrag(&self, stream: StreamId) -> Option<Box<str>> {
+        Some(self.streams.get(&stream)?.local.ufrag().into())
     }
 
     /// The socket of this base is not needed any more.

@@ -69,7 +69,8 @@ impl Routes {
 
 impl Session {
     /// Where the data of a component goes now: over the selected pair, and before there is one over the best valid one
-    /// (RFC 8445 12.1). `None` where it may not be sent.
+    /// (RFC 8445 12.1). After a restart it goes the way it went before until the new generation has selected a pair, or
+    /// consent on the old one is lost. `None` where it may not be sent.
     #[must_use]
     pub fn route(&self, stream: StreamId, component: ComponentId) -> Option<Route> {
         self.routes.get((stream, component))
@@ -77,12 +78,24 @@ impl Session {
 
     /// The route, found anew.
     pub(crate) fn find_route(&self, (stream, component): Purpose) -> Option<Route> {
+        if let Some(former) = self.former_route((stream, component)) {
+            return Some(former);
+        }
         // RFC 8445 12.1: a stream that lacks one component has no use for the others.
         if self.check.list_state(stream)? == ListState::Failed {
             return None;
         }
         let best = || self.check.valid(stream, component).first().map(|pair| pair.id);
         self.route_of(self.nominator.selected(stream, component).or_else(best)?)
+    }
+
+    /// RFC 8445 12.1: while a restart has not selected a pair data goes over the one from before; should the restart
+    /// fail, too, as long as there is consent.
+    pub(crate) fn former_route(&self, (stream, component): Purpose) -> Option<Route> {
+        let pair = self.routes.get((stream, component))?.pair;
+        let stands = self.check.is_former(pair) && self.check.may_send(pair);
+        let replaced = self.nominator.selected(stream, component).is_some();
+        self.route_of(pair).filter(|_| stands && !replaced)
     }
 
     /// Where data over this pair goes or would go; `None` once its socket is closed.

@@ -26,7 +26,7 @@ use crate::{
 ///
 /// Sans-IO, with four kinds of method:
 /// - commands: [`gather`](Self::gather), [`set_remote`](Self::set_remote), [`add_remote`](Self::add_remote),
-///   [`end_of_remote`](Self::end_of_remote), [`close`](Self::close);
+///   [`end_of_remote`](Self::end_of_remote), [`restart`](Self::restart), [`close`](Self::close);
 /// - `handle_*`: what came in: [interfaces](Self::handle_interfaces), [sockets](Self::handle_bound) and [their
 ///   end](Self::handle_socket_closed), [datagrams](Self::handle_datagram), [time](Self::handle_timeout);
 /// - [`poll_output`](Self::poll_output): what goes out. After any of the above, poll it until `None`, and carry the
@@ -62,6 +62,8 @@ pub struct Session {
     pub(crate) streams: BTreeMap<StreamId, Stream>,
     pub(crate) routes: Routes,
     pub(crate) progress: Progress,
+    /// Makes credentials, and nothing else.
+    pub(crate) secrets: ChaCha20Rng,
     pub(crate) outbox: VecDeque<Item>,
     pub(crate) tally: Tally,
     /// How many candidates may wait for the description of their stream.
@@ -113,6 +115,7 @@ impl Session {
             streams,
             routes: Routes::default(),
             progress: Progress::default(),
+            secrets,
             outbox: VecDeque::new(),
             tally: Tally::default(),
             max_early: config.max_remote_candidates,
@@ -149,10 +152,12 @@ impl Session {
         self.check.role()
     }
 
-    /// The selected pair of a component (RFC 8445 8.1.2).
+    /// The selected pair of a component (RFC 8445 8.1.2): while a restart has not selected one, that of before, as long as
+    /// data goes over it (RFC 8445 12.1).
     #[must_use]
     pub fn selected(&self, stream: StreamId, component: ComponentId) -> Option<PairId> {
-        self.nominator.selected(stream, component)
+        let former = || self.former_route((stream, component)).map(|route| route.pair);
+        self.nominator.selected(stream, component).or_else(former)
     }
 
     /// The components of all streams: those that both sides have, once the peer's are known.

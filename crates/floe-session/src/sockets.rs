@@ -1,6 +1,6 @@
 //! What stands behind a base: today a UDP socket of the host, whatever comes later.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use floe_core::{BaseId, ComponentId, StreamId};
 use floe_gather::JobId;
@@ -34,8 +34,8 @@ struct Socket {
 enum State {
     /// The driver was asked to bind it.
     Asked(JobId),
-    /// It is there.
-    Open(BaseId),
+    /// It is there, bound to this address.
+    Open(BaseId, SocketAddr),
 }
 
 impl Sockets {
@@ -48,12 +48,12 @@ impl Sockets {
     }
 
     /// The socket that was asked for is there, and a base; `None` where nobody asked, or it is open already.
-    pub(crate) fn open(&mut self, socket: SocketId) -> Option<(JobId, BaseId)> {
+    pub(crate) fn open(&mut self, socket: SocketId, address: SocketAddr) -> Option<(JobId, BaseId)> {
         let known = self.all.get_mut(&socket)?;
         let State::Asked(job) = known.state else { return None };
         let base = BaseId(self.next_base);
         self.next_base += 1;
-        known.state = State::Open(base);
+        known.state = State::Open(base, address);
         self.by_base.insert(base, socket);
         Some((job, base))
     }
@@ -75,7 +75,7 @@ impl Sockets {
     /// The base of an open socket.
     pub(crate) fn base(&self, socket: SocketId) -> Option<BaseId> {
         match self.all.get(&socket)?.state {
-            State::Open(base) => Some(base),
+            State::Open(base, _) => Some(base),
             State::Asked(_) => None,
         }
     }
@@ -83,6 +83,19 @@ impl Sockets {
     /// The open socket of a base.
     pub(crate) fn socket(&self, base: BaseId) -> Option<SocketId> {
         self.by_base.get(&base).copied()
+    }
+
+    /// The open socket that serves this purpose already on the IP address of `like`, where there is one, with its address.
+    pub(crate) fn serving(&self, purpose: Purpose, like: SocketAddr) -> Option<(BaseId, SocketAddr)> {
+        let with_port = |port| {
+            let mut address = like;
+            address.set_port(port);
+            address
+        };
+        self.all.values().filter(|socket| socket.purpose == purpose).find_map(|socket| match socket.state {
+            State::Open(base, address) if with_port(address.port()) == address => Some((base, address)),
+            _ => None,
+        })
     }
 
     pub(crate) fn bases(&self) -> impl Iterator<Item = BaseId> + '_ {
@@ -103,12 +116,16 @@ impl Sockets {
 
 #[cfg(test)]
 mod tests {
-    use std::{net::SocketAddr, time::Instant};
+    use std::time::Instant;
 
     use floe_core::{Generation, Interface, InterfaceAddress};
     use floe_gather::{Action, GatherConfig, Gatherer};
 
     use super::*;
+
+    fn at(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
 
     const RTP: Purpose = (StreamId(0), ComponentId::RTP);
     const RTCP: Purpose = (StreamId(0), ComponentId::RTCP);
@@ -135,14 +152,14 @@ mod tests {
         let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
         assert_eq!((sockets.base(a), sockets.serve(RTP)), (None, true));
 
-        let (job, base) = sockets.open(a).unwrap();
+        let (job, base) = sockets.open(a, at(5000)).unwrap();
         assert_eq!((job, sockets.base(a), sockets.socket(base)), (first, Some(base), Some(a)));
-        assert_eq!((sockets.open(a), sockets.refused(a)), (None, None), "it was answered already");
+        assert_eq!((sockets.open(a, at(5000)), sockets.refused(a)), (None, None), "it was answered already");
         assert_eq!(sockets.refused(b), Some(second));
         assert!(!sockets.serve(RTCP));
 
         assert_eq!(sockets.close(base), Some((a, RTP)));
-        assert_eq!((sockets.close(base), sockets.base(a), sockets.open(a)), (None, None, None));
+        assert_eq!((sockets.close(base), sockets.base(a), sockets.open(a, at(5000))), (None, None, None));
         let empty = Sockets { next_socket: 2, next_base: 1, ..Sockets::default() };
         assert_eq!(sockets, empty);
     }
@@ -152,10 +169,10 @@ mod tests {
         let [first, second] = jobs();
         let mut sockets = Sockets::default();
         let a = sockets.ask(first, RTP);
-        let (_, base) = sockets.open(a).unwrap();
+        let (_, base) = sockets.open(a, at(5000)).unwrap();
         sockets.close(base);
         let b = sockets.ask(second, RTP);
-        let (_, other) = sockets.open(b).unwrap();
+        let (_, other) = sockets.open(b, at(5000)).unwrap();
         assert!(a != b && base != other);
     }
 
@@ -164,8 +181,23 @@ mod tests {
         let [first, second] = jobs();
         let mut sockets = Sockets::default();
         let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
-        sockets.open(a);
+        sockets.open(a, at(5000));
         assert_eq!(sockets.drain(), [a]);
-        assert_eq!(sockets.open(b), None, "nobody waits for it any more");
+        assert_eq!(sockets.open(b, at(5000)), None, "nobody waits for it any more");
+    }
+
+    #[test]
+    fn an_open_socket_is_found_by_what_it_is_for_and_its_ip_address() {
+        let [first, second] = jobs();
+        let mut sockets = Sockets::default();
+        let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
+        assert_eq!(sockets.serving(RTP, at(0)), None, "it is asked for only");
+        let (_, base) = sockets.open(a, at(5000)).unwrap();
+        assert_eq!(sockets.serving(RTP, at(0)), Some((base, at(5000))));
+        assert_eq!(sockets.serving(RTCP, at(0)), None);
+        assert_eq!(sockets.serving(RTP, SocketAddr::from(([192, 0, 2, 2], 0))), None);
+        sockets.open(b, at(5001));
+        sockets.close(base);
+        assert_eq!(sockets.serving(RTP, at(0)), None);
     }
 }

@@ -43,7 +43,7 @@ impl IceState {
     ///   Checking       -      -         valid        -           -        hopeless  close
     ///   Connected      -      -           -       selected      lost      hopeless  close
     ///   Completed      -      -       reselect       -          lost      hopeless  close
-    ///   Disconnected   -      -      valid again     -           -        hopeless  close
+    ///   Disconnected   -   restarted  valid again    -           -        hopeless  close
     ///   Failed         -   resumed        -          -           -          -       close
     ///   Closed         -      -           -          -           -          -         -
     /// ```
@@ -57,7 +57,7 @@ impl IceState {
             Checking => matches!(next, Connected | Failed | Closed),
             Connected => matches!(next, Completed | Disconnected | Failed | Closed),
             Completed => matches!(next, Connected | Disconnected | Failed | Closed),
-            Disconnected => matches!(next, Connected | Failed | Closed),
+            Disconnected => matches!(next, Checking | Connected | Failed | Closed),
             Failed => matches!(next, Checking | Closed),
             Closed => false,
         }
@@ -67,14 +67,16 @@ impl IceState {
     /// mean is in [`Facts`].
     pub(crate) fn step(self, facts: Facts) -> Option<Self> {
         use IceState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
-        let Facts { closed, described, hopeless, routed, selected } = facts;
+        let Facts { closed, described, hopeless, routed, selected, restarted } = facts;
         match self {
             Closed => None,
             _ if closed => Some(Closed),
             New => described.then_some(Checking),
             Failed => (!hopeless).then_some(Checking),
             Checking | Connected | Completed | Disconnected if hopeless => Some(Failed),
-            Checking | Disconnected => routed.then_some(Connected),
+            Checking | Disconnected if routed => Some(Connected),
+            Checking => None,
+            Disconnected => restarted.then_some(Checking),
             Connected | Completed if !routed => Some(Disconnected),
             Connected => selected.then_some(Completed),
             Completed => (!selected).then_some(Connected),
@@ -114,6 +116,8 @@ pub(crate) struct Facts {
     pub(crate) routed: bool,
     /// Whether every component has its selected pair.
     pub(crate) selected: bool,
+    /// Whether a stream has just begun anew: what was lost before does not count any more.
+    pub(crate) restarted: bool,
 }
 
 /// A stream, as far as the state of the session depends on it.
@@ -138,6 +142,7 @@ impl Facts {
             hopeless,
             routed: !hopeless && live().all(|stream| stream.routed),
             selected: !hopeless && live().all(|stream| stream.selected),
+            restarted: false,
         }
     }
 }
@@ -146,12 +151,12 @@ impl Facts {
 mod tests {
     use super::*;
 
-    /// All 32 of them.
+    /// All 64 of them.
     fn all_facts() -> impl Iterator<Item = Facts> {
-        (0_u8..32).map(|bits| {
+        (0_u8..64).map(|bits| {
             let bit = |n: u8| bits & 1 << n != 0;
-            let [closed, described, hopeless, routed, selected] = [0, 1, 2, 3, 4].map(bit);
-            Facts { closed, described, hopeless, routed, selected }
+            let [closed, described, hopeless, routed, selected, restarted] = [0, 1, 2, 3, 4, 5].map(bit);
+            Facts { closed, described, hopeless, routed, selected, restarted }
         })
     }
 
@@ -169,7 +174,7 @@ mod tests {
             [0, 0, 1, 0, 0, 1, 1],
             [0, 0, 0, 1, 1, 1, 1],
             [0, 0, 1, 0, 1, 1, 1],
-            [0, 0, 1, 0, 0, 1, 1],
+            [0, 1, 1, 0, 0, 1, 1],
             [0, 1, 0, 0, 0, 0, 1],
             [0, 0, 0, 0, 0, 0, 0],
         ];
@@ -244,8 +249,11 @@ mod tests {
     #[test]
     fn facts_lead_where_they_should() {
         use IceState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
-        let nothing =
-            Facts { closed: false, described: false, hopeless: false, routed: false, selected: false };
+        let nothing = Facts::of(
+            false,
+            false,
+            &[StreamFacts { list: ListState::Running, cut_off: false, routed: false, selected: false }],
+        );
         let described = Facts { described: true, ..nothing };
         let routed = Facts { routed: true, ..described };
         let selected = Facts { selected: true, ..routed };

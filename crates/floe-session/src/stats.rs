@@ -96,7 +96,7 @@ impl Session {
             stream,
             component,
             route: self.route(stream, component),
-            selected: self.nominator.selected(stream, component),
+            selected: self.selected(stream, component),
             selections: self.tally.selections.get(&(stream, component)).copied().unwrap_or_default(),
         }
     }

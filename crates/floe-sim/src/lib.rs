@@ -94,6 +94,6 @@ pub use realm::Realm;
 #[cfg(feature = "server")]
 pub use server::Server;
 #[cfg(feature = "session")]
-pub use session::{Call, Data, SessionNode, Signal};
+pub use session::{Call, Data, SessionNode, Signal, SignalError};
 pub use simulation::{Simulation, Spinning};
 pub use world::{Attachment, Built, World};

@@ -8,7 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use floe_core::{Candidate, ComponentId, Interface, StreamId};
-use floe_session::{Disposition, DropReason, Event, Output, Session, SocketId};
+use floe_session::{
+    AddRemoteError, Disposition, DropReason, Event, LocalParameters, Output, RemoteDescription, Session,
+    SetRemoteError, SocketId,
+};
 
 use crate::{Action, BindError, HostId, Node, Simulation, Spinning};
 
@@ -77,11 +80,32 @@ pub enum Signal {
         /// The candidate.
         candidate: Candidate,
     },
+    /// The stream begins anew: the description of the new generation.
+    Restart {
+        /// The stream.
+        stream: StreamId,
+        /// What the session says of itself.
+        local: Box<LocalParameters>,
+    },
     /// The end of the candidates.
     End {
         /// Of this stream.
         stream: StreamId,
+        /// Of the candidates that belong to this ufrag.
+        ufrag: Box<str>,
     },
+}
+
+/// Why a session did not take what its peer signalled.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignalError {
+    /// A candidate, or the end of them.
+    #[error(transparent)]
+    Candidate(#[from] AddRemoteError),
+    /// The description of a new generation.
+    #[error(transparent)]
+    Description(#[from] SetRemoteError),
 }
 
 /// Application data that a session received.
@@ -155,14 +179,15 @@ impl SessionNode {
     ///
     /// # Errors
     /// The session does not take it.
-    pub fn handle_signal(
-        &mut self,
-        now: Instant,
-        signal: Signal,
-    ) -> Result<(), floe_session::AddRemoteError> {
+    pub fn handle_signal(&mut self, now: Instant, signal: Signal) -> Result<(), SignalError> {
         self.drive(now, |session| match signal {
-            Signal::Candidate { stream, candidate } => session.add_remote(now, stream, candidate).map(|_| ()),
-            Signal::End { stream } => session.end_of_remote(now, stream),
+            Signal::Restart { stream, local } => {
+                Ok(session.set_remote(now, stream, RemoteDescription::from(&*local))?)
+            }
+            Signal::Candidate { stream, candidate } => {
+                Ok(session.add_remote(now, stream, candidate).map(|_| ())?)
+            }
+            Signal::End { stream, ufrag } => Ok(session.end_of_remote(now, stream, Some(&ufrag))?),
         })
     }
 
@@ -213,10 +238,17 @@ impl SessionNode {
 
     fn note(&mut self, now: Instant, event: Event) {
         match &event {
-            Event::Candidate { stream, candidate } => {
-                self.signals.push_back(Signal::Candidate { stream: *stream, candidate: candidate.clone() });
+            Event::Candidate { stream, candidate, ufrag } => {
+                let named = candidate.clone().with_extension("ufrag", ufrag);
+                let candidate = named.unwrap_or_else(|_| candidate.clone());
+                self.signals.push_back(Signal::Candidate { stream: *stream, candidate });
             }
-            Event::EndOfCandidates { stream } => self.signals.push_back(Signal::End { stream: *stream }),
+            Event::EndOfCandidates { stream, ufrag } => {
+                self.signals.push_back(Signal::End { stream: *stream, ufrag: ufrag.clone() });
+            }
+            Event::Restarted { stream, local, .. } => {
+                self.signals.push_back(Signal::Restart { stream: *stream, local: Box::new(local.clone()) });
+            }
             _ => {}
         }
         self.events.push((now, event));
@@ -266,7 +298,8 @@ impl Node for SessionNode {
 /// Two sessions and the signalling between them: what one of them wants signalled comes to the other after a delay, and
 /// in order.
 ///
-/// Descriptions are not signalled by it: set them with [`SessionNode::drive`], now or at a planned time.
+/// The first descriptions are not signalled by it: set them with [`SessionNode::drive`], now or at a planned time. Those
+/// of a restart are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Call {
     /// The two.
@@ -322,7 +355,7 @@ impl Call {
 #[cfg(test)]
 mod tests {
     use floe_core::Role;
-    use floe_session::{IceState, RemoteDescription, SessionConfig};
+    use floe_session::{IceState, SessionConfig};
 
     use super::*;
     use crate::{Host, Link};

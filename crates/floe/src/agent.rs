@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use floe_core::{Candidate, ComponentId};
 use floe_session::{AddedRemote, LocalParameters, RemoteDescription};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     AddRemoteError, AgentBuilder, Closed, ConnectError, Connection, Events, GatherError, SetRemoteError,
@@ -25,7 +25,7 @@ use crate::{
 /// exchanged one by one as they are found (trickle ICE, RFC 8838).
 #[derive(Debug, Clone)]
 pub struct Agent {
-    local: Arc<LocalParameters>,
+    local: watch::Receiver<Arc<LocalParameters>>,
     components: Arc<[Arc<Component>]>,
     subscribers: Arc<Subscribers>,
     commands: mpsc::Sender<Command>,
@@ -33,12 +33,12 @@ pub struct Agent {
 
 impl Agent {
     pub(crate) fn new(
-        local: LocalParameters,
+        local: watch::Receiver<Arc<LocalParameters>>,
         components: Arc<[Arc<Component>]>,
         subscribers: Arc<Subscribers>,
         commands: mpsc::Sender<Command>,
     ) -> Self {
-        Self { local: Arc::new(local), components, subscribers, commands }
+        Self { local, components, subscribers, commands }
     }
 
     /// Begins an agent with the default settings.
@@ -46,10 +46,10 @@ impl Agent {
         AgentBuilder::new()
     }
 
-    /// What the peer has to be told: credentials and options.
+    /// What the peer has to be told: credentials and options. A [restart](Self::restart) changes them.
     #[must_use]
     pub fn local(&self) -> Arc<LocalParameters> {
-        Arc::clone(&self.local)
+        Arc::clone(&self.local.borrow())
     }
 
     /// A stream of what happens from now on. Call it before [`gather`](Self::gather) to miss nothing. Each call gives a
@@ -92,7 +92,39 @@ impl Agent {
         self.ask(Command::Gather).await?
     }
 
+    /// Begins anew, make before break (RFC 8445 9): for when the network has changed, the path is lost or everything
+    /// failed. The interfaces are listed anew; there are new credentials, which this returns, and new candidates, which
+    /// come as [events](Self::events). Signal both, and give the peer's new description to
+    /// [`set_remote`](Self::set_remote).
+    ///
+    /// Connections stay open: data goes over the old path until the new checks have selected another, as long as the
+    /// peer consents to it.
+    ///
+    /// # Errors
+    /// The agent is closed.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, the restart may have begun nevertheless: an event tells.
+    ///
+    /// # Examples
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let agent = floe::Agent::builder().build()?;
+    /// let before = agent.local();
+    /// let local = agent.restart().await?;
+    /// assert_ne!(before.credentials.ufrag(), local.credentials.ufrag()); // tell the peer
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn restart(&self) -> Result<Arc<LocalParameters>, Closed> {
+        self.ask(Command::Restart).await
+    }
+
     /// Tells the agent the peer's credentials. Checks begin once there are candidates of both sides.
+    ///
+    /// Other credentials than before say that the peer [restarts](Self::restart): then this agent does so, too, and an
+    /// [`Event::Restarted`](crate::Event::Restarted) has the new credentials to signal.
     ///
     /// # Errors
     /// See [`SetRemoteError`]; nothing has changed then.
@@ -141,23 +173,26 @@ impl Agent {
         Ok(self.ask(command).await??)
     }
 
-    /// Tells the agent that the peer has no more candidates (RFC 8838 14): only then can it know that all are tried.
+    /// Tells the agent that the peer has no more candidates (RFC 8838 14): only then can it know that all are tried. Where
+    /// signalling says to which ufrag of the peer's the notice belongs, tell: one that a restart has overtaken then ends
+    /// nothing.
     ///
     /// # Errors
-    /// The agent is closed.
+    /// See [`AddRemoteError`]; nothing has changed then.
     ///
     /// # Cancel safety
     /// If the future is dropped, it may have been taken nevertheless.
     ///
     /// # Examples
     /// ```
-    /// # async fn example(agent: floe::Agent) -> Result<(), floe::Closed> {
-    /// agent.end_of_remote_candidates().await?;
+    /// # async fn example(agent: floe::Agent) -> Result<(), floe::AddRemoteError> {
+    /// agent.end_of_remote_candidates(Some("9uB6")).await?;
     /// # Ok(())
     /// # }
     /// ```
-    pub async fn end_of_remote_candidates(&self) -> Result<(), Closed> {
-        self.ask(Command::EndOfRemote).await
+    pub async fn end_of_remote_candidates(&self, ufrag: Option<&str>) -> Result<(), AddRemoteError> {
+        let ufrag = ufrag.map(Into::into);
+        Ok(self.ask(|reply| Command::EndOfRemote(ufrag, reply)).await??)
     }
 
     /// Waits until data can flow on a component: until one of its pairs is valid. The selected pair may come later, and

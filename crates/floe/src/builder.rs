@@ -164,13 +164,15 @@ impl AgentBuilder {
         let subscribers = Arc::new(Subscribers::new(self.event_capacity));
         let components: Vec<_> = ids.into_iter().map(|id| component(id, self.inbox_capacity)).collect();
         let shared = components.iter().map(|(component, _)| Arc::clone(component)).collect();
-        let publisher = Publisher::new(Arc::clone(&subscribers), components);
         let net = self.net.clone().unwrap_or_else(|| Arc::new(SystemNet::new()));
         let session = Session::new(self.session()?);
         let local = session.local(STREAM).expect("invariant: the session has the stream it was made with");
         let (commands, received) = mpsc::channel(COMMANDS);
+        let ufrag = local.credentials.ufrag().to_owned();
+        let (renewed, local) = watch::channel(Arc::new(local));
+        let publisher = Publisher::new(Arc::clone(&subscribers), renewed, components);
         // The fragment is no secret: every check carries it in the clear.
-        let span = tracing::info_span!("agent", ufrag = local.credentials.ufrag());
+        let span = tracing::info_span!("agent", ufrag);
         runtime.spawn(Driver::new(session, net, received, publisher).run().instrument(span));
         Ok(Agent::new(local, shared, subscribers, commands))
     }

@@ -54,7 +54,7 @@
 //! | RFC 8839 candidate and description text | yes, see [`sdp`] |
 //! | RFC 8445 with STUN (server-reflexive) and RFC 8656 TURN (relayed) candidates | not yet |
 //! | RFC 7675 consent, which is the keepalive as well (RFC 8445 11) | yes |
-//! | RFC 8445 9 restart | not yet |
+//! | RFC 8445 9 restart, make before break | yes |
 //! | RFC 6544 ICE over TCP, lite agents, mDNS names, port mapping | not yet |
 #![forbid(unsafe_code)]
 #![allow(

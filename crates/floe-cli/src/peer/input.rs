@@ -23,8 +23,8 @@ pub(crate) enum Input {
     Credentials { credentials: Credentials, lite: bool, options: IceOptions },
     /// One candidate of the peer.
     Candidate(Box<Candidate>),
-    /// The peer has no more candidates.
-    EndOfCandidates,
+    /// The peer has no more candidates, of this generation where it says.
+    EndOfCandidates(Option<String>),
     /// Send one datagram.
     Send { component: ComponentId, data: Vec<u8> },
     /// Send so many datagrams of this size.
@@ -121,7 +121,9 @@ fn read(known: &'static str, fields: &Fields<'_>) -> Result<Input, InputError> {
     Ok(match known {
         "credentials" => credentials(fields)?,
         "candidate" => candidate(fields)?,
-        "end-of-candidates" => Input::EndOfCandidates,
+        "end-of-candidates" => {
+            Input::EndOfCandidates(fields.optional_string("usernameFragment")?.map(str::to_owned))
+        }
         "send" => Input::Send { component: fields.component()?, data: payload(fields)? },
         "send-many" => send_many(fields)?,
         "restart" => Input::Restart,
@@ -306,7 +308,11 @@ mod tests {
                 ),
                 Input::Credentials { credentials, lite: false, options: "ice2".parse().unwrap() },
             ),
-            (r#"{"type":"end-of-candidates"}"#.to_owned(), Input::EndOfCandidates),
+            (r#"{"type":"end-of-candidates"}"#.to_owned(), Input::EndOfCandidates(None)),
+            (
+                r#"{"type":"end-of-candidates","usernameFragment":"abcd"}"#.to_owned(),
+                Input::EndOfCandidates(Some("abcd".to_owned())),
+            ),
             (
                 r#" {"text":"hä","component":1,"type":"send"} "#.to_owned(),
                 Input::Send { component, data: "hä".into() },

@@ -34,6 +34,8 @@ pub(crate) enum Output {
     Data { component: u16, base64: String },
     /// The answer to `stats`.
     Stats(Box<StatsLine>),
+    /// The agent began anew, by `restart` or because the peer did: its new credentials.
+    Restarted { ufrag: String, pwd: String },
     /// Something was refused or did not work.
     Error { message: String },
 }
@@ -68,6 +70,10 @@ impl Output {
     pub(crate) fn credentials(credentials: &Credentials, options: Vec<String>, lite: bool) -> Self {
         let (ufrag, pwd) = (credentials.ufrag().to_owned(), credentials.pwd().to_owned());
         Self::Credentials { ufrag, pwd, options, lite }
+    }
+
+    pub(crate) fn restarted(credentials: &Credentials) -> Self {
+        Self::Restarted { ufrag: credentials.ufrag().to_owned(), pwd: credentials.pwd().to_owned() }
     }
 
     pub(crate) fn candidate(candidate: &Candidate, ufrag: &str) -> Self {
@@ -129,6 +135,10 @@ mod tests {
                 r#"{"type":"candidate","candidate":"candidate:1 1 udp 2130706431 192.0.2.1 50000 typ host","sdpMid":"0","sdpMLineIndex":0,"usernameFragment":"abcd"}"#,
             ),
             (Output::EndOfCandidates, r#"{"type":"end-of-candidates"}"#),
+            (
+                Output::restarted(&credentials),
+                r#"{"type":"restarted","ufrag":"abcd","pwd":"0123456789012345678901"}"#,
+            ),
             (good, r#"{"type":"state","state":"new"}"#),
             (bad, r#"{"type":"state","state":"failed","reason":"no answer"}"#),
             (Output::role(Role::Controlling), r#"{"type":"role","role":"controlling"}"#),

@@ -121,7 +121,7 @@ impl Peer {
         if let Some(why) = self.gathered.note(event) {
             tracing::warn!("there is no candidate to offer: {why}");
         }
-        if let Some(line) = line_of(event, self.agent.local().credentials.ufrag()) {
+        if let Some(line) = line_of(event) {
             self.put(line).await;
         }
         matches!(event, Event::State { state: IceState::Failed, .. })
@@ -152,8 +152,8 @@ impl Peer {
                 let done = self.agent.add_remote_candidate(*candidate).await;
                 done.map(|_| ()).map_err(|error| format!("candidate: {error}"))
             }
-            Input::EndOfCandidates => {
-                let done = self.agent.end_of_remote_candidates().await;
+            Input::EndOfCandidates(ufrag) => {
+                let done = self.agent.end_of_remote_candidates(ufrag.as_deref()).await;
                 done.map_err(|error| format!("end-of-candidates: {error}"))
             }
             Input::Send { component, data } => {
@@ -164,7 +164,11 @@ impl Peer {
                 self.check(component).map_err(|why| format!("send-many: {why}"))?;
                 self.enqueue(Sending { line, component, what: What::Many { count, size } }).await
             }
-            Input::Restart => Err("restart: this version cannot restart ICE".to_owned()),
+            // The event of the restart is the answer.
+            Input::Restart => {
+                let done = self.agent.restart().await;
+                done.map(|_| ()).map_err(|error| format!("restart: {error}"))
+            }
             Input::Stats => {
                 let stats = self.agent.stats().await.map_err(|error| format!("stats: {error}"))?;
                 self.put(Output::Stats(Box::new(StatsLine::new(&stats, self.refused)))).await;
@@ -192,7 +196,7 @@ impl Peer {
         let _ = sending.await;
         agent.close().await;
         while let Some(event) = events.next().await {
-            if let Some(line) = line_of(&event, agent.local().credentials.ufrag()) {
+            if let Some(line) = line_of(&event) {
                 let _ = out.send(line.to_line()).await;
             }
         }
@@ -200,9 +204,10 @@ impl Peer {
 }
 
 /// The line that tells an event, if one does.
-fn line_of(event: &Event, ufrag: &str) -> Option<Output> {
+fn line_of(event: &Event) -> Option<Output> {
     Some(match event {
-        Event::Candidate { candidate, .. } => Output::candidate(candidate, ufrag),
+        Event::Candidate { candidate, ufrag, .. } => Output::candidate(candidate, ufrag),
+        Event::Restarted { local, .. } => Output::restarted(&local.credentials),
         Event::EndOfCandidates { .. } => Output::EndOfCandidates,
         Event::State { state, reason } => {
             Output::State { state: state.to_string(), reason: reason.as_ref().map(ToString::to_string) }

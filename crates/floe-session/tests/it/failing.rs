@@ -41,7 +41,7 @@ fn pairs_that_fail_early_fail_the_session_only_as_patience_ends_and_then_at_once
     wire.run_for(Duration::from_secs(5));
     let (socket, _) = wire.hosts[A].socket();
     let now = wire.now;
-    wire.a().end_of_remote(now, STREAM).unwrap();
+    wire.a().end_of_remote(now, STREAM, None).unwrap();
     wire.a().handle_socket_closed(now, socket, "gone");
     wire.hosts[A].sockets.clear();
     wire.run_for(Duration::from_secs(100));
@@ -79,7 +79,7 @@ fn without_a_candidate_and_after_the_end_of_them_patience_still_holds() {
     wire.passes = Box::new(|_| false);
     wire.begin();
     let now = wire.now;
-    wire.a().end_of_remote(now, STREAM).unwrap();
+    wire.a().end_of_remote(now, STREAM, None).unwrap();
     wire.run_for(Duration::from_secs(30));
     assert_eq!(wire.a().state(), IceState::Checking);
     // A check of the peer, from an address nobody has heard of.

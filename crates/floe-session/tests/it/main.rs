@@ -10,6 +10,7 @@ mod hostile;
 mod misuse;
 mod nominating;
 mod pacing;
+mod restarting;
 mod stun;
 mod trickling;
 mod wire;

@@ -17,9 +17,10 @@ fn a_description_is_taken_once_and_the_same_again_changes_nothing() {
     let now = wire.now;
     let events = wire.hosts[A].events.len();
     assert_eq!(wire.a().set_remote(now, STREAM, theirs.clone().lite(true)), Ok(()));
-    let other = RemoteDescription::new(floe_core::Credentials::new("other", &"x".repeat(22)).unwrap());
-    let already = SetRemoteError::Refused(floe_check::SetRemoteError::AlreadySet(STREAM));
-    assert_eq!(wire.a().set_remote(now, STREAM, other), Err(already));
+    // One ufrag has one password (RFC 8839 5.4).
+    let ufrag = theirs.credentials.ufrag();
+    let other = RemoteDescription::new(floe_core::Credentials::new(ufrag, &"x".repeat(22)).unwrap());
+    assert_eq!(wire.a().set_remote(now, STREAM, other), Err(SetRemoteError::SameUfrag(STREAM)));
     wire.settle();
     assert_eq!(wire.hosts[A].events.len(), events);
 }
@@ -120,7 +121,7 @@ fn a_closed_session_refuses_everything_and_says_so() {
     wire.settle();
     let session = wire.a();
     assert_eq!(session.add_remote(now, STREAM, candidate), Err(AddRemoteError::Closed));
-    assert_eq!(session.end_of_remote(now, STREAM), Err(AddRemoteError::Closed));
+    assert_eq!(session.end_of_remote(now, STREAM, None), Err(AddRemoteError::Closed));
     assert_eq!(session.set_remote(now, STREAM, RemoteDescription::new(theirs)), Err(SetRemoteError::Closed));
     let dropped = session.handle_datagram(now, socket, peer, b"data");
     assert_eq!(dropped, Disposition::Dropped(DropReason::Closed));

@@ -72,11 +72,11 @@ fn so_may_the_end_of_them_and_nothing_behind_it_is_taken() {
     let mut wire = one_sided();
     let now = wire.now;
     let ended = Err(AddRemoteError::Refused(floe_check::AddRemoteError::Ended));
-    wire.a().end_of_remote(now, STREAM).unwrap();
+    wire.a().end_of_remote(now, STREAM, None).unwrap();
     assert_eq!(wire.a().add_remote(now, STREAM, candidate("192.0.2.2", 1)), ended);
     wire.describe_to(A);
     assert_eq!(wire.a().add_remote(now, STREAM, candidate("192.0.2.2", 1)), ended);
-    wire.a().end_of_remote(now, STREAM).unwrap();
+    wire.a().end_of_remote(now, STREAM, None).unwrap();
     wire.settle();
     assert_eq!(wire.a().stats().pairs.len(), 0);
     assert_eq!(wire.a().stats().refused[&Refusal::Ended], 2);
@@ -138,7 +138,7 @@ fn what_makes_no_candidate_is_refused_with_its_reason_and_counted() {
         }
         let unknown = wire.a().add_remote(now, StreamId(7), candidate("192.0.2.2", 9)).unwrap_err();
         assert_eq!(unknown.to_string(), "stream s7 is not there");
-        assert_eq!(wire.a().end_of_remote(now, StreamId(7)).unwrap_err(), unknown);
+        assert_eq!(wire.a().end_of_remote(now, StreamId(7), None).unwrap_err(), unknown);
         let counted = wire.a().stats().refused;
         let expected = [
             (Refusal::UnknownStream, 2),
@@ -181,10 +181,10 @@ fn all_candidates_are_told_and_then_their_end() {
             .events
             .iter()
             .filter_map(|(_, event)| match event {
-                Event::Candidate { stream: of, candidate } if *of == stream => {
+                Event::Candidate { stream: of, candidate, .. } if *of == stream => {
                     Some(candidate.component().get())
                 }
-                Event::EndOfCandidates { stream: of } if *of == stream => Some(0),
+                Event::EndOfCandidates { stream: of, .. } if *of == stream => Some(0),
                 _ => None,
             })
             .collect();

@@ -296,10 +296,16 @@ impl Wire {
         }
         let (now, other) = (self.now, &mut self.hosts[1 - host].session);
         match event {
-            Event::Candidate { stream, candidate } => {
+            Event::Candidate { stream, candidate, ufrag } => {
+                let candidate = candidate.with_extension("ufrag", &ufrag).unwrap();
                 other.add_remote(now, stream, candidate).unwrap();
             }
-            Event::EndOfCandidates { stream } => other.end_of_remote(now, stream).unwrap(),
+            Event::EndOfCandidates { stream, ufrag } => {
+                other.end_of_remote(now, stream, Some(&ufrag)).unwrap();
+            }
+            Event::Restarted { stream, local, .. } => {
+                other.set_remote(now, stream, RemoteDescription::from(&local)).unwrap();
+            }
             _ => {}
         }
     }

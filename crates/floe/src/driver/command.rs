@@ -1,21 +1,31 @@
 //! What the handles ask of the driver.
 
+use std::sync::Arc;
+
 use floe_core::Candidate;
-use floe_session::{AddedRemote, PairView, RemoteDescription};
+use floe_session::{AddedRemote, LocalParameters, PairView, RemoteDescription};
 use tokio::sync::oneshot;
 
-use super::{Closing, Done, Driver, Gathering, STREAM, now};
+use super::{Closing, Done, Driver, STREAM, now};
 use crate::{GatherError, PairStats, Stats, path::Traffic};
 
 /// A request of a handle. A reply that nobody waits for any more is dropped.
 #[derive(Debug)]
 pub(crate) enum Command {
     Gather(oneshot::Sender<Result<(), GatherError>>),
+    Restart(oneshot::Sender<Arc<LocalParameters>>),
     SetRemote(Box<RemoteDescription>, oneshot::Sender<Result<(), floe_session::SetRemoteError>>),
     AddRemote(Box<Candidate>, oneshot::Sender<Result<AddedRemote, floe_session::AddRemoteError>>),
-    EndOfRemote(oneshot::Sender<()>),
+    EndOfRemote(Option<Box<str>>, oneshot::Sender<Result<(), floe_session::AddRemoteError>>),
     Stats(oneshot::Sender<Box<Stats>>),
     Close(oneshot::Sender<()>),
+}
+
+/// What waits for the list of interfaces.
+pub(super) enum After {
+    Gather(oneshot::Sender<Result<(), GatherError>>),
+    Restart(oneshot::Sender<Arc<LocalParameters>>),
+    SetRemote(Box<RemoteDescription>, oneshot::Sender<Result<(), floe_session::SetRemoteError>>),
 }
 
 impl Driver {
@@ -24,16 +34,13 @@ impl Driver {
         let now = now();
         match command {
             Some(Command::Gather(reply)) => self.gather(reply),
-            Some(Command::SetRemote(description, reply)) => {
-                let _ = reply.send(self.session.set_remote(now, STREAM, *description));
-            }
+            Some(Command::Restart(reply)) => self.look_around(After::Restart(reply)),
+            Some(Command::SetRemote(description, reply)) => self.set_remote(description, reply),
             Some(Command::AddRemote(candidate, reply)) => {
                 let _ = reply.send(self.session.add_remote(now, STREAM, *candidate));
             }
-            Some(Command::EndOfRemote(reply)) => {
-                // The stream is there, and where the session is closed nothing could come anyway.
-                let _ = self.session.end_of_remote(now, STREAM);
-                let _ = reply.send(());
+            Some(Command::EndOfRemote(ufrag, reply)) => {
+                let _ = reply.send(self.session.end_of_remote(now, STREAM, ufrag.as_deref()));
             }
             Some(Command::Stats(reply)) => {
                 let stats = self.stats();
@@ -45,14 +52,55 @@ impl Driver {
     }
 
     fn gather(&mut self, reply: oneshot::Sender<Result<(), GatherError>>) {
-        if !matches!(self.gathering, Gathering::NotYet) {
+        if self.gathering {
             let _ = reply.send(Err(GatherError::AlreadyStarted));
             return;
         }
-        self.gathering = Gathering::Asked(reply);
+        self.gathering = true;
         self.session.gather(now());
-        let net = std::sync::Arc::clone(&self.net);
-        self.jobs.push(Box::pin(async move { Done::Interfaces(net.interfaces().await) }));
+        self.look_around(After::Gather(reply));
+    }
+
+    /// A description that restarts the stream gathers anew, and that on the network as it is now.
+    fn set_remote(
+        &mut self,
+        description: Box<RemoteDescription>,
+        reply: oneshot::Sender<Result<(), floe_session::SetRemoteError>>,
+    ) {
+        if self.gathering && self.session.is_restart(STREAM, &description) {
+            self.look_around(After::SetRemote(description, reply));
+        } else {
+            let _ = reply.send(self.session.set_remote(now(), STREAM, *description));
+        }
+    }
+
+    /// Lists the interfaces, and then goes on.
+    fn look_around(&mut self, after: After) {
+        if !self.gathering {
+            return self.go_on(after, None);
+        }
+        let net = Arc::clone(&self.net);
+        self.jobs.push(Box::pin(async move { Done::Interfaces(net.interfaces().await, after) }));
+    }
+
+    /// The interfaces are listed, or `None` where nothing is gathered yet and nobody needs them.
+    pub(super) fn go_on(&mut self, after: After, listed: Option<std::io::Result<()>>) {
+        match after {
+            After::Gather(reply) => {
+                let told = listed.unwrap_or(Ok(())).map_err(GatherError::Interfaces);
+                let _ = reply.send(told);
+            }
+            After::Restart(reply) => {
+                self.session.restart(now());
+                if let Some(local) = self.session.local(STREAM) {
+                    // The new credentials are there for whoever hears of the restart.
+                    let _ = reply.send(self.publisher.renew(local));
+                }
+            }
+            After::SetRemote(description, reply) => {
+                let _ = reply.send(self.session.set_remote(now(), STREAM, *description));
+            }
+        }
     }
 
     fn stats(&self) -> Stats {

@@ -16,11 +16,10 @@ use tokio::{
     time::Sleep,
 };
 
+use command::After;
 pub(crate) use command::Command;
 pub(crate) use publish::{Publisher, Subscribers};
 use sockets::{Heard, Sockets};
-
-use crate::GatherError;
 
 /// The only stream of an agent's session.
 pub(crate) const STREAM: StreamId = StreamId(0);
@@ -37,7 +36,7 @@ type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// What a [`Job`] came to.
 enum Done {
-    Interfaces(io::Result<Vec<Interface>>),
+    Interfaces(io::Result<Vec<Interface>>, After),
     Bound(SocketId, io::Result<Arc<dyn UdpSocket>>),
     Sent,
 }
@@ -52,15 +51,9 @@ pub(crate) struct Driver {
     waiting_sends: usize,
     unsent: u64,
     publisher: Publisher,
-    gathering: Gathering,
+    /// Whether `gather` was called.
+    gathering: bool,
     closing: Closing,
-}
-
-/// How far gathering has come, for the caller of `gather`.
-enum Gathering {
-    NotYet,
-    Asked(oneshot::Sender<Result<(), GatherError>>),
-    Told,
 }
 
 /// Whether the agent goes on.
@@ -86,7 +79,7 @@ impl Driver {
             waiting_sends: 0,
             unsent: 0,
             publisher,
-            gathering: Gathering::NotYet,
+            gathering: false,
             closing: Closing::No,
         }
     }
@@ -166,22 +159,9 @@ impl Driver {
 
     fn handle_done(&mut self, done: Done) {
         match done {
-            Done::Interfaces(result) => {
-                let told = match result {
-                    Ok(interfaces) => {
-                        self.session.handle_interfaces(now(), &interfaces);
-                        Ok(())
-                    }
-                    Err(error) => {
-                        tracing::warn!(%error, "the interfaces cannot be listed");
-                        // Without interfaces there are no host candidates, and the peer is told that there are no more.
-                        self.session.handle_interfaces(now(), &[]);
-                        Err(GatherError::Interfaces(error))
-                    }
-                };
-                if let Gathering::Asked(reply) = std::mem::replace(&mut self.gathering, Gathering::Told) {
-                    let _ = reply.send(told);
-                }
+            Done::Interfaces(result, after) => {
+                let listed = self.take_interfaces(result);
+                self.go_on(after, Some(listed));
             }
             Done::Bound(socket, result) => {
                 let address = result.and_then(|open| {
@@ -192,6 +172,21 @@ impl Driver {
                 self.session.handle_bound(now(), socket, address.map_err(|error| error.to_string()));
             }
             Done::Sent => self.waiting_sends -= 1,
+        }
+    }
+
+    fn take_interfaces(&mut self, result: io::Result<Vec<Interface>>) -> io::Result<()> {
+        match result {
+            Ok(interfaces) => {
+                self.session.handle_interfaces(now(), &interfaces);
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the interfaces cannot be listed");
+                // Without interfaces there are no host candidates, and the peer is told that there are no more.
+                self.session.handle_interfaces(now(), &[]);
+                Err(error)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use floe_core::{ComponentId, address::unscoped};
-use floe_session::{Event, IceState, Session, SocketId};
+use floe_session::{Event, IceState, LocalParameters, Session, SocketId};
 use tokio::sync::watch;
 
 use super::{STREAM, sockets::Sockets};
@@ -58,9 +58,10 @@ impl Subscribers {
 /// How much an event is missed.
 fn weight(event: &Event) -> Weight {
     match event {
-        Event::Candidate { .. } | Event::EndOfCandidates { .. } | Event::CandidateRefused { .. } => {
-            Weight::Kept
-        }
+        Event::Candidate { .. }
+        | Event::EndOfCandidates { .. }
+        | Event::CandidateRefused { .. }
+        | Event::Restarted { .. } => Weight::Kept,
         Event::State { .. } => Weight::Latest(0),
         Event::Role(_) => Weight::Latest(1),
         Event::Selected { component, .. } => Weight::Latest(2 + u64::from(component.get())),
@@ -80,12 +81,14 @@ struct Published {
 #[derive(Debug)]
 pub(crate) struct Publisher {
     subscribers: Arc<Subscribers>,
+    local: watch::Sender<Arc<LocalParameters>>,
     components: Vec<Published>,
 }
 
 impl Publisher {
     pub(crate) fn new(
         subscribers: Arc<Subscribers>,
+        local: watch::Sender<Arc<LocalParameters>>,
         components: impl IntoIterator<Item = (Arc<Component>, watch::Sender<Snapshot>)>,
     ) -> Self {
         let components = components.into_iter();
@@ -94,7 +97,14 @@ impl Publisher {
             snapshot,
             traffic: BTreeMap::new(),
         });
-        Self { subscribers, components: components.collect() }
+        Self { subscribers, local, components: components.collect() }
+    }
+
+    /// What the agent says of itself has changed.
+    pub(super) fn renew(&self, local: LocalParameters) -> Arc<LocalParameters> {
+        let local = Arc::new(local);
+        self.local.send_replace(Arc::clone(&local));
+        local
     }
 
     fn component(&mut self, id: ComponentId) -> Option<&mut Published> {
@@ -123,6 +133,9 @@ impl Publisher {
 
     /// Delivers an event.
     pub(super) fn event(&mut self, event: &Event) {
+        if let Event::Restarted { local, .. } = event {
+            self.renew(local.clone());
+        }
         tracing::debug!(?event);
         if let Some(selected) = SelectedPair::from_event(event)
             && let Some(published) = self.component(selected.component)

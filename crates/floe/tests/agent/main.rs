@@ -330,7 +330,7 @@ async fn an_agent_without_hope_fails_with_its_reason() {
     let remote = Credentials::new("abcd", "0123456789012345678901").unwrap();
     agent.gather().await.unwrap();
     agent.set_remote(RemoteDescription::new(remote)).await.unwrap();
-    agent.end_of_remote_candidates().await.unwrap();
+    agent.end_of_remote_candidates(None).await.unwrap();
     let failed = timeout(LIMIT, connecting).await.unwrap();
     let Err(ConnectError::Failed(Some(reason))) = failed else { panic!("{failed:?}") };
     assert!(!reason.to_string().is_empty());

@@ -28,7 +28,7 @@ pub(crate) async fn signal(one: &Agent, other: &Agent) {
                     Event::Candidate { candidate, .. } => {
                         to.add_remote_candidate(candidate).await.unwrap();
                     }
-                    Event::EndOfCandidates { .. } => return to.end_of_remote_candidates().await.unwrap(),
+                    Event::EndOfCandidates { .. } => return to.end_of_remote_candidates(None).await.unwrap(),
                     _ => {}
                 }
             }
