@@ -1,16 +1,14 @@
-//! What comes of the sockets that were asked for.
+//! What comes of the sockets that were asked for (RFC 8445 5.1.1.1).
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::net::SocketAddr;
 
-use floe_core::{
-    BaseId, Candidate, CandidateKind, LocalCandidate, Priority, StreamId, Transport, TypePreference,
-};
+use floe_core::{BaseId, Candidate, CandidateKind, LocalCandidate, Priority, Transport};
 
 use crate::{
-    Event, GatherError, JobId, gatherer::Outbox, is_redundant, job::Job, place::Place, round::Round,
+    Event, GatherError, JobId,
+    job::{State, Task},
+    round::{Base, Round},
+    shared::Shared,
 };
 
 impl Round {
@@ -19,92 +17,84 @@ impl Round {
         &mut self,
         id: JobId,
         result: Result<(BaseId, SocketAddr), String>,
-        out: &mut Outbox,
+        shared: &mut Shared,
     ) {
-        let Some(job) = self.jobs.asked(id) else {
-            tracing::debug!(job = %id, "an answer came too late");
-            if let Ok((base, _)) = result {
-                self.release(base, out);
-            }
-            return;
-        };
-        let (stream, component, place) = (job.stream, job.component, job.place);
+        let Some(job) = self.jobs.asked(id) else { return };
+        let (stream, component) = (self.stream, job.component);
         match result {
-            Ok((base, address)) => match self.candidate(id, base, address) {
-                Ok(candidate) => self.jobs.hold(id, candidate),
+            Ok((base, address)) => match self.new_base(id, base, address) {
+                Ok(new) => self.take_in(id, base, new, shared),
                 Err(why) => {
-                    self.refuse(id, why, out);
-                    self.release(base, out);
+                    self.refuse(id, why, shared);
+                    if !self.bases.contains_key(&base) {
+                        shared.release(base);
+                    }
                 }
             },
-            Err(reason) => self.refuse(id, GatherError::Bind { stream, component, reason }, out),
+            Err(reason) => self.refuse(id, GatherError::Bind { stream, component, reason }, shared),
         }
-        self.tell_ready(stream, place, out);
-        self.end_if_done(out);
+        self.advance(shared);
     }
 
-    /// Gives up the jobs whose deadline has come.
-    pub(crate) fn give_up(&mut self, now: Instant, timeout: Duration, out: &mut Outbox) {
-        for id in self.jobs.due(now) {
-            let Some(&Job { stream, component, place, .. }) = self.jobs.asked(id) else { continue };
-            out.withdraw(id);
-            self.refuse(id, GatherError::BindTimeout { stream, component, timeout }, out);
-            self.tell_ready(stream, place, out);
-        }
-        self.end_if_done(out);
-    }
-
-    /// The host candidate of a socket: its own base (RFC 8445 5.1.1.1).
-    fn candidate(
-        &mut self,
-        id: JobId,
-        base: BaseId,
-        address: SocketAddr,
-    ) -> Result<LocalCandidate, GatherError> {
+    /// What is known of the socket of a job, if it is what was asked for.
+    fn new_base(&self, id: JobId, base: BaseId, address: SocketAddr) -> Result<Base, GatherError> {
         let job = self.jobs.asked(id).expect("invariant: only a job that was asked for is answered");
-        let &Job { stream, component, place, .. } = job;
+        let (stream, component, place) = (self.stream, job.component, job.place);
         if address.ip() != place.ip || address.port() == 0 {
             return Err(GatherError::BoundElsewhere { stream, component });
         }
-        let taken = self.places.get(&place).expect("invariant: the address of a job is in use");
-        let base_address = place.with_port(address.port());
-        let (kind, transport) = (CandidateKind::Host, Transport::Udp);
-        let candidate = Candidate::builder(kind, transport, base_address)
-            .component(component)
-            .priority(Priority::new(TypePreference::HOST, taken.preference, component))
-            .foundation(self.foundations.of(kind, place, None, transport))
-            .build()
-            .expect("invariant: a host candidate has no related address and no extension");
-        let candidate = LocalCandidate { candidate, base, base_address };
-        let told = self.gathered.iter().filter(|(of, _)| *of == stream).map(|(_, told)| told);
-        if told.chain(self.jobs.held(stream)).any(|known| is_redundant(known, &candidate)) {
+        // RFC 8445 5.1.3: a socket of its own for each component, or its candidate is there already.
+        if self.bases.contains_key(&base) {
             return Err(GatherError::Redundant { stream, component });
         }
-        Ok(candidate)
+        let address = place.with_port(address.port());
+        Ok(Base { component, place, address, through: None, told: false })
     }
 
-    /// Tells of the candidates that wait for no lower component any more.
-    fn tell_ready(&mut self, stream: StreamId, place: Place, out: &mut Outbox) {
-        while let Some(candidate) = self.jobs.next_ready(stream, place) {
-            tracing::debug!(%stream, ?candidate, "gathered");
-            self.gathered.push((stream, candidate.clone()));
-            out.events.push_back(Event::Candidate { stream, candidate });
+    /// A new base: its host candidate, and the servers that are asked from it.
+    fn take_in(&mut self, id: JobId, base: BaseId, new: Base, shared: &mut Shared) {
+        let candidate = shared.config.host.then(|| host_candidate(base, &new, shared));
+        self.bases.insert(base, new);
+        self.hold(id, candidate.into_iter().collect());
+        self.pair(base, shared);
+    }
+
+    /// The candidates of a job are there, if it has any.
+    pub(crate) fn hold(&mut self, id: JobId, candidates: Vec<LocalCandidate>) {
+        if candidates.is_empty() {
+            self.jobs.remove(id);
+        } else {
+            self.jobs.set_state(id, State::Held(candidates));
         }
     }
 
-    fn refuse(&mut self, id: JobId, why: GatherError, out: &mut Outbox) {
-        if let Some(job) = self.jobs.remove(id) {
-            tracing::debug!(job = %id, %why, "no candidate");
-            let (address, interface) = (job.place.ip, job.interface);
-            out.events.push_back(Event::Refused { address, interface, why });
-        }
+    /// A socket is not there in time.
+    pub(crate) fn give_up_bind(&mut self, id: JobId, shared: &mut Shared) {
+        let Some(job) = self.jobs.asked(id).filter(|job| job.is_asked_bind()) else { return };
+        let (stream, component, timeout) = (self.stream, job.component, shared.config.bind_timeout);
+        shared.withdraw(&[id]);
+        self.refuse(id, GatherError::BindTimeout { stream, component, timeout }, shared);
     }
 
-    /// Releases a base, unless a candidate stands on it: whoever answers twice must not lose the first answer.
-    fn release(&self, base: BaseId, out: &mut Outbox) {
-        let told = self.gathered.iter().any(|(_, candidate)| candidate.base == base);
-        if !told && !self.jobs.holds(base) {
-            out.release(base);
+    fn refuse(&mut self, id: JobId, why: GatherError, shared: &mut Shared) {
+        let Some(job) = self.jobs.remove(id) else { return };
+        tracing::debug!(job = %id, %why, "no candidate");
+        if let Task::Bind { interface } = job.task {
+            shared.out.events.push_back(Event::Refused { address: job.place.ip, interface, why });
         }
     }
+}
+
+/// The host candidate of a socket: its own base.
+fn host_candidate(id: BaseId, base: &Base, shared: &mut Shared) -> LocalCandidate {
+    let taken = shared.ledger.places.get(&base.place).expect("invariant: the address of a job is in use");
+    let (kind, transport) = (CandidateKind::Host, Transport::Udp);
+    let preference = shared.config.type_preferences.of(kind);
+    let candidate = Candidate::builder(kind, transport, base.address)
+        .component(base.component)
+        .priority(Priority::new(preference, taken.preference, base.component))
+        .foundation(shared.foundations.of(kind, base.place, None, transport))
+        .build()
+        .expect("invariant: a host candidate has no related address and no extension");
+    LocalCandidate { candidate, base: id, base_address: base.address }
 }

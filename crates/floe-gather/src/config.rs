@@ -2,14 +2,30 @@
 
 use std::time::Duration;
 
+use floe_core::CandidateKind;
+
+use crate::{Server, TypePreferences};
+
 /// What to gather, and how long to try.
 ///
-/// The default gathers a host candidate on every usable address of every interface (RFC 8445 5.1.1.1).
+/// The default gathers a host candidate on every usable address of every interface (RFC 8445 5.1.1.1), and whatever the
+/// [`servers`](Self::servers) give, of which there are none at first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GatherConfig {
-    /// Whether host candidates are gathered at all. Default: yes.
+    /// The STUN and TURN servers, in the user's order (RFC 8445 5.1.1.2): each is asked from every base of its address
+    /// family. A TURN server serves as a STUN server where relayed candidates are off. Default: none.
+    pub servers: Vec<Server>,
+    /// Whether host candidates are told of at all. Default: yes. Without them sockets are bound only where a server of
+    /// the family is asked, and no related address gives the host's address away.
     pub host: bool,
+    /// Whether server-reflexive candidates are told of. Default: yes. Without them no related address gives the mapped
+    /// address away.
+    pub server_reflexive: bool,
+    /// Whether relayed candidates are told of, and allocations asked for. Default: yes.
+    pub relayed: bool,
+    /// Whether this is a lite agent (RFC 8445 5.2): host candidates only, and one for each IP address. Default: no.
+    pub lite: bool,
     /// Whether the application speaks IPv4. Default: yes. One that does not gets IPv4-mapped IPv6 addresses instead,
     /// where an interface has such (RFC 8445 5.1.1.1).
     pub ipv4: bool,
@@ -26,14 +42,28 @@ pub struct GatherConfig {
     pub unreliable: Vec<String>,
     /// How long the binding of one socket may take. Default: 5 s, far more than a working system needs.
     pub bind_timeout: Duration,
+    /// How long a STUN server has for its answer to one base, from the first send. Default: 39.5 s, which is all that
+    /// the retransmissions of RFC 8489 6.2.1 wait.
+    pub server_timeout: Duration,
+    /// How long one allocation may take, from when it is asked for. Default: 39.5 s.
+    pub allocate_timeout: Duration,
+    /// How often the binding behind a server-reflexive candidate is refreshed until ICE has finished (RFC 8445
+    /// 5.1.1.4); what is shorter than 1 s is taken for 1 s. Default: 15 s.
+    pub keepalive: Duration,
     /// How many candidates a stream may have at a time. Default: 64. Addresses are left out in order of preference.
     pub max_candidates: usize,
+    /// How much each kind of candidate is preferred (RFC 8445 5.1.2.1). Default: the RFC's values.
+    pub type_preferences: TypePreferences,
 }
 
 impl Default for GatherConfig {
     fn default() -> Self {
         Self {
+            servers: Vec::new(),
             host: true,
+            server_reflexive: true,
+            relayed: true,
+            lite: false,
             ipv4: true,
             ipv6: true,
             include_loopback: false,
@@ -41,16 +71,57 @@ impl Default for GatherConfig {
             interfaces: None,
             unreliable: Vec::new(),
             bind_timeout: Duration::from_secs(5),
+            server_timeout: Duration::from_millis(39_500),
+            allocate_timeout: Duration::from_millis(39_500),
+            keepalive: Duration::from_secs(15),
             max_candidates: 64,
+            type_preferences: TypePreferences::default(),
         }
     }
 }
 
 impl GatherConfig {
+    /// Sets [`servers`](Self::servers).
+    #[must_use]
+    pub fn servers(mut self, servers: impl IntoIterator<Item = Server>) -> Self {
+        self.servers = servers.into_iter().collect();
+        self
+    }
+
+    /// Sets which kinds of candidates are told of, all three at once.
+    #[must_use]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.host = policy == Policy::All;
+        self.server_reflexive = policy != Policy::Relay;
+        self.relayed = true;
+        self
+    }
+
     /// Sets [`host`](Self::host).
     #[must_use]
     pub fn host(mut self, host: bool) -> Self {
         self.host = host;
+        self
+    }
+
+    /// Sets [`server_reflexive`](Self::server_reflexive).
+    #[must_use]
+    pub fn server_reflexive(mut self, server_reflexive: bool) -> Self {
+        self.server_reflexive = server_reflexive;
+        self
+    }
+
+    /// Sets [`relayed`](Self::relayed).
+    #[must_use]
+    pub fn relayed(mut self, relayed: bool) -> Self {
+        self.relayed = relayed;
+        self
+    }
+
+    /// Sets [`lite`](Self::lite).
+    #[must_use]
+    pub fn lite(mut self, lite: bool) -> Self {
+        self.lite = lite;
         self
     }
 
@@ -103,10 +174,59 @@ impl GatherConfig {
         self
     }
 
+    /// Sets [`server_timeout`](Self::server_timeout).
+    #[must_use]
+    pub fn server_timeout(mut self, timeout: Duration) -> Self {
+        self.server_timeout = timeout;
+        self
+    }
+
+    /// Sets [`allocate_timeout`](Self::allocate_timeout).
+    #[must_use]
+    pub fn allocate_timeout(mut self, timeout: Duration) -> Self {
+        self.allocate_timeout = timeout;
+        self
+    }
+
+    /// Sets [`keepalive`](Self::keepalive).
+    #[must_use]
+    pub fn keepalive(mut self, interval: Duration) -> Self {
+        self.keepalive = interval;
+        self
+    }
+
     /// Sets [`max_candidates`](Self::max_candidates).
     #[must_use]
     pub fn max_candidates(mut self, max: usize) -> Self {
         self.max_candidates = max;
         self
     }
+
+    /// Sets [`type_preferences`](Self::type_preferences).
+    #[must_use]
+    pub fn type_preferences(mut self, preferences: TypePreferences) -> Self {
+        self.type_preferences = preferences;
+        self
+    }
+
+    /// Whether candidates of this kind are told of.
+    pub(crate) const fn tells(&self, kind: CandidateKind) -> bool {
+        match kind {
+            CandidateKind::Host => self.host,
+            CandidateKind::ServerReflexive => self.server_reflexive && !self.lite,
+            CandidateKind::Relayed => self.relayed && !self.lite,
+            CandidateKind::PeerReflexive => false,
+        }
+    }
+}
+
+/// Which kinds of candidates the peer is told of (RFC 8445 19.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Policy {
+    /// All that there are.
+    All,
+    /// Server-reflexive and relayed ones: the peer learns no address of the host.
+    NoHost,
+    /// Relayed ones only: the peer learns neither an address of the host nor one of its NATs.
+    Relay,
 }

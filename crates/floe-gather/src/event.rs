@@ -11,7 +11,9 @@ use floe_core::{
     address::{Redacted, Unusable},
 };
 
-/// One thing that was asked for by an [`Action`]. Never used twice by a gatherer.
+use crate::{ServerError, ServerId};
+
+/// One thing that was asked for by an [`Action`] or a [`Start`](crate::Start). Never used twice by a gatherer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct JobId(pub(crate) u32);
 
@@ -71,7 +73,8 @@ pub enum Event {
         /// The candidate.
         candidate: LocalCandidate,
     },
-    /// An address gives no candidate. Told once per generation, and again where the reason changes.
+    /// An address gives no candidate. Told once after each [`start`](crate::Gatherer::start), and again where the reason
+    /// changes.
     Refused {
         /// The address.
         address: IpAddr,
@@ -80,9 +83,28 @@ pub enum Event {
         /// Why not.
         why: GatherError,
     },
-    /// There will be no more candidates in this generation (RFC 8838 13). Told once.
-    EndOfCandidates(Generation),
-    /// The address of a candidate is no longer one of this host (RFC 8445 5.1.1.4): its base reaches nobody now.
+    /// A server gives no candidate to a base, or not all that it might. Other servers and bases are not touched by it.
+    ServerFailed {
+        /// The stream that it is about.
+        stream: StreamId,
+        /// The component that it is about.
+        component: ComponentId,
+        /// The server.
+        server: ServerId,
+        /// The base that it was to be asked from.
+        base: BaseId,
+        /// Why not.
+        why: ServerError,
+    },
+    /// There will be no more candidates of this stream in this generation (RFC 8838 13). Told once.
+    EndOfCandidates {
+        /// The stream.
+        stream: StreamId,
+        /// Its generation.
+        generation: Generation,
+    },
+    /// The address of a candidate is no longer one of this host (RFC 8445 5.1.1.4): its base reaches nobody now. Told
+    /// once for each base; a relayed one goes with the host's base that it was allocated from.
     Vanished {
         /// The stream of the candidate.
         stream: StreamId,
@@ -93,8 +115,8 @@ pub enum Event {
         /// The address of the base.
         address: SocketAddr,
     },
-    /// A usable address is there that was not before the end of candidates. The generation cannot have it any more
-    /// (RFC 8838 13); an ICE restart gathers it.
+    /// A usable address is there that was not before the end of candidates of some stream. Its generation cannot have it
+    /// any more (RFC 8838 13); an ICE restart gathers it.
     Appeared {
         /// The address.
         address: IpAddr,
@@ -110,7 +132,12 @@ impl fmt::Debug for Event {
             Self::Refused { address, interface, why } => {
                 write!(f, "Refused({} of {interface}: {why})", Redacted(*address))
             }
-            Self::EndOfCandidates(generation) => write!(f, "EndOfCandidates({generation})"),
+            Self::ServerFailed { stream, component, server, base, why } => {
+                write!(f, "ServerFailed({server} from {base} of {stream} c{component}: {why})")
+            }
+            Self::EndOfCandidates { stream, generation } => {
+                write!(f, "EndOfCandidates({stream} {generation})")
+            }
             Self::Vanished { stream, component, base, address } => {
                 write!(f, "Vanished({base} {} of {stream} c{component})", Redacted(*address))
             }
@@ -125,7 +152,7 @@ impl fmt::Debug for Event {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GatherError {
-    /// [`GatherConfig::host`](crate::GatherConfig::host) is off.
+    /// [`GatherConfig::host`](crate::GatherConfig::host) is off, and there is no server to ask from this address.
     #[error("host candidates are switched off")]
     HostOff,
     /// The interface is not among [`GatherConfig::interfaces`](crate::GatherConfig::interfaces).

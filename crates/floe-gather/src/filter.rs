@@ -14,6 +14,7 @@ use floe_core::{
 use crate::{
     GatherConfig, GatherError,
     place::{Place, Standing, Usable},
+    server::queries,
 };
 
 /// The networks in which a temporary address has been used in this generation. They last until the next: while one
@@ -101,9 +102,11 @@ fn sift_with(
     let mut taken = BTreeSet::new();
     for (on, address) in all() {
         let place = Place::of(on, address.ip);
+        // RFC 8445 5.2: a lite agent has one candidate for an IP address, whatever link it is on.
+        let one = if config.lite { Place { scope: 0, ..place } } else { place };
         let verdict = check(config, loopback, on, address)
             .and_then(|()| shields.check(on, address))
-            .and_then(|()| if taken.insert(place) { Ok(()) } else { Err(GatherError::Duplicate) });
+            .and_then(|()| if taken.insert(one) { Ok(()) } else { Err(GatherError::Duplicate) });
         match verdict {
             Ok(()) => sifted.usable.push(Usable {
                 place,
@@ -125,7 +128,7 @@ fn check(
     address: &InterfaceAddress,
 ) -> Result<(), GatherError> {
     let named = |names: &Vec<String>| names.contains(&on.name);
-    if !config.host {
+    if !config.host && queries(config, Place::of(on, address.ip)).is_empty() {
         return Err(GatherError::HostOff);
     }
     if !config.interfaces.as_ref().is_none_or(named) {

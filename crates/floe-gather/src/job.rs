@@ -1,36 +1,51 @@
-//! The jobs of a generation: sockets that were asked for.
+//! The jobs of a stream and generation: what was asked for, and what is to be.
 
 use std::{collections::BTreeMap, time::Instant};
 
-use floe_core::{BaseId, ComponentId, LocalCandidate, StreamId};
+use floe_core::{BaseId, ComponentId, LocalCandidate};
 
-use crate::{JobId, gatherer::Outbox, place::Place};
+use crate::{JobId, place::Place, server::Query};
 
-/// A socket that was asked for.
+/// Something that was asked for, or is to be.
 #[derive(Debug)]
 pub(crate) struct Job {
     pub(crate) place: Place,
-    pub(crate) interface: Box<str>,
-    pub(crate) stream: StreamId,
     pub(crate) component: ComponentId,
+    pub(crate) task: Task,
     pub(crate) state: State,
+}
+
+/// What is asked for.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// A socket, of the system.
+    Bind {
+        /// The interface of its address.
+        interface: Box<str>,
+    },
+    /// An address, of a server, from this base.
+    Ask { base: BaseId, query: Query },
 }
 
 /// How far a job is.
 ///
 /// ```text
-///   Asked ──bound──> Held ──lower components done──> gone, its candidate told
-///     └──failed, deadline──> gone, its address refused
+///   Waiting ──slot──> Asked ──answered──> Held ──lower components done──> gone, its candidates told
+///                       └──failed, deadline──> gone, and that is told
 /// ```
+///
+/// A socket is asked for at once; only what goes to a server waits for a slot.
 #[derive(Debug)]
 pub(crate) enum State {
+    /// Its slot is still to come.
+    Waiting,
     /// The answer is still to come. `None`: it may take for ever.
     Asked { deadline: Option<Instant> },
-    /// The candidate is there, and waits for a lower component of its stream and address (RFC 8838 17).
-    Held(LocalCandidate),
+    /// The candidates are there, and wait for a lower component of their foundation (RFC 8838 17).
+    Held(Vec<LocalCandidate>),
 }
 
-/// All jobs that are not done. Their ids grow in order of preference of their address, then by stream and component.
+/// All jobs that are not done. The ids of sockets grow in order of preference of their address, then by component.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs(BTreeMap<JobId, Job>);
 
@@ -43,46 +58,59 @@ impl Jobs {
         self.0.is_empty()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        self.0.iter().map(|(id, job)| (*id, job))
+    }
+
     /// The job, if its answer is still to come.
     pub(crate) fn asked(&self, id: JobId) -> Option<&Job> {
         self.0.get(&id).filter(|job| matches!(job.state, State::Asked { .. }))
+    }
+
+    /// The answer of a server that is still to come: from which base it is asked, and what.
+    pub(crate) fn query(&self, id: JobId) -> Option<(BaseId, Query)> {
+        match self.asked(id)?.task {
+            Task::Ask { base, query } => Some((base, query)),
+            Task::Bind { .. } => None,
+        }
     }
 
     pub(crate) fn remove(&mut self, id: JobId) -> Option<Job> {
         self.0.remove(&id)
     }
 
-    pub(crate) fn hold(&mut self, id: JobId, candidate: LocalCandidate) {
+    pub(crate) fn set_state(&mut self, id: JobId, state: State) {
         if let Some(job) = self.0.get_mut(&id) {
-            job.state = State::Held(candidate);
+            job.state = state;
         }
     }
 
-    /// Whether a candidate that waits stands on this base.
-    pub(crate) fn holds(&self, base: BaseId) -> bool {
-        self.0.values().any(|job| matches!(&job.state, State::Held(candidate) if candidate.base == base))
+    /// The candidates that wait.
+    pub(crate) fn held(&self) -> impl Iterator<Item = &LocalCandidate> {
+        self.0.values().flat_map(Job::held)
     }
 
-    /// The candidates of a stream that wait.
-    pub(crate) fn held(&self, stream: StreamId) -> impl Iterator<Item = &LocalCandidate> {
-        self.0.values().filter(move |job| job.stream == stream).filter_map(|job| match &job.state {
-            State::Held(candidate) => Some(candidate),
-            State::Asked { .. } => None,
-        })
+    /// Takes out the next candidates that wait for no lower component.
+    pub(crate) fn next_ready(&mut self) -> Option<Vec<LocalCandidate>> {
+        let ready = |(_, job): &(&JobId, &Job)| matches!(job.state, State::Held(_)) && !self.must_wait(job);
+        let (&id, _) = self.0.iter().find(ready)?;
+        match self.0.remove(&id)?.state {
+            State::Held(candidates) => Some(candidates),
+            State::Waiting | State::Asked { .. } => None,
+        }
     }
 
-    /// Takes out the next candidate of this stream and address that waits for no lower component.
-    pub(crate) fn next_ready(&mut self, stream: StreamId, place: Place) -> Option<LocalCandidate> {
-        let first = |(_, job): &(&JobId, &Job)| job.stream == stream && job.place == place;
-        let (&id, job) = self.0.iter().find(first)?;
-        match &job.state {
-            State::Asked { .. } => None,
-            State::Held(candidate) => {
-                let candidate = candidate.clone();
-                self.0.remove(&id);
-                Some(candidate)
+    /// Whether another job comes first: the same one for a lower component, or the socket itself.
+    fn must_wait(&self, job: &Job) -> bool {
+        let first = |other: &Job| match (&other.task, &job.task) {
+            (Task::Bind { .. }, Task::Bind { .. }) => other.component < job.component,
+            (Task::Bind { .. }, Task::Ask { .. }) => other.component <= job.component,
+            (Task::Ask { query: one, .. }, Task::Ask { query: two, .. }) => {
+                one.server == two.server && other.component < job.component
             }
-        }
+            (Task::Ask { .. }, Task::Bind { .. }) => false,
+        };
+        self.0.values().any(|other| other.place == job.place && first(other))
     }
 
     pub(crate) fn deadline(&self) -> Option<Instant> {
@@ -95,17 +123,11 @@ impl Jobs {
         self.0.iter().filter(|(_, job)| due(job)).map(|(&id, _)| id).collect()
     }
 
-    /// Drops the jobs whose address is not to be kept, and what they have.
-    pub(crate) fn retain(&mut self, keep: impl Fn(Place) -> bool, out: &mut Outbox) {
-        self.0.retain(|id, job| {
-            let kept = keep(job.place);
-            match &job.state {
-                _ if kept => {}
-                State::Asked { .. } => out.withdraw(*id),
-                State::Held(candidate) => out.release(candidate.base),
-            }
-            kept
-        });
+    /// Drops the jobs that are not to be kept, and says which.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&Job) -> bool) -> Vec<JobId> {
+        let leaving: Vec<_> = self.0.iter().filter(|(_, job)| !keep(job)).map(|(id, _)| *id).collect();
+        self.0.retain(|_, job| keep(job));
+        leaving
     }
 }
 
@@ -113,7 +135,25 @@ impl Job {
     fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Asked { deadline } => deadline,
-            State::Held(_) => None,
+            State::Waiting | State::Held(_) => None,
         }
+    }
+
+    /// Whether it is a socket that is still to come.
+    pub(crate) fn is_asked_bind(&self) -> bool {
+        matches!((&self.task, &self.state), (Task::Bind { .. }, State::Asked { .. }))
+    }
+
+    fn held(&self) -> &[LocalCandidate] {
+        match &self.state {
+            State::Held(candidates) => candidates,
+            State::Waiting | State::Asked { .. } => &[],
+        }
+    }
+
+    /// Whether it stands on this base: its own, or one whose candidate it holds.
+    pub(crate) fn is_on(&self, base: BaseId) -> bool {
+        let asks = matches!(self.task, Task::Ask { base: from, .. } if from == base);
+        asks || self.held().iter().any(|candidate| candidate.base == base)
     }
 }

@@ -1,6 +1,10 @@
 //! Local preferences (RFC 8445 5.1.2.1).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use floe_core::CandidateKind;
+
+use crate::{ServerId, place::Place};
 
 /// The distance between neighbours, so that an address that comes later finds room between two that are there.
 const STEP: u16 = 256;
@@ -16,8 +20,17 @@ impl Preferences {
     /// A value below `above` and above `below` if there is one left, else the next one down that is left, else any.
     /// The first one is 65535. `None` when all 65,535 are gone.
     pub(crate) fn give(&mut self, above: Option<u16>, below: Option<u16>) -> Option<u16> {
-        let value = self.wish(above, below).filter(|value| !self.given.contains(value)).or_else(|| {
-            let start = above.unwrap_or(u16::MAX).max(1);
+        self.take(self.wish(above, below), above.unwrap_or(u16::MAX))
+    }
+
+    /// This value, else the next one down that is left, else any.
+    fn give_about(&mut self, wish: u16) -> Option<u16> {
+        self.take(None, wish)
+    }
+
+    fn take(&mut self, wish: Option<u16>, start: u16) -> Option<u16> {
+        let value = wish.filter(|value| !self.given.contains(value)).or_else(|| {
+            let start = start.max(1);
             let free = |value: &u16| !self.given.contains(value);
             (1..=start).rev().find(free).or_else(|| (start..=u16::MAX).find(free))
         })?;
@@ -34,6 +47,41 @@ impl Preferences {
                 Some(below + room / 2).filter(|&value| value != below)
             }
         }
+    }
+}
+
+/// The local preferences of candidates that servers gave: unique for each kind (RFC 8445 5.1.2.1), hence for each TURN
+/// server, too (5.1.2.2). All streams and components share them.
+#[derive(Debug, Default)]
+pub(crate) struct ServerPreferences {
+    reflexive: Preferences,
+    relayed: Preferences,
+    known: BTreeMap<Source, u16>,
+}
+
+/// What a candidate that a server gave has come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Source {
+    pub(crate) kind: CandidateKind,
+    pub(crate) place: Place,
+    pub(crate) server: ServerId,
+    /// How many candidates a component has had of it before.
+    pub(crate) before: u32,
+}
+
+impl ServerPreferences {
+    /// Near below the preference of the host's address, by the rank of the server.
+    pub(crate) fn of(&mut self, source: Source, host: u16, rank: u16) -> Option<u16> {
+        if let Some(&known) = self.known.get(&source) {
+            return Some(known);
+        }
+        let preferences = match source.kind {
+            CandidateKind::Relayed => &mut self.relayed,
+            _ => &mut self.reflexive,
+        };
+        let value = preferences.give_about(host.saturating_sub(rank))?;
+        self.known.insert(source, value);
+        Some(value)
     }
 }
 

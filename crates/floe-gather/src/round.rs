@@ -1,233 +1,192 @@
-//! The gathering of one generation.
+//! The gathering of one stream and generation.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    time::Instant,
+    fmt,
+    net::SocketAddr,
 };
 
-use floe_core::{ComponentId, Generation, Interface, LocalCandidate, StreamId, Transport};
+use floe_core::{
+    BaseId, CandidateKind, ComponentId, Generation, LocalCandidate, StreamId, address::Redacted,
+};
 
 use crate::{
-    Action, Event, GatherConfig, GatherError, JobId,
-    filter::{Shields, sift},
-    foundation::Foundations,
-    gatherer::Outbox,
-    job::{Job, Jobs, State},
-    order::order,
-    place::{Place, Usable},
-    preference::Preferences,
+    Event, GatherConfig, ServerId,
+    job::{Jobs, Task},
+    keepalive::Binding,
+    place::Place,
+    preference::Source,
+    server::queries,
+    shared::Shared,
 };
 
-/// The addresses of the host that give no candidate, each on an interface, and why.
-type Refused = BTreeMap<(Place, Box<str>), GatherError>;
-
-/// The gathering of one generation.
+/// The gathering of one stream and generation.
 #[derive(Debug)]
 pub(crate) struct Round {
+    pub(crate) stream: StreamId,
     generation: Generation,
-    components: BTreeSet<(StreamId, ComponentId)>,
+    pub(crate) components: BTreeSet<ComponentId>,
+    /// Whether the interfaces were known since: without them nothing is done.
+    pub(crate) begun: bool,
     /// Whether the end of candidates was told.
-    ended: bool,
-    /// The addresses in use.
-    pub(crate) places: BTreeMap<Place, Taken>,
+    pub(crate) ended: bool,
+    /// The addresses that sockets were asked for.
+    pub(crate) reached: BTreeSet<Place>,
+    /// The addresses for which there was no room.
+    pub(crate) left_out: BTreeSet<Place>,
     pub(crate) jobs: Jobs,
-    /// The candidates that were told of and have not vanished.
-    pub(crate) gathered: Vec<(StreamId, LocalCandidate)>,
-    /// What was last told of addresses that are refused.
-    refused: Refused,
-    /// The addresses that came after the end.
-    appeared: BTreeSet<Place>,
-    shields: Shields,
-    preferences: Preferences,
-    pub(crate) foundations: Foundations,
+    pub(crate) bases: BTreeMap<BaseId, Base>,
+    /// The candidates that were told of and whose bases are there.
+    pub(crate) gathered: Vec<LocalCandidate>,
+    /// How many candidates each component has had from a source.
+    counts: BTreeMap<(ComponentId, Source), u32>,
+    /// How many candidates the servers that were asked may give, for the timeout.
+    pub(crate) wanted_of_servers: usize,
+    /// What is to be kept alive; nothing once ICE has finished.
+    pub(crate) bindings: Vec<Binding>,
+    pub(crate) finished: bool,
 }
 
-/// How an address is used.
-#[derive(Debug)]
-pub(crate) struct Taken {
-    /// The interface that it was found on first.
-    interface: Box<str>,
-    /// Its local preference, which all streams and components share.
-    pub(crate) preference: u16,
+/// A base that was handed in.
+#[derive(Clone)]
+pub(crate) struct Base {
+    pub(crate) component: ComponentId,
+    /// The host's address that it hangs on.
+    pub(crate) place: Place,
+    pub(crate) address: SocketAddr,
+    /// Of a relayed one, the host's base that it was allocated from.
+    pub(crate) through: Option<BaseId>,
+    /// Whether a candidate on it, or relayed through it, was told of.
+    pub(crate) told: bool,
 }
 
-/// What a review of the interfaces works with.
-pub(crate) struct Context<'a> {
-    pub(crate) now: Instant,
-    pub(crate) config: &'a GatherConfig,
-    pub(crate) interfaces: &'a [Interface],
-    pub(crate) next_job: &'a mut u32,
-    pub(crate) out: &'a mut Outbox,
+impl fmt::Debug for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { component, place: _, address, through, told } = self;
+        write!(f, "c{component} {} through {through:?} told {told}", Redacted(*address))
+    }
 }
 
 impl Round {
-    pub(crate) fn new(generation: Generation, components: BTreeSet<(StreamId, ComponentId)>) -> Self {
+    pub(crate) fn new(stream: StreamId, generation: Generation, components: BTreeSet<ComponentId>) -> Self {
         Self {
+            stream,
             generation,
             components,
+            begun: false,
             ended: false,
-            places: BTreeMap::new(),
+            reached: BTreeSet::new(),
+            left_out: BTreeSet::new(),
             jobs: Jobs::default(),
+            bases: BTreeMap::new(),
             gathered: Vec::new(),
-            refused: Refused::new(),
-            appeared: BTreeSet::new(),
-            shields: Shields::default(),
-            preferences: Preferences::default(),
-            foundations: Foundations::default(),
+            counts: BTreeMap::new(),
+            wanted_of_servers: 0,
+            bindings: Vec::new(),
+            finished: false,
         }
     }
 
-    pub(crate) const fn is_ended(&self) -> bool {
-        self.ended
-    }
-
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.jobs.deadline()
-    }
-
-    /// Another generation takes over. What was not polled yet was told to nobody; what was told is handed on.
-    pub(crate) fn abandon(mut self, out: &mut Outbox) -> Vec<(StreamId, LocalCandidate)> {
-        self.jobs.retain(|_| false, out);
-        let mut untold = BTreeSet::new();
-        for event in std::mem::take(&mut out.events) {
+    /// Another generation takes over. What was not polled yet was told to nobody; the bases that were told of are handed
+    /// on.
+    pub(crate) fn abandon(mut self, shared: &mut Shared) -> Vec<(BaseId, Base)> {
+        shared.withdraw(&self.jobs.retain(|_| false));
+        shared.silence(|asked| asked.stream != self.stream);
+        shared.out.transmits.retain(|transmit| !self.bases.contains_key(&transmit.base));
+        for event in std::mem::take(&mut shared.out.events) {
             match event {
-                Event::Candidate { candidate, .. } => {
-                    untold.insert(candidate.base);
-                    out.release(candidate.base);
+                Event::Vanished { stream, base, .. }
+                    if stream == self.stream && !shared.told.contains(&base) =>
+                {
+                    shared.release(base);
                 }
-                Event::Vanished { base, .. } if !untold.contains(&base) => out.events.push_back(event),
-                _ => {}
+                Event::Candidate { stream, .. }
+                | Event::ServerFailed { stream, .. }
+                | Event::EndOfCandidates { stream, .. }
+                    if stream == self.stream => {}
+                other => shared.out.events.push_back(other),
             }
         }
-        self.gathered.retain(|(_, candidate)| !untold.contains(&candidate.base));
-        self.gathered
-    }
-
-    /// Compares what the host has with what is in use.
-    pub(crate) fn review(&mut self, mut cx: Context<'_>) {
-        let sifted = sift(cx.config, cx.interfaces, &mut self.shields);
-        self.void_vanished(&mut cx);
-        self.forget_refused(&sifted.usable, &mut cx);
-        let mut refused = sifted.refused;
-        if self.ended {
-            self.tell_appeared(&sifted.usable, &mut refused, cx.out);
-        } else {
-            self.take_up(sifted.usable, &mut refused, &mut cx);
+        for base in self.bases.keys().filter(|base| !shared.told.contains(base)).copied().collect::<Vec<_>>()
+        {
+            self.bases.remove(&base);
+            shared.release(base);
         }
-        self.tell_refused(refused, cx.out);
-        self.end_if_done(cx.out);
+        self.bases.into_iter().collect()
     }
 
-    /// RFC 8445 5.1.1.4: what stands on an address that is gone is void.
-    fn void_vanished(&mut self, cx: &mut Context<'_>) {
-        let present = Place::all(cx.interfaces);
-        self.places.retain(|place, _| present.contains(place));
-        self.appeared.retain(|place| present.contains(place));
-        self.jobs.retain(|place| present.contains(&place), cx.out);
-        tell_vanished(&mut self.gathered, &present, cx.out);
+    /// How many candidates there are and may still come.
+    pub(crate) fn load(&self, config: &GatherConfig) -> usize {
+        let of_job = |task: &Task| match task {
+            Task::Bind { .. } => usize::from(config.host),
+            Task::Ask { query, .. } => query.yields(config),
+        };
+        self.gathered.len() + self.jobs.iter().map(|(_, job)| of_job(&job.task)).sum::<usize>()
     }
 
-    /// What is not told yet of an address that must not be used by now is forgotten. What is told stays: the peer
-    /// knows it already, and the address still works.
-    fn forget_refused(&mut self, usable: &[Usable], cx: &mut Context<'_>) {
-        let usable: BTreeSet<Place> = usable.iter().map(|usable| usable.place).collect();
-        self.jobs.retain(|place| usable.contains(&place), cx.out);
-        let told: BTreeSet<Place> =
-            self.gathered.iter().map(|(_, candidate)| Place::of_socket(candidate.base_address)).collect();
-        self.places.retain(|place, _| usable.contains(place) || told.contains(place));
+    /// Num-Of-Cands of RFC 8445 14.3: how many candidates the servers may give, those included that are asked later.
+    pub(crate) fn server_candidates(&self, config: &GatherConfig) -> usize {
+        let later = |place| queries(config, place).iter().map(|query| query.yields(config)).sum::<usize>();
+        let binds = self.jobs.iter().filter(|(_, job)| job.is_asked_bind());
+        self.wanted_of_servers + binds.map(|(_, job)| later(job.place)).sum::<usize>()
     }
 
-    /// Gives the new ones among the usable addresses a place in the order, and asks for their sockets.
-    fn take_up(&mut self, usable: Vec<Usable>, refused: &mut Refused, cx: &mut Context<'_>) {
-        let mut room = self.room(cx.config);
-        let mut above = None;
-        let ordered = order(usable);
-        for (index, usable) in ordered.iter().enumerate() {
-            if let Some(taken) = self.places.get(&usable.place) {
-                above = Some(taken.preference);
-                continue;
-            }
-            let below = ordered.iter().skip(index).find_map(|next| self.places.get(&next.place));
-            let below = below.map(|taken| taken.preference);
-            let preference = if room > 0 { self.preferences.give(above, below) } else { None };
-            let Some(preference) = preference else {
-                let why = GatherError::TooMany(cx.config.max_candidates);
-                refused.insert((usable.place, usable.interface.clone()), why);
-                continue;
-            };
-            room -= 1;
-            above = Some(preference);
-            self.places.insert(usable.place, Taken { interface: usable.interface.clone(), preference });
-            self.ask(usable, cx);
+    /// The how many-th candidate of a component and source the next one is.
+    pub(crate) fn next_source(
+        &mut self,
+        component: ComponentId,
+        (kind, place, server): (CandidateKind, Place, ServerId),
+    ) -> Source {
+        let first = Source { kind, place, server, before: 0 };
+        let count = self.counts.entry((component, first)).or_default();
+        *count += 1;
+        Source { before: *count - 1, ..first }
+    }
+
+    /// Tells of the candidates that wait for no lower component any more, and of the end if that is all.
+    pub(crate) fn advance(&mut self, shared: &mut Shared) {
+        while let Some(candidates) = self.jobs.next_ready() {
+            candidates.into_iter().for_each(|candidate| self.tell(candidate, shared));
         }
-    }
-
-    /// For how many more addresses there is room: each gives a candidate to every component of a stream.
-    fn room(&self, config: &GatherConfig) -> usize {
-        let mut widths = BTreeMap::<StreamId, usize>::new();
-        for (stream, _) in &self.components {
-            *widths.entry(*stream).or_default() += 1;
-        }
-        let widest = widths.into_values().max().unwrap_or(1);
-        (config.max_candidates / widest).saturating_sub(self.places.len())
-    }
-
-    fn ask(&mut self, usable: &Usable, cx: &mut Context<'_>) {
-        for &(stream, component) in &self.components {
-            let id = JobId(*cx.next_job);
-            *cx.next_job += 1;
-            let state = State::Asked { deadline: cx.now.checked_add(cx.config.bind_timeout) };
-            let (place, interface) = (usable.place, usable.interface.clone());
-            self.jobs.insert(id, Job { place, interface, stream, component, state });
-            let (address, transport) = (place.with_port(0), Transport::Udp);
-            cx.out.actions.push_back(Action::Bind { job: id, stream, component, address, transport });
-        }
-    }
-
-    fn tell_refused(&mut self, mut refused: Refused, out: &mut Outbox) {
-        refused.retain(|(place, on), _| self.places.get(place).is_none_or(|taken| taken.interface != *on));
-        for (key, why) in &refused {
-            if self.refused.get(key) != Some(why) {
-                let (address, interface, why) = (key.0.ip, key.1.clone(), why.clone());
-                out.events.push_back(Event::Refused { address, interface, why });
-            }
-        }
-        self.refused = refused;
-    }
-
-    /// After the end: what is new is announced. What there was no room for is not new.
-    fn tell_appeared(&mut self, usable: &[Usable], refused: &mut Refused, out: &mut Outbox) {
-        for usable in usable.iter().filter(|usable| !self.places.contains_key(&usable.place)) {
-            let key = (usable.place, usable.interface.clone());
-            if let Some(why @ GatherError::TooMany(_)) = self.refused.get(&key) {
-                refused.insert(key, why.clone());
-            } else if self.appeared.insert(usable.place) {
-                out.events.push_back(Event::Appeared { address: usable.place.ip, interface: key.1 });
-            }
-        }
-    }
-
-    /// RFC 8838 13: once, when nothing more can come.
-    pub(crate) fn end_if_done(&mut self, out: &mut Outbox) {
-        if !self.ended && self.jobs.is_empty() {
+        self.drop_idle(shared);
+        // RFC 8838 13: once, when nothing more can come.
+        if self.begun && !self.ended && self.jobs.is_empty() {
             self.ended = true;
-            out.events.push_back(Event::EndOfCandidates(self.generation));
+            let (stream, generation) = (self.stream, self.generation);
+            shared.out.events.push_back(Event::EndOfCandidates { stream, generation });
         }
     }
-}
 
-/// Takes the candidates out whose address the host has no more, and tells of them.
-pub(crate) fn tell_vanished(
-    candidates: &mut Vec<(StreamId, LocalCandidate)>,
-    present: &BTreeSet<Place>,
-    out: &mut Outbox,
-) {
-    let gone = |(_, candidate): &mut (StreamId, LocalCandidate)| {
-        !present.contains(&Place::of_socket(candidate.base_address))
-    };
-    for (stream, candidate) in candidates.extract_if(.., gone) {
-        let component = candidate.candidate.component();
-        let (base, address) = (candidate.base, candidate.base_address);
-        out.events.push_back(Event::Vanished { stream, component, base, address });
+    pub(crate) fn tell(&mut self, candidate: LocalCandidate, shared: &mut Shared) {
+        let stream = self.stream;
+        tracing::debug!(%stream, ?candidate, "gathered");
+        let through = self.bases.get(&candidate.base).and_then(|base| base.through);
+        for id in through.into_iter().chain([candidate.base]) {
+            if let Some(base) = self.bases.get_mut(&id) {
+                base.told = true;
+            }
+        }
+        self.gathered.push(candidate.clone());
+        shared.out.events.push_back(Event::Candidate { stream, candidate });
+    }
+
+    /// Bases of which nothing was told and nothing can come any more are released.
+    fn drop_idle(&mut self, shared: &mut Shared) {
+        let busy = |id: BaseId| self.jobs.iter().any(|(_, job)| job.is_on(id));
+        let idle = self.bases.iter().filter(|(id, base)| !base.told && !busy(**id));
+        for id in idle.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.drop_base(id, shared);
+            shared.release(id);
+        }
+    }
+
+    /// Forgets a base and all that hangs on it, but not what was relayed through it.
+    pub(crate) fn drop_base(&mut self, id: BaseId, shared: &mut Shared) -> Option<Base> {
+        let base = self.bases.remove(&id)?;
+        self.jobs.retain(|job| !job.is_on(id));
+        self.bindings.retain(|binding| binding.base != id);
+        self.gathered.retain(|candidate| candidate.base != id);
+        shared.silence_base(self.stream, id);
+        Some(base)
     }
 }

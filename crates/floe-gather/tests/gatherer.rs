@@ -16,6 +16,7 @@ use floe_core::{
     BaseId, ComponentId, Generation, Interface, InterfaceAddress, LocalCandidate, StreamId, Transport,
 };
 use floe_gather::{Action, Event, GatherConfig, GatherError, Gatherer, JobId};
+use rand::{SeedableRng, rngs::ChaCha20Rng};
 
 const S0: StreamId = StreamId(0);
 const S1: StreamId = StreamId(1);
@@ -29,6 +30,10 @@ fn interface(name: &str, index: u32, addresses: &[&str]) -> Interface {
         InterfaceAddress::new(ip.parse().unwrap(), length.parse().unwrap())
     };
     Interface { name: name.to_owned(), index, up: true, addresses: addresses.iter().map(address).collect() }
+}
+
+fn rng() -> ChaCha20Rng {
+    ChaCha20Rng::seed_from_u64(1)
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -53,7 +58,7 @@ struct Wanted {
 
 impl Bench {
     fn new(config: GatherConfig) -> Self {
-        Self { gatherer: Gatherer::new(config), now: Instant::now(), next: 0 }
+        Self { gatherer: Gatherer::new(config, rng()), now: Instant::now(), next: 0 }
     }
 
     fn start(config: GatherConfig, components: &[(StreamId, ComponentId)], interfaces: &[Interface]) -> Self {
@@ -120,7 +125,11 @@ fn refused(address: &str, interface: &str, why: GatherError) -> Event {
 }
 
 fn end() -> Event {
-    Event::EndOfCandidates(G0)
+    end_of(S0, G0)
+}
+
+fn end_of(stream: StreamId, generation: Generation) -> Event {
+    Event::EndOfCandidates { stream, generation }
 }
 
 // proves: 8445-5.1.1.1-a
@@ -249,7 +258,7 @@ fn a_failed_bind_leaves_the_others_alone() {
     assert_eq!(bench.events(), [refused("192.0.2.1", "eth0", why)]);
     bench.bind(wanted[1]);
     let events = bench.events();
-    assert!(matches!(&events[..], [Event::Candidate { .. }, Event::EndOfCandidates(G0)]), "{events:?}");
+    assert!(matches!(&events[..], [Event::Candidate { .. }, Event::EndOfCandidates { .. }]), "{events:?}");
 }
 
 #[test]
@@ -297,7 +306,7 @@ fn an_answer_at_the_deadline_is_late_whichever_call_comes_first() {
     assert_eq!(bench.gatherer.poll_action(), Some(Action::Release(late)));
     assert!(matches!(
         &bench.events()[..],
-        [Event::Refused { why: GatherError::BindTimeout { .. }, .. }, Event::EndOfCandidates(G0)]
+        [Event::Refused { why: GatherError::BindTimeout { .. }, .. }, Event::EndOfCandidates { .. }]
     ));
 }
 
@@ -348,7 +357,7 @@ fn a_component_waits_for_a_lower_one_only_until_that_is_given_up() {
         assert!(
             matches!(
                 &events[..],
-                [Event::Refused { .. }, Event::Candidate { .. }, Event::EndOfCandidates(G0)]
+                [Event::Refused { .. }, Event::Candidate { .. }, Event::EndOfCandidates { .. }]
             ),
             "{events:?}"
         );
@@ -389,7 +398,7 @@ fn an_answer_before_the_start_is_released() {
     let mut bench =
         Bench::start(GatherConfig::default(), &[(S0, RTP)], &[interface("eth0", 2, &["192.0.2.1"])]);
     let wanted = bench.wanted()[0];
-    let mut other = Gatherer::new(GatherConfig::default());
+    let mut other = Gatherer::new(GatherConfig::default(), rng());
     other.bound(bench.now, wanted.job, Ok((BaseId(1), "192.0.2.1:5000".parse().unwrap())));
     assert_eq!(other.poll_action(), Some(Action::Release(BaseId(1))));
 }
@@ -414,7 +423,7 @@ fn the_same_interfaces_again_do_nothing() {
                 Event::Refused { .. },
                 Event::Candidate { .. },
                 Event::Refused { .. },
-                Event::EndOfCandidates(G0)
+                Event::EndOfCandidates { .. }
             ]
         ),
         "{events:?}"
@@ -570,7 +579,7 @@ fn a_temporary_address_that_comes_takes_the_place_of_what_is_not_told_yet() {
     bench.bind(new[0]);
     let events = bench.events();
     assert_eq!(events[0], refused("2001:db8::1", "eth0", GatherError::Trackable));
-    assert!(matches!(&events[1..], [Event::Candidate { .. }, Event::EndOfCandidates(G0)]), "{events:?}");
+    assert!(matches!(&events[1..], [Event::Candidate { .. }, Event::EndOfCandidates { .. }]), "{events:?}");
 }
 
 #[test]
@@ -605,7 +614,7 @@ fn a_restart_drops_what_is_unfinished_and_keeps_what_was_told() {
     bench.bind(again[1]);
     let events = bench.events();
     assert_eq!(events.iter().filter(|event| matches!(event, Event::Candidate { .. })).count(), 2);
-    assert_eq!(events.last(), Some(&Event::EndOfCandidates(Generation(1))));
+    assert_eq!(events.last(), Some(&end_of(S0, Generation(1))));
     assert!(!events.contains(&end()), "a generation that was overtaken has no end");
 
     bench.update(&[interface("eth0", 2, &["192.0.2.2"])]);
@@ -631,7 +640,7 @@ fn a_restart_releases_what_nobody_was_told_of() {
     assert_eq!(bench.gatherer.poll_action(), Some(Action::Release(untold)));
     assert_eq!(bench.events(), []);
     bench.update(&[]);
-    assert_eq!(bench.events(), [Event::EndOfCandidates(Generation(1))]);
+    assert_eq!(bench.events(), [end_of(S0, Generation(1))]);
 }
 
 #[test]

@@ -1,0 +1,242 @@
+//! Servers that are asked from a base, and what they say (RFC 8445 5.1.1.2).
+
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Instant,
+};
+
+use bytes::Bytes;
+use floe_core::{
+    BaseId, Candidate, CandidateKind, ComponentId, LocalCandidate, Priority, Transmit, Transport,
+    address::{self, scoped, unscoped},
+};
+use floe_stun::{
+    Class, Message, MessageWriter, RetransmitPolicy, TransactionId,
+    attribute::{AttributeType, MappedAddress},
+    rules::{self, Answer},
+};
+
+use crate::{
+    Event, JobId, ServerError, ServerId, Start,
+    job::{Job, State, Task},
+    place::Place,
+    round::{Base, Round},
+    server::{self, Method, Query, queries},
+    shared::{Asked, Purpose, Shared},
+};
+
+impl Round {
+    /// The servers that are to be asked from a new base: each a job of its own.
+    pub(crate) fn pair(&mut self, id: BaseId, shared: &mut Shared) {
+        let Some(base) = self.bases.get(&id) else { return };
+        let (place, component) = (base.place, base.component);
+        let max = shared.config.max_candidates;
+        for query in queries(&shared.config, place) {
+            let yields = query.yields(&shared.config);
+            if let Err(why) = address::check_destination(query.address) {
+                self.tell_failed(component, query.server, id, ServerError::Address(why), shared);
+            } else if self.load(&shared.config) + yields > max {
+                self.tell_failed(component, query.server, id, ServerError::TooMany(max), shared);
+            } else {
+                self.wanted_of_servers += yields;
+                self.queue(place, component, Task::Ask { base: id, query }, shared);
+            }
+        }
+    }
+
+    fn queue(&mut self, place: Place, component: ComponentId, task: Task, shared: &mut Shared) {
+        self.jobs.insert(shared.next_job(), Job { place, component, task, state: State::Waiting });
+    }
+
+    /// The slot of this job has come.
+    pub(crate) fn begin(
+        &mut self,
+        now: Instant,
+        (job, base, query): (JobId, BaseId, Query),
+        policy: RetransmitPolicy,
+        shared: &mut Shared,
+    ) -> Option<Start> {
+        let Base { component, .. } = *self.bases.get(&base)?;
+        let (stream, server) = (self.stream, query.server);
+        let timeout = match query.method {
+            Method::Binding => shared.config.server_timeout,
+            Method::Allocate => shared.config.allocate_timeout,
+        };
+        self.jobs.set_state(job, State::Asked { deadline: Shared::deadline(now, timeout) });
+        match query.method {
+            Method::Binding => {
+                let asked = Asked { stream, base, server, purpose: Purpose::Gather(job) };
+                self.send(now, asked, policy, shared).map(Start::Send)
+            }
+            Method::Allocate => Some(Start::Allocate { job, stream, component, server, base }),
+        }
+    }
+
+    /// Opens the transaction of a Binding request.
+    pub(crate) fn send(
+        &self,
+        now: Instant,
+        asked: Asked,
+        policy: RetransmitPolicy,
+        shared: &mut Shared,
+    ) -> Option<Transmit> {
+        let to = self.destination(&asked, shared)?;
+        let id = TransactionId::random(&mut shared.rng);
+        let payload = binding_request(id);
+        shared.transactions.start(now, id, policy, payload.clone(), asked);
+        Some(Transmit { base: asked.base, to, payload })
+    }
+
+    /// Where a request went, and where its answer comes from.
+    pub(crate) fn destination(&self, asked: &Asked, shared: &Shared) -> Option<SocketAddr> {
+        let base = self.bases.get(&asked.base)?;
+        Some(scoped(shared.server(asked.server)?, base.address))
+    }
+
+    /// A server has answered a Binding request for a candidate, or did not.
+    pub(crate) fn answered(
+        &mut self,
+        now: Instant,
+        job: JobId,
+        result: Result<SocketAddr, ServerError>,
+        shared: &mut Shared,
+    ) {
+        let Some((base, query)) = self.jobs.query(job) else { return };
+        match result.and_then(|mapped| Ok((mapped, self.reflexive(base, query, mapped, shared)?))) {
+            Ok((mapped, candidate)) => {
+                if candidate.is_some() {
+                    self.keep_alive(now, base, query, mapped, shared);
+                }
+                self.hold(job, candidate.into_iter().collect());
+            }
+            Err(why) => self.fail(job, why, shared),
+        }
+    }
+
+    /// The job with a server has failed. An allocation may be followed by a Binding request (RFC 8445 5.1.1.2).
+    pub(crate) fn fail(&mut self, id: JobId, why: ServerError, shared: &mut Shared) {
+        let Some((base, query)) = self.jobs.query(id) else { return };
+        let Some(Job { place, component, .. }) = self.jobs.remove(id) else { return };
+        shared.silence(|asked| asked.purpose != Purpose::Gather(id));
+        let has_capacity = why != ServerError::Allocate(crate::AllocateError::Capacity);
+        self.tell_failed(component, query.server, base, why, shared);
+        let may_map = !has_capacity || server::is_stun_too(&shared.config, query.address);
+        let reflexive = shared.config.tells(CandidateKind::ServerReflexive);
+        if query.method == Method::Allocate && may_map && reflexive {
+            let query = Query { method: Method::Binding, ..query };
+            self.queue(place, component, Task::Ask { base, query }, shared);
+        }
+    }
+
+    /// A server is not done in time.
+    pub(crate) fn give_up_server(&mut self, id: JobId, shared: &mut Shared) {
+        let Some((_, query)) = self.jobs.query(id) else { return };
+        let why = match query.method {
+            Method::Binding => ServerError::NoAnswer,
+            Method::Allocate => ServerError::AllocateTimeout(shared.config.allocate_timeout),
+        };
+        self.fail(id, why, shared);
+    }
+
+    pub(crate) fn tell_failed(
+        &self,
+        component: ComponentId,
+        server: ServerId,
+        base: BaseId,
+        why: ServerError,
+        shared: &mut Shared,
+    ) {
+        let stream = self.stream;
+        tracing::debug!(%stream, %component, %server, %base, %why, "a server gives no candidate");
+        shared.out.events.push_back(Event::ServerFailed { stream, component, server, base, why });
+    }
+
+    /// The server-reflexive candidate of a mapped address; `None` where that tells nothing new.
+    pub(crate) fn reflexive(
+        &mut self,
+        id: BaseId,
+        query: Query,
+        mapped: SocketAddr,
+        shared: &mut Shared,
+    ) -> Result<Option<LocalCandidate>, ServerError> {
+        let kind = CandidateKind::ServerReflexive;
+        let Some(base) = self.bases.get(&id).cloned().filter(|_| shared.config.tells(kind)) else {
+            return Ok(None);
+        };
+        server::check_mapped(mapped, base.address).map_err(ServerError::BadAddress)?;
+        // RFC 8445 5.1.3: without a NAT it is the host candidate. Where that is kept from the peer, this is, too.
+        if unscoped(mapped) == unscoped(base.address) || self.knows(id, mapped) {
+            return Ok(None);
+        }
+        let related = shared.config.host.then_some(base.address);
+        let candidate = self.of_server(&base, query, (kind, mapped, related), base.place, shared)?;
+        Ok(Some(LocalCandidate { candidate, base: id, base_address: base.address }))
+    }
+
+    /// Whether a candidate of this base has this address.
+    fn knows(&self, base: BaseId, address: SocketAddr) -> bool {
+        let address = Some(unscoped(address));
+        let mut known = self.gathered.iter().chain(self.jobs.held());
+        known.any(|known| known.base == base && known.candidate.socket_addr() == address)
+    }
+
+    /// A candidate that a server gave. `foundation_of` is the address of its base.
+    pub(crate) fn of_server(
+        &mut self,
+        base: &Base,
+        query: Query,
+        (kind, address, related): (CandidateKind, SocketAddr, Option<SocketAddr>),
+        foundation_of: Place,
+        shared: &mut Shared,
+    ) -> Result<Candidate, ServerError> {
+        let too_many = ServerError::TooMany(shared.config.max_candidates);
+        let host = shared.ledger.places.get(&base.place).map_or(u16::MAX, |taken| taken.preference);
+        let source = self.next_source(base.component, (kind, base.place, query.server));
+        let local = shared.ledger.servers.of(source, host, query.rank).ok_or(too_many)?;
+        let preference = shared.config.type_preferences.of(kind);
+        let transport = Transport::Udp;
+        let server = Some(query.address.ip());
+        let candidate = Candidate::builder(kind, transport, address)
+            .component(base.component)
+            .priority(Priority::new(preference, local, base.component))
+            .foundation(shared.foundations.of(kind, foundation_of, server, transport))
+            .related(related.unwrap_or_else(|| hidden(address.ip())))
+            .build()
+            .expect("invariant: it has a related address and no extension");
+        Ok(candidate)
+    }
+}
+
+/// The related address that tells nothing (RFC 8839 5.1): unspecified, with the port of the discard service.
+const fn hidden(like: IpAddr) -> SocketAddr {
+    let ip = match like {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    SocketAddr::new(ip, 9)
+}
+
+/// A Binding request without credentials: what a STUN server wants (RFC 8445 5.1.1.2).
+fn binding_request(id: TransactionId) -> Bytes {
+    let mut buffer = [0; 28];
+    let written = MessageWriter::new(&mut buffer, Class::Request, floe_stun::Method::BINDING, id)
+        .and_then(MessageWriter::fingerprint)
+        .map(MessageWriter::finish);
+    written.expect("invariant: a header and a FINGERPRINT take 28 bytes");
+    Bytes::copy_from_slice(&buffer)
+}
+
+/// What the response of a server says. A server of RFC 3489 knows MAPPED-ADDRESS only (RFC 8489 11).
+pub(crate) fn read_mapped(response: &Message<'_>) -> Result<SocketAddr, ServerError> {
+    match rules::read_response(response, AttributeType::ICE) {
+        Ok(Answer::Success) => {}
+        Ok(Answer::Error(error)) => return Err(ServerError::Refused(error.code())),
+        Err(_) => return Err(ServerError::BadAnswer("it breaks the rules of STUN")),
+    }
+    let malformed = |_| ServerError::BadAnswer("its address is malformed");
+    let mapped = match rules::mapped_address(response).map_err(malformed)? {
+        Some(mapped) => Some(mapped),
+        None => response.attribute::<MappedAddress>().map_err(malformed)?.map(|MappedAddress(mapped)| mapped),
+    };
+    mapped.ok_or(ServerError::BadAnswer("it names no address"))
+}
