@@ -192,7 +192,8 @@ impl Round {
         let too_many = ServerError::TooMany(shared.config.max_candidates);
         let host = shared.ledger.places.get(&base.place).map_or(u16::MAX, |taken| taken.preference);
         let source = self.next_source(base.component, (kind, base.place, query.server));
-        let local = shared.ledger.servers.of(source, host, query.rank).ok_or(too_many)?;
+        let rank = if kind == CandidateKind::Relayed { query.relay_rank } else { query.rank };
+        let local = shared.ledger.servers.of(source, host, rank).ok_or(too_many)?;
         let preference = shared.config.type_preferences.of(kind);
         let transport = Transport::Udp;
         let server = Some(query.address.ip());

@@ -1,8 +1,8 @@
 //! Foundations (RFC 8445 5.1.1.3).
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, fmt, net::IpAddr};
 
-use floe_core::{CandidateKind, Foundation, Transport};
+use floe_core::{CandidateKind, Foundation, Transport, address::Redacted};
 
 use crate::place::Place;
 
@@ -13,12 +13,20 @@ pub(crate) struct Foundations {
 }
 
 /// All that makes a foundation. Ports play no part, nor does who opens a TCP connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     kind: CandidateKind,
     base: Place,
     server: Option<IpAddr>,
     transport: &'static str,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, base, server, transport } = self;
+        write!(f, "{kind} {transport} {base:?}")?;
+        server.map_or(Ok(()), |server| write!(f, " by {}", Redacted(server)))
+    }
 }
 
 impl Foundations {

@@ -207,7 +207,10 @@ impl Round {
             return;
         }
         let ranked = shared.ledger.places.contains_key(&usable.place);
-        if ranked && self.reached.len() < self.max_places(&shared.config) {
+        let coming = self.load(&shared.config) + self.components.len();
+        let has_room =
+            self.reached.len() < self.max_places(&shared.config) && coming <= shared.config.max_candidates;
+        if ranked && has_room {
             self.reached.insert(usable.place);
             self.ask_system(now, usable, shared);
         } else {

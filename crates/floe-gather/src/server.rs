@@ -201,12 +201,14 @@ pub(crate) struct Query {
     pub(crate) address: SocketAddr,
     /// Its place among those that are asked from this address.
     pub(crate) rank: u16,
+    /// The same among those that relay.
+    pub(crate) relay_rank: u16,
     pub(crate) method: Method,
 }
 
 impl fmt::Debug for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, address, rank, method } = *self;
+        let Self { server, address, rank, method, .. } = *self;
         write!(f, "{method:?}({server} {} rank {rank})", Redacted(address))
     }
 }
@@ -227,10 +229,13 @@ pub(crate) fn queries(config: &GatherConfig, place: Place) -> Vec<Query> {
     let indexed = (0..).map(ServerId).zip(&config.servers);
     let reachable = indexed.filter(|(_, server)| reaches(place, server.address));
     let asked = reachable.filter_map(|(id, server)| Some((id, server, method(config, id, server)?)));
-    let ranked = (0..=u16::MAX).zip(asked);
-    ranked
-        .map(|(rank, (server, &Server { address, .. }, method))| Query { server, address, rank, method })
-        .collect()
+    let mut relays = 0;
+    let query = |(rank, (server, &Server { address, .. }, method))| {
+        let relay_rank = relays;
+        relays += u16::from(method == Method::Allocate);
+        Query { server, address, rank, relay_rank, method }
+    };
+    (0..=u16::MAX).zip(asked).map(query).collect()
 }
 
 /// How this server is asked, if at all.
