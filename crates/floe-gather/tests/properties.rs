@@ -265,14 +265,17 @@ impl Witness {
             Step::BoundTo(_, ip, port) => self.bound(wanted, SocketAddr::new(*ip, *port)),
             Step::BoundAgain(_) => {
                 let known = self.hosts.get(&(wanted.stream, wanted.component, wanted.address)).copied();
-                if let Some((base, address)) =
-                    known.filter(|(base, _)| self.bases[base] != Some(Fate::Released))
-                {
+                if let Some((base, address)) = known.filter(|(base, _)| self.is_open(*base)) {
                     self.gatherer.bound(self.now, wanted.job, Ok((base, address)));
                 }
             }
             _ => self.bound(wanted, address),
         }
+    }
+
+    /// What has vanished or was released is nobody's any more.
+    fn is_open(&self, base: BaseId) -> bool {
+        self.bases[&base] != Some(Fate::Released) && !self.vanished.contains(&base)
     }
 
     fn slot(&mut self) {
