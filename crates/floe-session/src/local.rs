@@ -43,8 +43,8 @@ impl Session {
             GatherEvent::Candidate { stream, candidate } => {
                 self.outbox.push_back(Item::Local { stream, candidate });
             }
-            GatherEvent::EndOfCandidates(_) => {
-                self.outbox.extend(self.streams.keys().copied().map(Item::EndOfLocal));
+            GatherEvent::EndOfCandidates { stream, .. } => {
+                self.outbox.push_back(Item::EndOfLocal(stream));
             }
             GatherEvent::Refused { address, interface, why } => {
                 self.tell(Event::GatherRefused { address: Redacted(address), interface, why });

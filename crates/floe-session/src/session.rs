@@ -98,6 +98,7 @@ impl Session {
         // One generator for each use: how many secrets one draws tells nothing about another.
         let mut secrets = ChaCha20Rng::from_rng(&mut root);
         let mut check = CheckSet::new(check_config, ChaCha20Rng::from_rng(&mut root));
+        let gatherer = Gatherer::new(config.gather, ChaCha20Rng::from_rng(&mut root));
         let mut streams = BTreeMap::new();
         for (id, stream) in (0..).map(StreamId).zip(&config.streams) {
             let stream = Stream::new(Credentials::random(&mut secrets), stream.components);
@@ -107,7 +108,7 @@ impl Session {
         let policy = config.policy.unwrap_or_else(|| config.nomination.policy());
         Self {
             check,
-            gatherer: Gatherer::new(config.gather),
+            gatherer,
             nominator: Nominator::new(config.role, policy),
             pace: Pace::new(config.ta),
             clock: Clock::default(),

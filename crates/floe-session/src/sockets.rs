@@ -120,6 +120,7 @@ mod tests {
 
     use floe_core::{Generation, Interface, InterfaceAddress};
     use floe_gather::{Action, GatherConfig, Gatherer};
+    use rand::{SeedableRng, rngs::ChaCha20Rng};
 
     use super::*;
 
@@ -135,7 +136,7 @@ mod tests {
         #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
         let now = Instant::now();
         let address: SocketAddr = "192.0.2.1:0".parse().unwrap();
-        let mut gatherer = Gatherer::new(GatherConfig::default());
+        let mut gatherer = Gatherer::new(GatherConfig::default(), ChaCha20Rng::seed_from_u64(1));
         gatherer.start(now, Generation(0), &[RTP, RTCP]);
         let addresses = vec![InterfaceAddress::new(address.ip(), 24)];
         gatherer.update_interfaces(now, &[Interface { name: "eth0".into(), index: 2, up: true, addresses }]);
