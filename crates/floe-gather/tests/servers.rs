@@ -699,7 +699,7 @@ fn the_policy_says_which_kinds_are_told_and_what_they_give_away() {
         for start in bench.starts() {
             match start {
                 Start::Send(request) if request.to == address(TURN) => {
-                    bench.answer(&request, "203.0.113.1:7")
+                    bench.answer(&request, "203.0.113.1:7");
                 }
                 Start::Send(request) => bench.answer(&request, MAPPED),
                 Start::Allocate { job, .. } => drop(bench.allocate(job, RELAYED, "203.0.113.1:61001")),
