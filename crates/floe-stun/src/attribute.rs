@@ -11,6 +11,7 @@ mod mapped_address;
 mod nomination;
 mod nonce;
 mod number;
+mod password_algorithm;
 mod priority;
 mod raw;
 mod realm;
@@ -18,6 +19,7 @@ mod software;
 mod text;
 mod unknown_attributes;
 mod use_candidate;
+mod user_hash;
 mod username;
 mod xor_mapped_address;
 
@@ -32,6 +34,7 @@ pub use mapped_address::MappedAddress;
 pub use nomination::Nomination;
 pub use nonce::Nonce;
 pub use number::{decode_u32, decode_u64};
+pub use password_algorithm::{PasswordAlgorithm, PasswordAlgorithms};
 pub use priority::Priority;
 pub use raw::RawAttribute;
 pub use realm::Realm;
@@ -39,6 +42,7 @@ pub use software::Software;
 pub use text::{decode_text, encode_text};
 pub use unknown_attributes::UnknownAttributes;
 pub use use_candidate::UseCandidate;
+pub use user_hash::UserHash;
 pub use username::Username;
 pub use xor_mapped_address::XorMappedAddress;
 
@@ -193,8 +197,8 @@ pub(crate) mod tests {
 
     read_back! {
         AlternateDomain<'_>, AlternateServer, ErrorCode<'_>, IceControlled, IceControlling, MappedAddress, Nomination,
-        Nonce<'_>, Priority, Realm<'_>, Software<'_>, UnknownAttributes<'_>, UseCandidate, Username<'_>,
-        XorMappedAddress,
+        Nonce<'_>, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>, Software<'_>,
+        UnknownAttributes<'_>, UseCandidate, UserHash, Username<'_>, XorMappedAddress,
     }
 
     /// The value's bytes as they stand in a message.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use md5::{Digest as _, Md5};
 use sha1::Sha1;
 use sha2::Sha256;
 
@@ -35,6 +36,26 @@ impl Key {
         }
     }
 
+    /// The key of a long-term credential (RFC 8489 9.2.2): the digest of name, realm and password.
+    ///
+    /// The texts are taken as prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is. Quotes around
+    /// name and realm and trailing NULs, which some send, do not count.
+    #[must_use]
+    pub fn long_term(derivation: KeyDerivation, username: &str, realm: &str, password: &str) -> Self {
+        let password = password.trim_end_matches('\0');
+        let parts = [unquoted(username), ":", unquoted(realm), ":", password];
+        match derivation {
+            KeyDerivation::Md5 => {
+                let digest = parts.iter().fold(Md5::new(), Md5::chain_update);
+                Self::from_bytes(&digest.finalize())
+            }
+            KeyDerivation::Sha256 => {
+                let digest = parts.iter().fold(Sha256::new(), Sha256::chain_update);
+                Self::from_bytes(&digest.finalize())
+            }
+        }
+    }
+
     /// HMAC-SHA1 over the parts in a row.
     pub(crate) fn sha1(&self, parts: &[&[u8]]) -> [u8; 20] {
         let mut mac = self.sha1.clone();
@@ -48,6 +69,21 @@ impl Key {
         parts.iter().for_each(|part| mac.update(part));
         mac.finalize().into_bytes().into()
     }
+}
+
+/// How the key of a long-term credential is made of its password (RFC 8489 18.5.1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyDerivation {
+    /// By MD5, as before RFC 8489.
+    Md5,
+    /// By SHA-256.
+    Sha256,
+}
+
+/// Without the quotes around it and NULs behind it (RFC 8489 9.2.2).
+pub(crate) fn unquoted(text: &str) -> &str {
+    let text = text.trim_end_matches('\0');
+    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
 }
 
 impl fmt::Debug for Key {
@@ -77,6 +113,22 @@ mod tests {
                 "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
             );
         }
+    }
+
+    // proves: 8489-9.2.2-a
+    #[test]
+    fn a_long_term_key_is_the_digest_of_name_realm_and_password() {
+        let digest =
+            [0x84, 0x93, 0xfb, 0xc5, 0x3b, 0xa5, 0x82, 0xfb, 0x4c, 0x04, 0x4c, 0x45, 0x6b, 0xdc, 0x40, 0xeb];
+        let expected = Key::from_bytes(&digest).sha1(&[b"x"]);
+        let texts = [("user", "realm", "pass"), ("\"user\"\0", "\"realm\"\0\0", "pass\0")];
+        for (username, realm, password) in texts {
+            let key = Key::long_term(KeyDerivation::Md5, username, realm, password);
+            assert_eq!(key.sha1(&[b"x"]), expected);
+        }
+        let digest = Sha256::digest("user:realm:pass");
+        let key = Key::long_term(KeyDerivation::Sha256, "user", "realm", "pass");
+        assert_eq!(key.sha256(&[b"x"]), Key::from_bytes(&digest).sha256(&[b"x"]));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! protocols apart ([`demux`]), [`ChannelData`], and the [`framing`] of streams.
 //!
 //! It is sans-IO: no clock, no socket, no randomness of its own. It is not a STUN client or server, and does not do
-//! the long-term credential mechanism (RFC 8489 9.2), server lookup (8) or the compatibility with RFC 3489 (11).
+//! server lookup (RFC 8489 8) or the compatibility with RFC 3489 (11).
 //!
 //! ```text
 //!   datagram ──> demux::classify ──> Message::parse ──> verify_fingerprint ──┬─ request ──> rules::check_request
@@ -52,10 +52,10 @@
 //! | 7 FINGERPRINT | yes |
 //! | 8 server lookup | no |
 //! | 9.1 short-term credentials | yes: [`rules`]; OpaqueString is the caller's, ICE's passwords need none |
-//! | 9.2 long-term credentials | no: a [`Key`] can be made of their digest |
+//! | 9.2 long-term credentials | the client's part: [`long_term`]; OpaqueString is the caller's |
 //! | 10 ALTERNATE-SERVER | no: the attributes only |
 //! | 11 RFC 3489 | no: not planned |
-//! | 14 attributes | yes, but USERHASH and PASSWORD-ALGORITHM(S), which are raw |
+//! | 14 attributes | yes |
 //!
 //! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData), RFC 8445 16.1
 //! (the attributes of ICE), and RFC 6298 (RTO), each as far as a codec goes.
@@ -66,6 +66,7 @@ pub mod demux;
 pub mod framing;
 mod header;
 mod key;
+pub mod long_term;
 mod message;
 mod retransmit;
 mod rto;
@@ -77,7 +78,7 @@ mod writer;
 
 pub use channel::{CHANNEL_HEADER_LENGTH, ChannelData, ChannelDataError, ChannelNumber};
 pub use header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId};
-pub use key::Key;
+pub use key::{Key, KeyDerivation};
 pub use message::{FingerprintError, IntegrityError, IntegrityKind, Message, ParseError};
 pub use retransmit::RetransmitPolicy;
 pub use rto::RtoCache;

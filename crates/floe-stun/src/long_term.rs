@@ -1,0 +1,224 @@
+//! The client's part of the long-term credential mechanism (RFC 8489 9.2).
+//!
+//! A server answers the first request with a challenge: a realm and a nonce, and perhaps the algorithms it knows.
+//! [`LongTerm`] makes a [`Credential`] of it, which signs the requests that follow, and says of every response whether
+//! it is an answer, another challenge, or nothing to believe.
+//!
+//! ```text
+//!   request ──> 401: realm, nonce ──> LongTerm::receive ── Retry ──> Credential::sign ──> request
+//!   response ─> LongTerm::receive ──> Answer | Retry | Refused, or a reason to drop it
+//! ```
+
+mod cookie;
+mod credential;
+
+use std::{fmt, sync::Arc};
+
+pub use cookie::SecurityFeatures;
+pub use credential::Credential;
+
+use crate::{
+    attribute::{AttributeType, ErrorCode, Nonce, PasswordAlgorithms, Realm},
+    message::{IntegrityError, Message},
+    rules::{self, Answer, BadResponse, SentIntegrity},
+};
+
+/// Which of the offered algorithms to use, where the server offers several that are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The first on the server's list (RFC 8489 9.2.5).
+    First,
+    /// SHA-256 (RFC 8656 6: TURN takes it wherever it is offered).
+    Strongest,
+}
+
+/// A user's name and password, and what the server has asked for so far.
+///
+/// Both are taken as prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is. `Debug` shows
+/// neither.
+pub struct LongTerm {
+    username: String,
+    password: String,
+    choice: Choice,
+    credential: Option<Arc<Credential>>,
+}
+
+impl LongTerm {
+    /// The credential of a server that was not asked yet.
+    #[must_use]
+    pub fn new(username: impl Into<String>, password: impl Into<String>, choice: Choice) -> Self {
+        Self { username: username.into(), password: password.into(), choice, credential: None }
+    }
+
+    /// What to sign the next request with; `None` before the server's first challenge: that request carries nothing of
+    /// all this (RFC 8489 9.2.3.1).
+    #[must_use]
+    pub const fn credential(&self) -> Option<&Arc<Credential>> {
+        self.credential.as_ref()
+    }
+
+    /// Reads the response to a request that was signed with this, or with nothing. A challenge is taken over.
+    ///
+    /// How often a request is sent anew is the caller's to bound: a server may answer 438 for ever. That the
+    /// transaction is open, and the addresses are those of the request, are the caller's to check before.
+    ///
+    /// # Errors
+    /// The response is to be dropped as if it had not come, unless [`Unbelieved::ends_transaction`].
+    pub fn receive<'a>(
+        &mut self,
+        response: &Message<'a>,
+        sent: Option<&Credential>,
+        known: &[AttributeType],
+    ) -> Result<Reply<'a>, Unbelieved> {
+        if !response.class().is_response() {
+            return Err(Unbelieved::Bad(BadResponse::NotAResponse));
+        }
+        let code = response.attribute::<ErrorCode<'_>>().ok().flatten().map(|error| error.code());
+        match code {
+            Some(ErrorCode::UNAUTHENTICATED) => return Ok(self.challenged(response, sent, false)),
+            Some(ErrorCode::STALE_NONCE) => return Ok(self.challenged(response, sent, true)),
+            _ if was_bid_down(response) => return Err(Unbelieved::BidDown),
+            _ => {}
+        }
+        let unsigned = response.integrity_kind().is_none();
+        if code == Some(ErrorCode::BAD_REQUEST) && unsigned {
+            return Err(Unbelieved::UnsignedBadRequest);
+        }
+        read(response, sent, known).map(Reply::Answer).map_err(Unbelieved::Bad)
+    }
+
+    /// A 401 or, if the nonce is stale, a 438.
+    fn challenged<'a>(
+        &mut self,
+        response: &Message<'a>,
+        sent: Option<&Credential>,
+        stale: bool,
+    ) -> Reply<'a> {
+        match self.answer(response) {
+            // RFC 8489 9.2.5: the same name in the same realm would only be rejected again.
+            Ok(credential) if !stale && sent.is_some_and(|sent| sent.is_same_user(&credential)) => {
+                Reply::Refused(Refusal::Unauthenticated)
+            }
+            Ok(credential) => {
+                self.credential = Some(Arc::new(credential));
+                Reply::Retry
+            }
+            Err(refusal) => Reply::Refused(refusal),
+        }
+    }
+
+    /// The credential that this challenge asks for.
+    fn answer(&self, response: &Message<'_>) -> Result<Credential, Refusal> {
+        let realm = response.attribute::<Realm<'_>>().ok().flatten().ok_or(Refusal::NoChallenge)?;
+        let nonce = response.attribute::<Nonce<'_>>().ok().flatten().ok_or(Refusal::NoChallenge)?;
+        let offered =
+            response.attribute::<PasswordAlgorithms<'_>>().map_err(|_| Refusal::NoCommonAlgorithm)?;
+        // Who has offered algorithms once and does so no more was not the same, or somebody took them away.
+        let offered_before = self.credential.as_ref().is_some_and(|before| before.has_algorithms());
+        if offered.is_none() && (offered_before || was_bid_down(response)) {
+            return Err(Refusal::BidDown);
+        }
+        Credential::new(&self.username, &self.password, realm.as_str(), nonce.as_str(), offered, self.choice)
+    }
+}
+
+impl fmt::Debug for LongTerm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LongTerm").field("credential", &self.credential).finish_non_exhaustive()
+    }
+}
+
+/// Whether the nonce says that algorithms are offered, and none are (RFC 8489 9.2.5): someone on the way took them out.
+fn was_bid_down(response: &Message<'_>) -> bool {
+    let nonce = response.attribute::<Nonce<'_>>().ok().flatten();
+    let features = nonce.and_then(|nonce| SecurityFeatures::of_nonce(nonce.as_str())).unwrap_or_default();
+    features.password_algorithms && !response.has(AttributeType::PASSWORD_ALGORITHMS)
+}
+
+/// Reads what is no challenge.
+fn read<'a>(
+    response: &Message<'a>,
+    sent: Option<&Credential>,
+    known: &[AttributeType],
+) -> Result<Answer<'a>, BadResponse> {
+    match sent {
+        Some(sent) => {
+            let only = SentIntegrity::Only(sent.integrity());
+            rules::check_response(response, known, only, sent.key())
+        }
+        // Nothing can vouch for it. An error is taken all the same, for a server may refuse before it challenges, and
+        // who could forge it could as well suppress the answer. A success would be a lie worth telling.
+        None => match rules::read_response(response, known)? {
+            Answer::Success => Err(BadResponse::Integrity(IntegrityError::Missing)),
+            error @ Answer::Error(_) => Ok(error),
+        },
+    }
+}
+
+/// What a response means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply<'a> {
+    /// The server has dealt with the request. An error that answers a request without credentials is vouched for by
+    /// nobody.
+    Answer(Answer<'a>),
+    /// Another credential is there, [`LongTerm::credential`]: send the request anew with it, in a new transaction.
+    Retry,
+    /// The server wants credentials that cannot be given; to ask again is of no use (RFC 8489 9.2.5).
+    Refused(Refusal),
+}
+
+/// Why a 401 or a 438 must not be followed by another request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The server does not know the name, or has another password for it.
+    #[error("the server does not take name and password")]
+    Unauthenticated,
+    /// It lacks a realm or a nonce: a broken server.
+    #[error("a challenge without realm or nonce")]
+    NoChallenge,
+    /// The offered algorithms were taken out on the way, so that a weaker one be used.
+    #[error("the offered password algorithms were taken out on the way")]
+    BidDown,
+    /// Every offered algorithm is unknown.
+    #[error("none of the offered password algorithms is known")]
+    NoCommonAlgorithm,
+}
+
+/// Why a response counts as not received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unbelieved {
+    /// Its nonce says that algorithms are offered, and they are missing.
+    #[error("the offered password algorithms were taken out on the way")]
+    BidDown,
+    /// A 400 that nothing vouches for: anybody can send it.
+    #[error("a 400 without integrity")]
+    UnsignedBadRequest,
+    /// The rules of every response refuse it.
+    #[error("{0}")]
+    Bad(BadResponse),
+}
+
+impl Unbelieved {
+    /// Whether the transaction fails because of it; otherwise the wait goes on. See [`BadResponse::ends_transaction`].
+    #[must_use]
+    pub const fn ends_transaction(self, reliable: bool) -> bool {
+        match self {
+            Self::BidDown | Self::UnsignedBadRequest => false,
+            Self::Bad(bad) => bad.ends_transaction(reliable),
+        }
+    }
+
+    /// Whether integrity was violated: [`Transactions::note_forged`](crate::Transactions::note_forged) wants to know.
+    #[must_use]
+    pub const fn violates_integrity(self) -> bool {
+        match self {
+            Self::BidDown | Self::UnsignedBadRequest => true,
+            Self::Bad(bad) => bad.violates_integrity(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
