@@ -1,41 +1,72 @@
-//! TURN (RFC 8656): its methods, error codes and attributes, on top of floe-stun.
+//! TURN (RFC 8656): a client over UDP, and the methods, error codes and attributes it is made of, on top of floe-stun.
 //!
-//! What is here is the vocabulary. The client is not there yet: no allocation is made, refreshed or used by this crate,
-//! and no permission or channel. ChannelData lies in floe-stun ([`floe_stun::ChannelData`]), for it travels beside STUN.
+//! [`Client`] keeps one allocation on one server: it allocates with long-term credentials, refreshes, lets peers in,
+//! binds channels, and carries data both ways. It is sans-IO: no clock, no socket, no randomness of its own. It is not
+//! a server, finds none ([RFC 5928] is the caller's), and knows nothing of ICE.
 //!
 //! ```text
-//!   floe_stun::MessageWriter ── method::ALLOCATE, RequestedTransport, Lifetime ──> request
-//!   response ──> floe_stun::Message ── XorRelayedAddress, Lifetime, ReservationToken
+//!              permit, bind_channel, send, close           start_next, poll_transmit
+//!   session ─────────────────────────────────> Client ───────────────────────────────> server
+//!           <─────────────────────────────────        <───────────────────────────────
+//!                poll_event, Handled::Data                         handle
 //! ```
 //!
 //! ```
-//! use std::time::Duration;
+//! use floe_core::BaseId;
+//! use floe_turn::{Client, ClientConfig, method};
+//! use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 //!
-//! use floe_stun::{Class, Message, MessageWriter, TransactionId};
-//! use floe_turn::{Lifetime, RequestedTransport, method};
+//! # #[allow(clippy::disallowed_methods)]
+//! let now = std::time::Instant::now();
+//! let config = ClientConfig::new(BaseId(0), "192.0.2.1:3478".parse()?, "ann", "secret");
+//! let mut client = Client::start(now, config, ChaCha20Rng::from_seed([7; 32]))?;
 //!
-//! let mut buffer = [0; 548];
-//! let length = MessageWriter::new(&mut buffer, Class::Request, method::ALLOCATE, TransactionId::new([1; 12]))?
-//!     .attribute(&RequestedTransport::UDP)?
-//!     .attribute(&Lifetime::from_seconds(600))?
-//!     .finish();
-//! let request = Message::parse(&buffer[..length])?;
-//! assert_eq!(request.attribute::<Lifetime>()?.map(Lifetime::duration), Some(Duration::from_secs(600)));
+//! // The pace gives it a slot: the first Allocate, without credentials, for the server has to challenge first.
+//! let transmit = client.start_next(now).ok_or("nothing to send")?;
+//! let request = floe_stun::Message::parse(&transmit.payload)?;
+//! assert_eq!(request.method(), method::ALLOCATE);
+//! assert!(!client.has_next());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! [RFC 5928]: https://www.rfc-editor.org/rfc/rfc5928
+//!
 //! | RFC 8656 | here |
 //! |---|---|
-//! | 5 to 11 allocations, refreshes, permissions, Send and Data | no |
-//! | 12 channels | no: floe-stun reads and writes ChannelData |
+//! | 3.7 sizes | yes: [`Client::max_payload`] |
+//! | 5 long-term credentials, 437 | yes, over UDP |
+//! | 6, 7 allocations | one family each; no EVEN-PORT, no RESERVATION-TOKEN, no dual allocation |
+//! | 7.4 errors | typed, with a [`Remedy`]; other ports, servers and transports are the caller's to try |
+//! | 8 refreshes | yes |
+//! | 9, 10 permissions | yes |
+//! | 11 Send and Data | yes, with ICMP; no DONT-FRAGMENT |
+//! | 12 channels | yes |
+//! | 13 and 14 what servers do to packets | no: the server's |
 //! | 17 methods, 18 attributes, 19 error codes | yes |
+//! | TCP, TLS and DTLS to the server, RFC 6062, RFC 8016 | no |
 
+mod allocation;
 mod attribute;
+mod auth;
+mod channels;
+mod client;
+mod config;
 pub mod error;
+mod event;
+mod lease;
 pub mod method;
+mod outbox;
+mod permissions;
+mod queue;
+mod reason;
+mod request;
 
 pub use attribute::{
     AdditionalAddressFamily, AddressErrorCode, AddressFamily, ChannelNumberAttribute, Data, DontFragment,
     EvenPort, Icmp, KNOWN, Lifetime, RequestedAddressFamily, RequestedTransport, ReservationToken,
     XorPeerAddress, XorRelayedAddress,
 };
+pub use client::Client;
+pub use config::{ClientConfig, ConfigError};
+pub use event::{Event, Handled, PeerError, Relay, SendError, Sent};
+pub use reason::{DropReason, Remedy, RequestError};

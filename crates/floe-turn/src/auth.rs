@@ -1,0 +1,85 @@
+//! The answers to a request, once its credentials were looked at (RFC 8489 9.2.5), and how often it is sent anew.
+
+use std::time::Duration;
+
+use floe_stun::{
+    Message,
+    attribute::ErrorCode,
+    long_term::{Choice, Credential, LongTerm, Refusal, Reply},
+    rules::{Answer, SERVER_ERROR_RETRIES},
+};
+
+use crate::{
+    KNOWN,
+    reason::{RequestError, is_server_trouble},
+    request::{Flight, Request},
+};
+
+/// How many challenges of one request are answered: the first 401, and a nonce that went stale while the answer was
+/// on its way, with some to spare.
+const MAX_CHALLENGES: u8 = 4;
+/// The first wait after a 5xx; it doubles.
+const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+
+/// What follows a response.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// The request succeeded.
+    Success,
+    /// Send it anew, at once or after a while.
+    Again(Request, Option<Duration>),
+    /// It failed.
+    Failed(RequestError),
+    /// Drop the response and wait on; it may be that somebody forges.
+    Ignore { forged: bool },
+}
+
+/// The credentials of a client, and their rules.
+#[derive(Debug)]
+pub(crate) struct Auth {
+    long_term: LongTerm,
+}
+
+impl Auth {
+    pub(crate) fn new(username: &str, password: &str) -> Self {
+        Self { long_term: LongTerm::new(username, password, Choice::Strongest) }
+    }
+
+    /// What to sign the next request with.
+    pub(crate) const fn credential(&self) -> Option<&std::sync::Arc<Credential>> {
+        self.long_term.credential()
+    }
+
+    /// Judges the response to a request under way.
+    pub(crate) fn judge(&mut self, response: &Message<'_>, flight: &Flight) -> Verdict {
+        match self.long_term.receive(response, flight.credential.as_deref(), KNOWN) {
+            Ok(Reply::Retry) => challenged(response, flight.request),
+            Ok(Reply::Refused(refusal)) => Verdict::Failed(RequestError::Refused(refusal)),
+            Ok(Reply::Answer(Answer::Success)) => Verdict::Success,
+            Ok(Reply::Answer(Answer::Error(error))) => failed(response, error, flight.request),
+            Err(reason) if reason.ends_transaction(false) => Verdict::Failed(RequestError::Malformed),
+            Err(reason) => Verdict::Ignore { forged: reason.violates_integrity() },
+        }
+    }
+}
+
+fn challenged(response: &Message<'_>, request: Request) -> Verdict {
+    let challenges = request.challenges + 1;
+    if challenges <= MAX_CHALLENGES {
+        return Verdict::Again(Request { challenges, ..request }, None);
+    }
+    let code = response.attribute::<ErrorCode<'_>>().ok().flatten().map(|error| error.code());
+    Verdict::Failed(match code {
+        Some(ErrorCode::STALE_NONCE) => RequestError::StaleNonce,
+        _ => RequestError::Refused(Refusal::Unauthenticated),
+    })
+}
+
+fn failed(response: &Message<'_>, error: ErrorCode<'_>, request: Request) -> Verdict {
+    // RFC 8489 6.3.4: the server's trouble may pass.
+    if is_server_trouble(error.code()) && request.troubles < SERVER_ERROR_RETRIES {
+        let wait = TROUBLE_WAIT.saturating_mul(1 << request.troubles);
+        return Verdict::Again(Request { troubles: request.troubles + 1, ..request }, Some(wait));
+    }
+    Verdict::Failed(RequestError::of_response(error.code(), response))
+}

@@ -1,0 +1,146 @@
+//! Channels: four bytes instead of a Send indication (RFC 8656 12).
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::{Duration, Instant},
+};
+
+use floe_stun::ChannelNumber;
+
+use crate::{
+    lease::{Lease, Step, Terms},
+    permissions::TooMany,
+};
+
+/// RFC 8656 12: a binding lasts 10 minutes. It is renewed one minute early.
+const TERMS: Terms = Terms { lasts: Duration::from_secs(600), renew_after: Duration::from_secs(540) };
+/// RFC 8656 12: how long after its end neither number nor peer may be bound otherwise.
+const REST: Duration = Duration::from_secs(300);
+
+/// A number, bound to a peer or still resting.
+#[derive(Debug)]
+struct Channel {
+    number: ChannelNumber,
+    lease: Lease,
+    wanted: bool,
+    /// When number and peer are free again, whatever the server believes: its clock may have started as late as when it
+    /// answered. `None` while the first answer is awaited.
+    free_at: Option<Instant>,
+}
+
+impl Channel {
+    fn deadline(&self) -> Option<Instant> {
+        if self.lease.may_be_there() { self.lease.deadline(self.wanted) } else { self.free_at }
+    }
+
+    fn is_free(&self, now: Instant) -> bool {
+        !self.lease.may_be_there() && self.free_at.is_some_and(|at| at <= now)
+    }
+}
+
+/// The channels of an allocation. A number belongs to its peer until it is free again.
+#[derive(Debug)]
+pub(crate) struct Channels {
+    by_peer: BTreeMap<SocketAddr, Channel>,
+    by_number: BTreeMap<ChannelNumber, SocketAddr>,
+    max: usize,
+}
+
+impl Channels {
+    pub(crate) const fn new(max: usize) -> Self {
+        Self { by_peer: BTreeMap::new(), by_number: BTreeMap::new(), max }
+    }
+
+    /// Wants a channel to the peer from now on: its number, if it has to be asked for.
+    pub(crate) fn want(&mut self, peer: SocketAddr) -> Result<Option<ChannelNumber>, TooMany> {
+        if let Some(channel) = self.by_peer.get_mut(&peer) {
+            channel.wanted = true;
+            return Ok(channel.lease.want().then_some(channel.number));
+        }
+        let number = self.free_number().ok_or(TooMany)?;
+        let channel = Channel { number, lease: Lease::Asked, wanted: true, free_at: None };
+        self.by_peer.insert(peer, channel);
+        self.by_number.insert(number, peer);
+        Ok(Some(number))
+    }
+
+    fn free_number(&self) -> Option<ChannelNumber> {
+        if self.by_peer.len() >= self.max {
+            return None;
+        }
+        let numbers = ChannelNumber::MIN.get()..=ChannelNumber::MAX.get();
+        numbers.filter_map(ChannelNumber::new).find(|number| !self.by_number.contains_key(number))
+    }
+
+    /// Renews those of this address no more.
+    pub(crate) fn lapse(&mut self, ip: IpAddr) {
+        for (_, channel) in self.by_peer.iter_mut().filter(|(peer, _)| peer.ip() == ip) {
+            channel.wanted = false;
+        }
+    }
+
+    pub(crate) fn is_wanted(&self, peer: SocketAddr) -> bool {
+        self.by_peer.get(&peer).is_some_and(|channel| channel.wanted)
+    }
+
+    pub(crate) fn is_renewing(&self, peer: SocketAddr) -> bool {
+        self.by_peer.get(&peer).is_some_and(|channel| channel.lease.is_renewing())
+    }
+
+    /// The channel to the peer, if data may be sent on it.
+    pub(crate) fn bound(&self, peer: SocketAddr) -> Option<ChannelNumber> {
+        self.by_peer.get(&peer).filter(|channel| channel.lease.is_there()).map(|channel| channel.number)
+    }
+
+    /// The peer whose data comes on this channel. Already while it is asked for: over UDP the answer may come after the
+    /// data (RFC 8656 12).
+    pub(crate) fn peer(&self, number: ChannelNumber) -> Option<SocketAddr> {
+        let peer = *self.by_number.get(&number)?;
+        self.by_peer.get(&peer).is_some_and(|channel| channel.lease.may_be_there()).then_some(peer)
+    }
+
+    /// It was granted, by what was asked for at that time. Whether that is news.
+    pub(crate) fn granted(&mut self, now: Instant, peer: SocketAddr, asked_at: Instant) -> bool {
+        let Some(channel) = self.by_peer.get_mut(&peer) else { return false };
+        channel.free_at = Some(now + TERMS.lasts + REST);
+        channel.lease.granted(asked_at, TERMS)
+    }
+
+    /// It was refused, or nobody answered: the server may have bound it all the same. Whether that is news.
+    pub(crate) fn refused(&mut self, now: Instant, peer: SocketAddr) -> bool {
+        let Some(channel) = self.by_peer.get_mut(&peer) else { return false };
+        channel.free_at = Some(now + TERMS.lasts + REST);
+        channel.lease.refused() && channel.wanted
+    }
+
+    /// What time has made of them.
+    pub(crate) fn steps(&mut self, now: Instant) -> Vec<(SocketAddr, ChannelNumber, Step)> {
+        let step = |(peer, channel): (&SocketAddr, &mut Channel)| {
+            channel.lease.step(now, channel.wanted).map(|step| (*peer, channel.number, step))
+        };
+        let steps = self.by_peer.iter_mut().filter_map(step).collect();
+        self.by_peer.retain(|_, channel| !channel.is_free(now));
+        self.by_number.retain(|_, peer| self.by_peer.contains_key(peer));
+        steps
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.by_peer.values().filter_map(Channel::deadline).min()
+    }
+
+    /// The number that belongs to the peer, bound or not.
+    #[cfg(test)]
+    pub(crate) fn number(&self, peer: SocketAddr) -> Option<ChannelNumber> {
+        self.by_peer.get(&peer).map(|channel| channel.number)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_peer.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.by_peer.clear();
+        self.by_number.clear();
+    }
+}

@@ -1,0 +1,116 @@
+//! What comes from the server (RFC 8656 11.4, 11.6, 12.6).
+
+use std::{net::SocketAddr, time::Instant};
+
+use floe_stun::{
+    ChannelData, Class, Message, Method,
+    attribute::AttributeType,
+    demux::{self, Kind},
+};
+
+use super::Client;
+use crate::{
+    Data, Icmp, XorPeerAddress,
+    auth::Verdict,
+    event::{Event, Handled},
+    method,
+    reason::{DropReason, lacks_understanding},
+};
+
+impl Client {
+    /// Takes a datagram that came in on the base.
+    ///
+    /// What is not the server's, what is no TURN, and every Binding message is [`Handled::NotMine`]: gathering and
+    /// checks may use the same base and the same server. A peer's data is given back without a copy; whoever sent it
+    /// is what the server says, for indications and ChannelData are authenticated by nobody (RFC 8656 5).
+    pub fn handle<'a>(&mut self, now: Instant, from: SocketAddr, payload: &'a [u8]) -> Handled<'a> {
+        if from != self.config.server {
+            return Handled::NotMine;
+        }
+        let handled = match demux::classify(payload) {
+            Kind::Stun => self.handle_stun(now, payload),
+            Kind::Channel => self.handle_channel_data(payload),
+            _ => Handled::NotMine,
+        };
+        if let Handled::Dropped(reason) = handled {
+            self.out.count(reason);
+        }
+        handled
+    }
+
+    fn handle_channel_data<'a>(&self, payload: &'a [u8]) -> Handled<'a> {
+        let Ok(ChannelData { channel, data }) = ChannelData::parse(payload) else {
+            return Handled::Dropped(DropReason::Malformed);
+        };
+        match self.channels.peer(channel) {
+            Some(peer) => Handled::Data { peer, payload: data },
+            None => Handled::Dropped(DropReason::UnboundChannel),
+        }
+    }
+
+    fn handle_stun<'a>(&mut self, now: Instant, payload: &'a [u8]) -> Handled<'a> {
+        let Ok(message) = Message::parse(payload) else {
+            return Handled::Dropped(DropReason::Malformed);
+        };
+        if message.method() == Method::BINDING {
+            return Handled::NotMine;
+        }
+        if message.has(AttributeType::FINGERPRINT) && message.verify_fingerprint().is_err() {
+            return Handled::Dropped(DropReason::Malformed);
+        }
+        match (message.class(), message.method()) {
+            (Class::Success | Class::Error, _) => self.handle_response(now, &message),
+            (Class::Indication, method::DATA) => self.handle_data(&message),
+            (Class::Indication | Class::Request, _) => Handled::Dropped(DropReason::Unexpected),
+        }
+    }
+
+    fn handle_data<'a>(&mut self, message: &Message<'a>) -> Handled<'a> {
+        if lacks_understanding(message) {
+            return Handled::Dropped(DropReason::UnknownAttribute);
+        }
+        let Ok(Some(XorPeerAddress(peer))) = message.attribute() else {
+            return Handled::Dropped(DropReason::Incomplete);
+        };
+        if !self.permissions.lets_in(peer.ip()) {
+            return Handled::Dropped(DropReason::NoPermission);
+        }
+        match (message.attribute::<Data<'_>>(), message.attribute::<Icmp>()) {
+            // RFC 8656 11.6: where there is ICMP, there is no data.
+            (_, Ok(Some(icmp))) => self.handle_icmp(peer, icmp),
+            (Ok(Some(Data(payload))), _) => Handled::Data { peer, payload },
+            _ => Handled::Dropped(DropReason::Incomplete),
+        }
+    }
+
+    fn handle_icmp(&mut self, peer: SocketAddr, icmp: Icmp) -> Handled<'static> {
+        if !self.out.has_room_for_icmp() {
+            return Handled::Dropped(DropReason::TooManyIcmp);
+        }
+        self.out.tell(Event::Icmp { peer, icmp });
+        Handled::Consumed
+    }
+
+    fn handle_response(&mut self, now: Instant, response: &Message<'_>) -> Handled<'static> {
+        let id = response.transaction_id();
+        let Some(flight) = self.open.get(id).map(|open| open.key().clone()) else {
+            return Handled::Dropped(DropReason::NoTransaction);
+        };
+        if flight.request.ask.method() != response.method() {
+            return Handled::Dropped(DropReason::NoTransaction);
+        }
+        let verdict = self.auth.judge(response, &flight);
+        if let Verdict::Ignore { forged } = verdict {
+            if forged {
+                self.open.note_forged(id);
+            }
+            return Handled::Dropped(DropReason::Unbelieved);
+        }
+        let Some(done) = self.open.complete(id) else {
+            return Handled::Dropped(DropReason::NoTransaction);
+        };
+        self.answered(now, flight.request, done.started, verdict, response);
+        self.settle(now);
+        Handled::Consumed
+    }
+}

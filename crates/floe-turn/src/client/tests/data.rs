@@ -1,0 +1,216 @@
+//! Data both ways (RFC 8656 11, 12).
+
+use super::*;
+use crate::Icmp;
+
+// proves: 8656-11.1-a
+#[test]
+fn data_before_the_permission_waits_for_it_and_leaves_when_it_is_there() {
+    let mut rig = Rig::allocated(600);
+    assert_eq!(rig.client.send(rig.now, peer(), b"one"), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, peer(), b""), Ok(Sent::Held));
+    assert!(rig.sent().is_empty());
+    let request = rig.slot();
+    assert_eq!(method_of(&request), method::CREATE_PERMISSION);
+    assert!(!rig.client.has_next(), "one request for both");
+    rig.run(300 * MS);
+    assert!(rig.sent().is_empty());
+    rig.succeed(&request, &[]);
+    let sent = rig.sent();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(indicated(&sent[0]), (peer(), b"one".as_slice()));
+    assert_eq!(indicated(&sent[1]), (peer(), b"".as_slice()));
+    assert_eq!(rig.client.send(rig.now, peer(), b"two"), Ok(Sent::Relayed));
+    assert_eq!(indicated(&rig.sent()[0]), (peer(), b"two".as_slice()));
+}
+
+#[test]
+fn what_waits_for_a_permission_is_bounded_and_given_up_when_it_is_refused() {
+    let mut rig = Rig::allocated(600);
+    for expected in [Ok(Sent::Held), Ok(Sent::Held), Ok(Sent::Held), Ok(Sent::Held), Err(SendError::Waiting)]
+    {
+        assert_eq!(rig.client.send(rig.now, peer(), b"check"), expected);
+    }
+    assert_eq!(rig.client.send(rig.now, peer(), &[0; 1501]), Err(SendError::Waiting));
+    assert_eq!(rig.client.held_dropped(), 2);
+    let request = rig.slot();
+    rig.refuse(&request, 403);
+    assert_eq!(rig.client.held_dropped(), 6);
+    assert!(rig.sent().is_empty());
+    assert_eq!(rig.client.send(rig.now, peer(), b"check"), Err(SendError::NotPermitted));
+    assert!(!rig.client.has_next(), "sending does not ask for what was refused");
+}
+
+#[test]
+fn what_cannot_be_sent_is_refused() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.client.send(rig.now, peer(), b"x"), Err(SendError::NotAllocated));
+    assert_eq!(rig.client.permit(rig.now, peer().ip()), Err(PeerError::NotAllocated));
+    assert_eq!(rig.client.bind_channel(rig.now, peer()), Err(PeerError::NotAllocated));
+    let mut rig = Rig::permitted();
+    for unreachable in ["[2001:db8::1]:1", "198.51.100.1:0", "224.0.0.1:5000", "0.0.0.0:5000"] {
+        assert_eq!(rig.client.send(rig.now, at(unreachable), b"x"), Err(SendError::UnreachablePeer));
+    }
+    assert_eq!(rig.client.send(rig.now, peer(), &[0; 65_507 - 36]), Ok(Sent::Relayed));
+    assert_eq!(rig.client.send(rig.now, peer(), &[0; 65_507 - 35]), Err(SendError::TooLong));
+    rig.sent();
+    let mut sent = 0;
+    while rig.client.send(rig.now, peer(), b"x") == Ok(Sent::Relayed) {
+        sent += 1;
+    }
+    assert_eq!(sent, 256);
+    assert_eq!(rig.client.send(rig.now, peer(), b"x"), Err(SendError::Full));
+}
+
+// proves: 8656-11.4-a
+#[test]
+fn a_data_indication_is_taken_from_a_permitted_peer_with_all_its_attributes_only() {
+    let mut rig = Rig::permitted();
+    let whole = indication(&[&XorPeerAddress(peer()), &Data(b"hello")]);
+    assert_eq!(rig.handle(&whole), Handled::Data { peer: peer(), payload: b"hello" });
+    let other_port = at("198.51.100.1:7");
+    let bytes = indication(&[&XorPeerAddress(other_port), &Data(b"")]);
+    assert_eq!(rig.handle(&bytes), Handled::Data { peer: other_port, payload: b"" });
+
+    let stranger = XorPeerAddress(at("198.51.100.2:6000"));
+    let strange = RawAttribute { kind: AttributeType::new(0x7777), value: &[] };
+    let cases: [(&[&dyn WriteAttribute], DropReason); 5] = [
+        (&[&stranger, &Data(b"hello")], DropReason::NoPermission),
+        (&[&Data(b"hello")], DropReason::Incomplete),
+        (&[&XorPeerAddress(peer())], DropReason::Incomplete),
+        (&[], DropReason::Incomplete),
+        (&[&XorPeerAddress(peer()), &Data(b"hello"), &strange], DropReason::UnknownAttribute),
+    ];
+    for (attributes, reason) in cases {
+        assert_eq!(rig.handle(&indication(attributes)), Handled::Dropped(reason));
+    }
+    assert_eq!(rig.client.dropped().get(&DropReason::Incomplete), Some(&3));
+}
+
+#[test]
+fn data_that_overtakes_the_answer_about_its_permission_is_taken() {
+    let mut rig = Rig::allocated(600);
+    rig.client.permit(rig.now, peer().ip()).unwrap();
+    rig.slot();
+    let bytes = indication(&[&XorPeerAddress(peer()), &Data(b"early")]);
+    assert_eq!(rig.handle(&bytes), Handled::Data { peer: peer(), payload: b"early" });
+}
+
+// proves: 8656-11.5-a
+#[test]
+fn an_icmp_error_about_a_permitted_peer_is_told() {
+    let mut rig = Rig::permitted();
+    let icmp = Icmp { kind: 3, code: 4, data: 1400 };
+    assert_eq!(rig.handle(&indication(&[&XorPeerAddress(peer()), &icmp])), Handled::Consumed);
+    assert_eq!(rig.event(), Some(Event::Icmp { peer: peer(), icmp }));
+    let stranger = indication(&[&XorPeerAddress(at("198.51.100.2:6000")), &icmp]);
+    assert_eq!(rig.handle(&stranger), Handled::Dropped(DropReason::NoPermission));
+    assert_eq!(rig.event(), None);
+}
+
+#[test]
+fn icmp_errors_that_nobody_reads_do_not_pile_up() {
+    let mut rig = Rig::permitted();
+    let bytes = indication(&[&XorPeerAddress(peer()), &Icmp { kind: 3, code: 3, data: 0 }]);
+    for _ in 0..1000 {
+        rig.handle(&bytes);
+    }
+    assert_eq!(rig.client.dropped().get(&DropReason::TooManyIcmp), Some(&936));
+}
+
+// proves: 8656-12-c
+#[test]
+fn a_channel_is_read_from_as_soon_as_it_is_asked_for_and_written_to_once_it_is_bound() {
+    let mut rig = Rig::permitted();
+    rig.client.bind_channel(rig.now, peer()).unwrap();
+    let request = rig.slot();
+    let ChannelNumberAttribute(channel) = attribute(&request).unwrap();
+    let [n0, n1] = channel.get().to_be_bytes();
+    // The server's answer is late.
+    let early = [n0, n1, 0, 2, b'h', b'i'];
+    assert_eq!(rig.handle(&early), Handled::Data { peer: peer(), payload: b"hi" });
+    assert_eq!(rig.client.channel_header(peer(), 5), None);
+    rig.client.send(rig.now, peer(), b"by indication").unwrap();
+    assert_eq!(indicated(&rig.sent()[0]), (peer(), b"by indication".as_slice()));
+    rig.succeed(&request, &[]);
+    assert_eq!(rig.event(), Some(Event::ChannelBound { peer: peer(), channel }));
+    rig.client.send(rig.now, peer(), b"short").unwrap();
+    let header = [n0, n1, 0, 5];
+    assert_eq!(rig.sent(), [[&header[..], b"short"].concat()]);
+    assert_eq!(rig.client.channel_header(peer(), 5), Some(header));
+    assert_eq!(rig.client.channel_header(at("198.51.100.1:7000"), 5), None, "a channel is for one port");
+}
+
+// proves: 8656-12.6-a
+#[test]
+fn data_on_no_channel_of_ours_is_dropped_in_silence_and_padding_is_none_of_it() {
+    let (mut rig, channel) = Rig::bound();
+    let [n0, n1] = channel.get().to_be_bytes();
+    let before = rig.client.poll_timeout();
+    for padding in 0..4 {
+        let bytes = [&[n0, n1, 0, 1, 7][..], &[0; 3][..padding]].concat();
+        assert_eq!(rig.handle(&bytes), Handled::Data { peer: peer(), payload: &[7] });
+    }
+    assert_eq!(rig.handle(&[n0, n1, 0, 0]), Handled::Data { peer: peer(), payload: &[] });
+    for (bytes, expected) in [
+        (&[n0, n1, 0, 2, 7][..], Handled::Dropped(DropReason::Malformed)),
+        (&[n0, n1, 0], Handled::Dropped(DropReason::Malformed)),
+        (&[n0], Handled::Dropped(DropReason::Malformed)),
+        (&[0x4F, 0xFF, 0, 1, 7], Handled::Dropped(DropReason::UnboundChannel)),
+        (&[0x50, 0x00, 0, 1, 7], Handled::NotMine),
+    ] {
+        assert_eq!(rig.handle(bytes), expected, "{bytes:?}");
+    }
+    assert!(rig.sent().is_empty() && rig.event().is_none());
+    assert_eq!(rig.client.poll_timeout(), before, "data refreshes nothing");
+}
+
+#[test]
+fn what_is_not_the_servers_or_no_turn_is_somebody_elses() {
+    let mut rig = Rig::permitted();
+    let bytes = indication(&[&XorPeerAddress(peer()), &Data(b"hello")]);
+    for from in [peer(), at("192.0.2.1:3479"), at("192.0.2.2:3478")] {
+        assert_eq!(rig.client.handle(rig.now, from, &bytes), Handled::NotMine);
+    }
+    for class in Class::ALL {
+        let binding = write(class, Method::BINDING, TransactionId::new([1; 12]), &[], None);
+        assert_eq!(rig.handle(&binding), Handled::NotMine);
+    }
+    for bytes in [&[][..], b"\x80media", b"\x16dtls", b"\xFF"] {
+        assert_eq!(rig.handle(bytes), Handled::NotMine);
+    }
+    for (class, method) in [(Class::Request, method::ALLOCATE), (Class::Indication, method::SEND)] {
+        let bytes = write(class, method, TransactionId::new([1; 12]), &[], None);
+        assert_eq!(rig.handle(&bytes), Handled::Dropped(DropReason::Unexpected));
+    }
+}
+
+#[test]
+fn an_answer_counts_once_and_only_for_its_request() {
+    let mut rig = Rig::allocated(600);
+    rig.client.permit(rig.now, peer().ip()).unwrap();
+    let request = rig.slot();
+    let id = Message::parse(&request).unwrap().transaction_id();
+    let other = write(Class::Success, method::CHANNEL_BIND, id, &[], Some(&key()));
+    assert_eq!(rig.handle(&other), Handled::Dropped(DropReason::NoTransaction));
+    let bytes = answer(&request, Class::Success, &[], Some(&key()));
+    assert_eq!(rig.handle(&bytes), Handled::Consumed);
+    assert_eq!(rig.handle(&bytes), Handled::Dropped(DropReason::NoTransaction));
+}
+
+// proves: 8656-3.7-a
+#[test]
+fn what_is_relayed_fits_into_1280_bytes_whichever_way_it_goes() {
+    let mut rig = Rig::permitted();
+    let by_indication = rig.client.max_payload(peer());
+    rig.client.send(rig.now, peer(), &vec![0; by_indication]).unwrap();
+    assert_eq!((by_indication, rig.sent()[0].len()), (1280 - 28 - 36, 1280 - 28));
+    let (mut rig, _) = Rig::bound();
+    let by_channel = rig.client.max_payload(peer());
+    rig.client.send(rig.now, peer(), &vec![0; by_channel]).unwrap();
+    assert_eq!((by_channel, rig.sent()[0].len()), (1280 - 28 - 4, 1280 - 28));
+
+    let config = ClientConfig::new(BaseId(0), at("[2001:db8::1]:3478"), "ann", "secret");
+    let rig = Rig::with(config);
+    assert_eq!(rig.client.max_payload(at("[2001:db8::2]:1")), 1280 - 48 - 48);
+}
