@@ -29,8 +29,7 @@ fn send_until_stopped(world: &mut World, side: Side, end: Duration) -> Duration 
     let mut last = Duration::ZERO;
     let mut at = world.since_start(world.simulation.now());
     while at < end {
-        let host = world.host(side);
-        if world.simulation.node_mut(host).unwrap().send(STREAM, RTP, "data".into()) {
+        if world.send(side, (STREAM, RTP), b"data") {
             last = at;
         }
         at += ms(10);
@@ -139,11 +138,7 @@ fn assert_quiet_while_data_flows(world: &mut World, tr: Duration) {
     let (before, start) = (count(world), world.since_start(world.simulation.now()));
     let mut last = start;
     for second in 0..60 {
-        let now = world.simulation.now();
-        let host = world.host(Side::A);
-        let node = world.simulation.node_mut(host).unwrap();
-        assert!(node.send(STREAM, RTP, "data".into()));
-        node.drive(now, |session| session.note_sent(now, STREAM, RTP));
+        assert!(world.send(Side::A, (STREAM, RTP), b"data"));
         last = start + seconds(second);
         world.run_to(start + seconds(second + 1));
     }
@@ -161,9 +156,8 @@ fn no_data_goes_before_a_pair_is_valid() {
     for at in (0..100).map(ms) {
         world.run_to(at);
         for side in SIDES {
-            let (host, valid) = (world.host(side), world.valid_at(side));
-            let sent = world.simulation.node_mut(host).unwrap().send(STREAM, RTP, "early".into());
-            assert_eq!(sent, valid.is_some(), "{side:?} at {at:?}");
+            let valid = world.valid_at(side);
+            assert_eq!(world.send(side, (STREAM, RTP), b"early"), valid.is_some(), "{side:?} at {at:?}");
         }
     }
     world.run_to(ms(300));

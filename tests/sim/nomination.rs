@@ -146,9 +146,8 @@ fn data_goes_over_any_valid_pair_at_first_then_over_the_selected_one_and_is_take
     world.set_path(0, 0, Link::new(ms(60)));
     world.describe_all();
     let send = |world: &mut World, payload: &'static str| {
-        let (stream, component) = world.components()[0];
-        let host = world.host(Side::A);
-        assert!(world.simulation.node_mut(host).unwrap().send(stream, component, payload.into()));
+        let component = world.components()[0];
+        assert!(world.send(Side::A, component, payload.as_bytes()));
         last_data(world, payload)
     };
     world.run_to(ms(56));

@@ -146,6 +146,17 @@ impl World {
         self.node(side).session()
     }
 
+    /// Sends data from this side, now. Says whether there is a route.
+    pub(crate) fn send(
+        &mut self,
+        side: Side,
+        (stream, component): (StreamId, ComponentId),
+        data: &[u8],
+    ) -> bool {
+        let (now, host) = (self.simulation.now(), self.host(side));
+        self.simulation.node_mut(host).unwrap().send(now, stream, component, data)
+    }
+
     pub(crate) fn at(&self, time: Duration) -> Instant {
         self.start + time
     }
@@ -302,8 +313,8 @@ impl World {
         let outcome = self.outcome(side);
         let before = self.node(side.other()).data().len();
         for &(stream, component) in &self.components.clone() {
-            let payload = format!("{stream} {component}").into();
-            assert!(self.simulation.node_mut(self.host(side)).unwrap().send(stream, component, payload));
+            let payload = format!("{stream} {component}");
+            assert!(self.send(side, (stream, component), payload.as_bytes()));
         }
         let end = self.simulation.now() + ms(1_000);
         let count = before + self.components.len();

@@ -1,5 +1,7 @@
 //! What the checks tell.
 
+use std::time::Instant;
+
 use floe_check::Event as CheckEvent;
 use floe_core::StreamId;
 
@@ -7,11 +9,11 @@ use crate::{Event, Reason, Session, drive::Work};
 
 impl Session {
     /// From the checks: answers and retransmissions to send, and what happened. Says whether there was anything.
-    pub(crate) fn carry_checked(&mut self, work: &mut Work) -> bool {
+    pub(crate) fn carry_checked(&mut self, now: Instant, work: &mut Work) -> bool {
         let mut busy = false;
         while let Some(transmit) = self.check.poll_transmit() {
             busy = true;
-            self.send(transmit);
+            self.send(now, &transmit);
         }
         while let Some(event) = self.check.poll_event() {
             busy = true;
@@ -60,6 +62,8 @@ impl Session {
                 self.tell(Event::Role(role));
             }
             CheckEvent::ListCompleted(stream) => {
+                // RFC 8445 5.1.1.4: the bindings at the servers were for candidates.
+                self.gatherer.finish(stream);
                 self.handle_list(stream, Event::StreamCompleted { stream }, work);
             }
             CheckEvent::ListResumed(stream) => {

@@ -89,6 +89,7 @@ impl Session {
         // RFC 8445 14.2: the larger pacing interval holds.
         let ta = self.pace.agree(description.pacing);
         self.check.set_ta(ta);
+        self.gatherer.set_ta(ta);
         // RFC 8445 6.1.1: of a full and a lite agent the full one controls.
         if description.lite {
             self.check.set_role(Role::Controlling);
@@ -221,6 +222,7 @@ impl Session {
         }
         self.progress.closed = true;
         self.routes.clear();
+        self.end_relays(now);
         for socket in self.sockets.drain() {
             self.put(Output::Close { socket });
         }

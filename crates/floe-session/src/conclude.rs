@@ -105,16 +105,22 @@ impl Session {
             .chain(coming)
             .filter_map(|pair| self.check.route(pair).map(|route| route.base))
             .collect();
-        let unused: Vec<_> = self.sockets.bases().filter(|base| !used.contains(base)).collect();
-        for base in unused {
-            self.close_socket(base);
+        // What a relay in use is reached by is in use, too.
+        let hosts: BTreeSet<_> = used.iter().filter_map(|&base| self.relays.host_of(base)).collect();
+        let all: Vec<_> = self.relays.bases().chain(self.sockets.bases()).collect();
+        for base in all.into_iter().filter(|base| !used.contains(base) && !hosts.contains(base)) {
+            self.close_base(now, base);
             self.check.close_base(now, base);
         }
     }
 
     /// A base is gone: the system closed its socket, or its address is no longer one of this host.
-    pub(crate) fn lose_base(&mut self, now: Instant, base: BaseId, why: Box<str>) -> Option<SocketId> {
+    pub(crate) fn lose_base(&mut self, now: Instant, base: BaseId, why: &str) -> Option<SocketId> {
+        for relay in self.relays.on(base) {
+            self.lose_relay(now, relay, why);
+        }
         self.gatherer.forget(base);
+        let why: Box<str> = why.into();
         let (socket, (stream, component)) = self.sockets.close(base)?;
         tracing::warn!(%socket, %stream, %component, %why, "a socket is lost");
         self.tell(Event::SocketLost { socket, stream, component, why: why.clone() });

@@ -6,6 +6,8 @@ use floe_core::Role;
 use floe_gather::GatherConfig;
 use floe_nominate::{Nomination, Policy};
 
+use crate::IceServer;
+
 /// The components of one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamConfig {
@@ -31,8 +33,10 @@ pub struct SessionConfig {
     pub role: Role,
     /// The streams. Default: one of one component.
     pub streams: Vec<StreamConfig>,
-    /// What is gathered.
+    /// What is gathered. Its servers are taken from [`servers`](Self::servers).
     pub gather: GatherConfig,
+    /// The STUN and TURN servers, in order of preference. Default: none.
+    pub servers: Vec<IceServer>,
     /// How the controlling side nominates. Default: [`Nomination::Eager`].
     pub nomination: Nomination,
     /// A policy of your own in place of a built-in one. Default: none.
@@ -64,12 +68,20 @@ impl fmt::Debug for SessionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { seed: _, role, streams, gather, nomination, policy, ta, max_pairs, .. } = self;
         let Self {
-            max_remote_candidates, max_peer_reflexive, patience, software, consent, keepalive, ..
+            servers,
+            max_remote_candidates,
+            max_peer_reflexive,
+            patience,
+            software,
+            consent,
+            keepalive,
+            ..
         } = self;
         f.debug_struct("SessionConfig")
             .field("role", role)
             .field("streams", streams)
             .field("gather", gather)
+            .field("servers", servers)
             .field("nomination", nomination)
             .field("policy", policy)
             .field("ta", ta)
@@ -93,6 +105,7 @@ impl SessionConfig {
             role: Role::Controlling,
             streams: vec![StreamConfig::default()],
             gather: GatherConfig::default(),
+            servers: Vec::new(),
             nomination: Nomination::default(),
             policy: None,
             ta: Duration::from_millis(50),
@@ -124,6 +137,13 @@ impl SessionConfig {
     #[must_use]
     pub fn gather(mut self, gather: GatherConfig) -> Self {
         self.gather = gather;
+        self
+    }
+
+    /// These settings with these STUN and TURN servers.
+    #[must_use]
+    pub fn servers(mut self, servers: impl IntoIterator<Item = IceServer>) -> Self {
+        self.servers = servers.into_iter().collect();
         self
     }
 

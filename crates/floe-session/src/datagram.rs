@@ -38,6 +38,9 @@ impl Session {
         let Some(base) = self.sockets.base(socket) else {
             return Disposition::Dropped(DropReason::UnknownSocket);
         };
+        if let Some(disposition) = self.dispose_relayed(now, base, from, datagram) {
+            return disposition;
+        }
         if is_stun(datagram) {
             self.dispose_stun(now, Received { base, from, payload: datagram })
         } else {
@@ -45,7 +48,11 @@ impl Session {
         }
     }
 
-    fn dispose_stun(&mut self, now: Instant, received: Received<'_>) -> Disposition {
+    pub(crate) fn dispose_stun(&mut self, now: Instant, received: Received<'_>) -> Disposition {
+        if self.gatherer.handle(now, received) {
+            self.drive(now);
+            return Disposition::Consumed;
+        }
         let outcome = self.check.handle(now, received);
         // Also after what was dropped: it may have drawn an error response.
         self.drive(now);
@@ -57,7 +64,7 @@ impl Session {
 
     /// RFC 8445 12.2: data is taken on every candidate, whatever pair is selected; but only from where an
     /// authentic check or answer has come.
-    fn dispose_data(&self, base: BaseId, from: SocketAddr) -> Disposition {
+    pub(crate) fn dispose_data(&self, base: BaseId, from: SocketAddr) -> Disposition {
         match self.check.accepts(base, from) {
             Some((stream, component)) => Disposition::Data { stream, component },
             None => Disposition::Dropped(DropReason::Stranger),
@@ -66,7 +73,7 @@ impl Session {
 }
 
 /// Whether this is STUN and not data that merely begins alike: the magic cookie decides (RFC 7983 7, RFC 8489 5).
-fn is_stun(datagram: &[u8]) -> bool {
+pub(crate) fn is_stun(datagram: &[u8]) -> bool {
     classify(datagram) == Kind::Stun && datagram.get(4..8) == Some(MAGIC_COOKIE.to_be_bytes().as_slice())
 }
 

@@ -37,8 +37,9 @@ impl Session {
         }
         let mut work = Work::default();
         while self.carry_gathered(now)
-            | self.carry_checked(&mut work)
+            | self.carry_checked(now, &mut work)
             | self.review(now, &mut work)
+            | self.carry_relays(now)
             | self.start_next(now)
         {}
         self.clock.settle();
@@ -55,9 +56,11 @@ impl Session {
     }
 
     /// Where the base is gone the datagram is lost, as on any network.
-    pub(crate) fn send(&mut self, transmit: Transmit) {
+    pub(crate) fn send(&mut self, now: Instant, transmit: &Transmit) {
         if let Some(socket) = self.sockets.socket(transmit.base) {
-            self.put(Output::Send { socket, to: transmit.to, data: transmit.payload });
+            self.put(Output::Send { socket, to: transmit.to, data: transmit.payload.clone() });
+        } else {
+            self.relays.send(now, transmit);
         }
     }
 
@@ -95,6 +98,7 @@ impl Session {
     fn select(&mut self, now: Instant, (stream, component): Purpose, pair: PairId, why: Why) {
         self.check.apply(now, Command::Retire { stream, component, keep: pair });
         self.tally.select((stream, component));
+        self.bind_channel(now, pair);
         let Some(view) = self.check.describe(pair) else { return };
         let remote = self.streams.get(&stream).and_then(|stream| stream.remote.as_ref());
         self.tell(Event::Selected {
@@ -109,20 +113,25 @@ impl Session {
         });
     }
 
-    /// One new transaction, if its slot has come (RFC 8445 6.1.4.2, 14.2).
+    /// One new transaction, if its slot has come (RFC 8445 6.1.4.2, 14.2): servers and checks take turns.
     fn start_next(&mut self, now: Instant) -> bool {
         if !self.pace.may_start(now) {
             return false;
         }
-        let Some(transmit) = self.check.start_next(now) else { return false };
+        let transmit = if self.pace.is_turn_of_servers() {
+            self.start_server(now).or_else(|| self.check.start_next(now))
+        } else {
+            self.check.start_next(now).or_else(|| self.start_server(now))
+        };
+        let Some(transmit) = transmit else { return false };
         self.pace.started(now);
-        self.send(transmit);
+        self.send(now, &transmit);
         true
     }
 
     fn update_routes(&mut self, now: Instant, work: &Work) {
         // A selected pair may have failed before its socket goes, and then says nothing.
-        let orphaned = self.routes.orphaned(|socket| self.sockets.base(socket).is_none());
+        let orphaned = self.routes.orphaned(|route| self.route_of(route.pair).is_none());
         for (stream, component) in work.to_route.iter().copied().chain(orphaned) {
             let wanted = self.find_route((stream, component));
             let pair = wanted.map(|route| route.pair);

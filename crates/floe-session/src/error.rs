@@ -20,6 +20,9 @@ pub enum Reason {
     /// The socket of the pair in use was closed by the system, or its address is gone: the network has changed.
     #[error("the socket of the selected pair is gone: {0}")]
     SocketLost(Box<str>),
+    /// The allocation of the relayed pair in use is gone: the server has dropped it, or is down.
+    #[error("the relay of the selected pair is gone: {0}")]
+    RelayLost(Box<str>),
     /// Consent to send over the pair in use has ended (RFC 7675): the peer is gone, or the path to it. Nothing is sent
     /// there any more; a restart may bring it back.
     #[error("consent to send on component {component} of {stream} is lost: {why}")]

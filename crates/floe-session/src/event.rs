@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use floe_check::{CheckKind, FailReason};
 use floe_core::{Candidate, ComponentId, Generation, PairId, Role, StreamId, Transport, address::Redacted};
-use floe_gather::GatherError;
+use floe_gather::{GatherError, ServerError, ServerId};
 use floe_nominate::Why;
 
 use crate::{AddRemoteError, IceState, LocalParameters, Reason};
@@ -121,6 +121,28 @@ pub enum Event {
         address: Redacted<IpAddr>,
         /// Its interface.
         interface: Box<str>,
+    },
+    /// A STUN or TURN server gives no candidate to a socket, or not all that it might. The others go on.
+    ServerFailed {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The server: its place in [`SessionConfig::servers`](crate::SessionConfig::servers).
+        server: ServerId,
+        /// Why.
+        why: ServerError,
+    },
+    /// A relayed candidate is gone: the server has dropped the allocation, or does not answer any more (RFC 8656 5).
+    RelayLost {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The server.
+        server: ServerId,
+        /// Why.
+        why: Box<str>,
     },
     /// A socket is gone: the system closed it, or its address is no longer one of this host (RFC 8445 5.1.1.4).
     SocketLost {
@@ -270,8 +292,41 @@ pub enum Disposition {
         /// The component it belongs to.
         component: ComponentId,
     },
+    /// It came over a TURN server and holds data of the application's, which the caller still holds (RFC 8656 11, 12).
+    Relayed {
+        /// The stream it belongs to.
+        stream: StreamId,
+        /// The component it belongs to.
+        component: ComponentId,
+        /// Who sent it to the relay.
+        from: SocketAddr,
+        /// Where in the datagram it is.
+        data: Span,
+    },
     /// It is nobody's.
     Dropped(DropReason),
+}
+
+/// A part of a datagram.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Span {
+    /// Where `part` lies within `datagram`, of which it is a part.
+    pub(crate) fn within(datagram: &[u8], part: &[u8]) -> Self {
+        let start = (part.as_ptr() as usize).saturating_sub(datagram.as_ptr() as usize);
+        Self { start, end: start.saturating_add(part.len()) }
+    }
+
+    /// The part of this datagram, which is the one that [`Session::handle_datagram`](crate::Session::handle_datagram)
+    /// was given; of a shorter one it is nothing.
+    #[must_use]
+    pub fn of(self, datagram: &[u8]) -> &[u8] {
+        datagram.get(self.start..self.end).unwrap_or_default()
+    }
 }
 
 /// Why a datagram was dropped.
@@ -287,6 +342,9 @@ pub enum DropReason {
     /// It is STUN, and the checks did not take it.
     #[error(transparent)]
     Check(floe_check::DropReason),
+    /// It is of a TURN server, and its client did not take it.
+    #[error(transparent)]
+    Turn(floe_turn::DropReason),
     /// The session is closed.
     #[error("the session is closed")]
     Closed,

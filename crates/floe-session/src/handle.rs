@@ -42,7 +42,7 @@ impl Session {
     pub fn handle_socket_closed(&mut self, now: Instant, socket: SocketId, why: &str) {
         let now = self.clock.tick(now);
         if let Some(base) = self.sockets.base(socket) {
-            self.lose_base(now, base, why.into());
+            self.lose_base(now, base, why);
             self.drive(now);
         } else if let Some(job) = self.sockets.refused(socket) {
             self.gatherer.bound(now, job, Err(why.to_owned()));
@@ -66,6 +66,7 @@ impl Session {
             return;
         }
         self.gatherer.handle_timeout(now);
+        self.relays.handle_timeout(now);
         self.check.handle_timeout(now);
         self.nominator.handle_timeout(now);
         if self.progress.release_at.is_some_and(|at| at <= now) {

@@ -84,7 +84,9 @@
 //! | RFC 8838 trickle, both ways | yes |
 //! | gathering, checks, nomination | as far as floe-gather, floe-check and floe-nominate go |
 //! | RFC 7675 consent: without it nothing is sent; RFC 8445 11 keepalives where it is off | yes |
-//! | server-reflexive and relayed candidates, TCP, restart, lite | not yet |
+//! | RFC 8445 9 restart, make before break | yes, of all streams or of one |
+//! | RFC 8445 5.1.1.2 server-reflexive and relayed candidates, over UDP (RFC 8489, RFC 8656) | yes |
+//! | TCP, lite | not yet |
 
 mod checked;
 mod clock;
@@ -99,8 +101,10 @@ mod event;
 mod handle;
 mod local;
 mod pace;
+mod relay;
 mod restart;
 mod route;
+mod server;
 mod session;
 mod sockets;
 mod state;
@@ -110,14 +114,16 @@ mod stream;
 pub use config::{SessionConfig, StreamConfig};
 pub use description::{LocalParameters, RemoteDescription};
 pub use error::{AddRemoteError, Reason, Refusal, SetRemoteError};
-pub use event::{Disposition, DropReason, Event, Output, SocketId};
+pub use event::{Disposition, DropReason, Event, Output, SocketId, Span};
 pub use floe_check::{
     AddedRemote, CheckKind, ConsentLoss, Counters, FailReason, ListFailReason, PairCounters, PairState,
     PairView,
 };
-pub use floe_gather::{GatherConfig, GatherError};
+pub use floe_gather::{GatherConfig, GatherError, ServerError, ServerId};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};
+pub use relay::SendError;
 pub use route::Route;
+pub use server::IceServer;
 pub use session::Session;
 pub use state::IceState;
 pub use stats::{ComponentStats, Stats};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use floe_core::{BaseId, LocalCandidate, StreamId, address::Redacted};
+use floe_core::{BaseId, CandidateKind, LocalCandidate, StreamId, address::Redacted};
 use floe_gather::{Action, Event as GatherEvent};
 
 use crate::{Event, IceState, Output, Session, session::Item, sockets::Purpose};
@@ -19,6 +19,10 @@ impl Session {
             busy = true;
             self.handle_gathered(now, event);
         }
+        while let Some(transmit) = self.gatherer.poll_transmit() {
+            busy = true;
+            self.send(now, &transmit);
+        }
         busy
     }
 
@@ -33,7 +37,7 @@ impl Session {
                 let socket = self.sockets.ask(job, (stream, component));
                 self.put(Output::Bind { socket, address, transport });
             }
-            Action::Release(base) => self.close_socket(base),
+            Action::Release(base) => self.close_base(now, base),
             _ => {}
         }
     }
@@ -50,9 +54,13 @@ impl Session {
                 self.tell(Event::GatherRefused { address: Redacted(address), interface, why });
             }
             GatherEvent::Vanished { base, .. } => {
-                if let Some(socket) = self.lose_base(now, base, "its address is gone".into()) {
+                if let Some(socket) = self.lose_base(now, base, "its address is gone") {
                     self.put(Output::Close { socket });
                 }
+            }
+            GatherEvent::ServerFailed { stream, component, server, why, .. } => {
+                tracing::info!(%server, %stream, %component, %why, "a server gives no candidate");
+                self.tell(Event::ServerFailed { stream, component, server, why });
             }
             GatherEvent::Appeared { address, interface } => {
                 self.tell(Event::AddressAppeared { address: Redacted(address), interface });
@@ -64,15 +72,16 @@ impl Session {
     /// RFC 8838 10: the caller has the candidate now, so it counts as signalled, and may be paired. `None` where it is
     /// not to be signalled.
     pub(crate) fn hand_over(&mut self, stream: StreamId, local: LocalCandidate) -> Option<Event> {
-        let base = local.base;
+        let (base, now) = (local.base, self.clock.latest()?);
         // The socket may have gone while the candidate waited.
-        self.sockets.socket(base)?;
-        if !self.wants((stream, local.candidate.component())) {
-            self.tally.withheld += 1;
-            self.close_socket(base);
+        if !self.has_base(base) {
             return None;
         }
-        let now = self.clock.latest()?;
+        if !self.wants((stream, local.candidate.component())) {
+            self.tally.withheld += 1;
+            self.close_unused(base, &local);
+            return None;
+        }
         let candidate = local.candidate.clone();
         if let Err(why) = self.check.add_local(now, stream, local) {
             debug_assert!(false, "a candidate for a component that is there, before the end: {why}");
@@ -104,9 +113,22 @@ impl Session {
         Some(self.streams.get(&stream)?.local.ufrag().into())
     }
 
-    /// The socket of this base is not needed any more.
-    pub(crate) fn close_socket(&mut self, base: BaseId) {
+    /// A candidate that nobody wants. A base that it was the only use of is closed.
+    fn close_unused(&mut self, base: BaseId, local: &LocalCandidate) {
+        let is_base = matches!(local.candidate.kind(), CandidateKind::Host | CandidateKind::Relayed);
+        if let Some(now) = self.clock.latest().filter(|_| is_base) {
+            self.close_base(now, base);
+        }
+    }
+
+    pub(crate) fn has_base(&self, base: BaseId) -> bool {
+        self.sockets.socket(base).is_some() || self.relays.host_of(base).is_some()
+    }
+
+    /// This base is not needed any more: its socket is closed, or its allocation given back.
+    pub(crate) fn close_base(&mut self, now: Instant, base: BaseId) {
         self.gatherer.forget(base);
+        self.close_relays_of(now, base);
         if let Some((socket, _)) = self.sockets.close(base) {
             self.put(Output::Close { socket });
         }

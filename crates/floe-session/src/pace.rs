@@ -11,13 +11,15 @@ pub(crate) struct Pace {
     proposed: Pacing,
     ta: Duration,
     last: Option<Instant>,
+    /// How many have started.
+    count: u32,
 }
 
 impl Pace {
     pub(crate) fn new(ta: Duration) -> Self {
         let millis = u64::try_from(ta.as_millis()).unwrap_or(u64::MAX);
         let proposed = Pacing::from_millis(millis).unwrap_or(Pacing::MAX);
-        Self { proposed, ta: Pacing::agreed(Some(proposed), Some(proposed)), last: None }
+        Self { proposed, ta: Pacing::agreed(Some(proposed), Some(proposed)), last: None, count: 0 }
     }
 
     /// What is signalled to the peer.
@@ -47,9 +49,15 @@ impl Pace {
         self.next_slot().is_none_or(|slot| slot <= now)
     }
 
+    /// Whether the next slot is first offered to the servers: every second one is.
+    pub(crate) const fn is_turn_of_servers(&self) -> bool {
+        self.count % 2 == 1
+    }
+
     /// A transaction started.
     pub(crate) fn started(&mut self, now: Instant) {
         self.last = Some(now);
+        self.count = self.count.wrapping_add(1);
     }
 }
 
@@ -75,7 +83,8 @@ mod tests {
         assert_eq!(pace.next_slot(), Some(at(140)));
         assert_eq!(pace.agree(Pacing::from_millis(70)), ms(70));
         assert_eq!(pace.next_slot(), Some(at(160)));
-        let expected = Pace { proposed: Pacing::from_millis(50).unwrap(), ta: ms(70), last: Some(at(90)) };
+        let proposed = Pacing::from_millis(50).unwrap();
+        let expected = Pace { proposed, ta: ms(70), last: Some(at(90)), count: 2 };
         assert_eq!(pace, expected);
     }
 

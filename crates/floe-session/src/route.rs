@@ -16,11 +16,15 @@ pub struct Route {
     pub socket: SocketId,
     /// The address to send to; a link-local one has the scope of the socket.
     pub to: SocketAddr,
+    /// Whether the way leads over a TURN server, which the socket talks to: send with
+    /// [`Session::send`](crate::Session::send).
+    pub relayed: bool,
 }
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Route({} from {} to {})", self.pair, self.socket, Redacted(self.to))
+        let way = if self.relayed { " over a relay" } else { "" };
+        write!(f, "Route({} from {} to {}{way})", self.pair, self.socket, Redacted(self.to))
     }
 }
 
@@ -56,9 +60,9 @@ impl Routes {
         }
     }
 
-    /// The components whose data would leave from a socket that is closed.
-    pub(crate) fn orphaned(&self, is_closed: impl Fn(SocketId) -> bool) -> Vec<Purpose> {
-        let orphaned = self.0.iter().filter(|(_, route)| is_closed(route.socket));
+    /// The components whose data would go a way that is gone.
+    pub(crate) fn orphaned(&self, is_gone: impl Fn(&Route) -> bool) -> Vec<Purpose> {
+        let orphaned = self.0.iter().filter(|(_, route)| is_gone(route));
         orphaned.map(|(component, _)| *component).collect()
     }
 
@@ -102,7 +106,9 @@ impl Session {
     #[must_use]
     pub fn route_of(&self, pair: PairId) -> Option<Route> {
         let route = self.check.route(pair)?;
-        Some(Route { pair, socket: self.sockets.socket(route.base)?, to: route.to })
+        let relay = self.relays.host_of(route.base);
+        let socket = self.sockets.socket(relay.unwrap_or(route.base))?;
+        Some(Route { pair, socket, to: route.to, relayed: relay.is_some() })
     }
 }
 
@@ -112,20 +118,22 @@ mod tests {
 
     #[test]
     fn a_route_from_a_closed_socket_is_found() {
-        let route = |socket| Route { pair: PairId(1), socket, to: ([192, 0, 2, 1], 5000).into() };
+        let route =
+            |socket| Route { pair: PairId(1), socket, to: ([192, 0, 2, 1], 5000).into(), relayed: false };
         let component = |id| (StreamId(0), ComponentId::new(id).unwrap());
         let mut routes = Routes::default();
         for id in [1, 2] {
             routes.set(component(id), Some(route(SocketId(id.into()))));
         }
-        assert_eq!(routes.orphaned(|socket| socket == SocketId(2)), [component(2)]);
+        assert_eq!(routes.orphaned(|route| route.socket == SocketId(2)), [component(2)]);
         assert_eq!(routes.orphaned(|_| false), []);
     }
 
     #[test]
     fn a_change_of_route_is_told_once() {
         let component = (StreamId(0), ComponentId::RTP);
-        let route = Route { pair: PairId(1), socket: SocketId(0), to: ([192, 0, 2, 1], 5000).into() };
+        let to = ([192, 0, 2, 1], 5000).into();
+        let route = Route { pair: PairId(1), socket: SocketId(0), to, relayed: false };
         let other = Route { pair: PairId(2), ..route };
         let mut routes = Routes::default();
         assert_eq!(routes.set(component, None), Change::None);
@@ -139,7 +147,8 @@ mod tests {
 
     #[test]
     fn a_route_is_shown_without_its_address() {
-        let route = Route { pair: PairId(1), socket: SocketId(0), to: ([192, 0, 2, 17], 5000).into() };
+        let to = ([192, 0, 2, 17], 5000).into();
+        let route = Route { pair: PairId(1), socket: SocketId(0), to, relayed: false };
         assert_eq!(format!("{route:?}"), "Route(p1 from k0 to 192.x.x.x:5000)");
     }
 }

@@ -12,10 +12,11 @@ use floe_nominate::{Nomination, Nominator};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
 use crate::{
-    IceState, LocalParameters, Output, Reason, SessionConfig,
+    IceServer, IceState, LocalParameters, Output, Reason, SessionConfig,
     clock::Clock,
     conclude::Progress,
     pace::Pace,
+    relay::Relays,
     route::Routes,
     sockets::{Purpose, Sockets},
     stats::Tally,
@@ -59,6 +60,7 @@ pub struct Session {
     pub(crate) pace: Pace,
     pub(crate) clock: Clock,
     pub(crate) sockets: Sockets,
+    pub(crate) relays: Relays,
     pub(crate) streams: BTreeMap<StreamId, Stream>,
     pub(crate) routes: Routes,
     pub(crate) progress: Progress,
@@ -98,7 +100,9 @@ impl Session {
         // One generator for each use: how many secrets one draws tells nothing about another.
         let mut secrets = ChaCha20Rng::from_rng(&mut root);
         let mut check = CheckSet::new(check_config, ChaCha20Rng::from_rng(&mut root));
-        let gatherer = Gatherer::new(config.gather, ChaCha20Rng::from_rng(&mut root));
+        let gather = config.gather.servers(config.servers.iter().map(IceServer::to_gather));
+        let gatherer = Gatherer::new(gather, ChaCha20Rng::from_rng(&mut root));
+        let relays = Relays::new(config.servers, ChaCha20Rng::from_rng(&mut root));
         let mut streams = BTreeMap::new();
         for (id, stream) in (0..).map(StreamId).zip(&config.streams) {
             let stream = Stream::new(Credentials::random(&mut secrets), stream.components);
@@ -113,6 +117,7 @@ impl Session {
             pace: Pace::new(config.ta),
             clock: Clock::default(),
             sockets: Sockets::default(),
+            relays,
             streams,
             routes: Routes::default(),
             progress: Progress::default(),
@@ -191,10 +196,12 @@ impl Session {
         if self.state() == IceState::Closed {
             return None;
         }
-        let slot = self.pace.next_slot().filter(|_| self.check.has_next());
+        let has_next = || self.check.has_next() || self.gatherer.has_next() || self.relays.has_next();
+        let slot = self.pace.next_slot().filter(|_| has_next());
         let deadlines = [
             self.clock.due(),
             self.gatherer.poll_timeout(),
+            self.relays.poll_timeout(),
             self.check.poll_timeout(),
             self.nominator.poll_timeout(),
             self.progress.release_at,

@@ -58,6 +58,21 @@ impl Sockets {
         Some((job, base))
     }
 
+    /// A name for a base that is no socket.
+    pub(crate) fn name_base(&mut self) -> BaseId {
+        let base = BaseId(self.next_base);
+        self.next_base += 1;
+        base
+    }
+
+    /// The address that the socket of a base is bound to.
+    pub(crate) fn address(&self, base: BaseId) -> Option<SocketAddr> {
+        match self.all.get(self.by_base.get(&base)?)?.state {
+            State::Open(_, address) => Some(address),
+            State::Asked(_) => None,
+        }
+    }
+
     /// The socket that was asked for will not come; `None` where nobody asked, or it is open.
     pub(crate) fn refused(&mut self, socket: SocketId) -> Option<JobId> {
         let State::Asked(job) = self.all.get(&socket)?.state else { return None };

@@ -163,11 +163,8 @@ impl SessionNode {
     }
 
     /// Sends application data over the route that the component has now. Says whether there is one.
-    pub fn send(&mut self, stream: StreamId, component: ComponentId, payload: Bytes) -> bool {
-        let Some(route) = self.session.route(stream, component) else { return false };
-        let Some(&from) = self.addresses.get(&route.socket) else { return false };
-        self.actions.push_back(Action::Send { from, to: route.to, payload });
-        true
+    pub fn send(&mut self, now: Instant, stream: StreamId, component: ComponentId, payload: &[u8]) -> bool {
+        self.drive(now, |session| session.send_data(now, stream, component, payload).is_ok())
     }
 
     /// What is to be signalled, since last asked.
@@ -262,6 +259,10 @@ impl Node for SessionNode {
             Disposition::Consumed => {}
             Disposition::Data { stream, component } => {
                 let payload = Bytes::copy_from_slice(payload);
+                self.data.push(Data { at: now, stream, component, from, local, payload });
+            }
+            Disposition::Relayed { stream, component, from, data } => {
+                let payload = Bytes::copy_from_slice(data.of(payload));
                 self.data.push(Data { at: now, stream, component, from, local, payload });
             }
             Disposition::Dropped(why) => self.dropped.push((now, why)),
@@ -392,8 +393,8 @@ mod tests {
         let call = Call { ends: hosts, delay: Duration::from_millis(10) };
         let end = epoch + Duration::from_secs(1);
         assert_eq!(call.run_while(&mut simulation, end, |simulation| !done(simulation)), Ok(true));
-        assert!(simulation.node_mut(a).unwrap().send(STREAM, ComponentId::RTP, "hello".into()));
         let sent = simulation.now();
+        assert!(simulation.node_mut(a).unwrap().send(sent, STREAM, ComponentId::RTP, b"hello"));
         simulation.run_for(Duration::from_millis(10)).unwrap();
         let node = simulation.node(b).unwrap();
         let data = &node.data()[0];

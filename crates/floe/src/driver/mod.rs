@@ -149,6 +149,10 @@ impl Driver {
                 self.publisher.received(component, socket, from, datagram);
                 false
             }
+            Disposition::Relayed { component, data, .. } => {
+                self.publisher.received(component, socket, from, data.of(datagram));
+                false
+            }
             // Some of what is dropped is answered, with an error.
             Disposition::Dropped(reason) => {
                 tracing::trace!(%socket, %reason, from = %Redacted(from), "a datagram was dropped");
