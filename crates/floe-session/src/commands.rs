@@ -45,7 +45,7 @@ impl Session {
         match self.check_description(stream, &description)? {
             News::None => return Ok(()),
             News::First => {}
-            News::Restart => self.restart_stream(now, stream),
+            News::Restart => self.restart_streams(now, &[stream]),
         }
         self.describe(now, stream, description);
         self.drive(now);

@@ -1,8 +1,8 @@
 //! ICE restart (RFC 8445 9): new credentials, new candidates, new checks; data goes on over the old path meanwhile.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
-use floe_core::{Credentials, StreamId};
+use floe_core::{Credentials, Generation, StreamId};
 
 use crate::{Event, IceState, Session, session::Item};
 
@@ -20,14 +20,34 @@ impl Session {
             return;
         }
         let streams: Vec<_> = self.streams.keys().copied().collect();
-        for stream in streams {
-            self.restart_stream(now, stream);
-        }
+        self.restart_streams(now, &streams);
         self.drive(now);
     }
 
-    /// Begins one stream anew.
-    pub(crate) fn restart_stream(&mut self, now: Instant, id: StreamId) {
+    /// Begins these streams anew.
+    pub(crate) fn restart_streams(&mut self, now: Instant, streams: &[StreamId]) {
+        for &stream in streams {
+            self.restart_stream(stream);
+        }
+        if self.progress.gathering {
+            self.gather_anew(now, streams);
+        }
+    }
+
+    /// All streams of one generation begin to gather together: what they have in common is then given out afresh.
+    fn gather_anew(&mut self, now: Instant, streams: &[StreamId]) {
+        let mut generations = BTreeMap::<Generation, Vec<_>>::new();
+        for &id in streams {
+            let Some(stream) = self.streams.get(&id) else { continue };
+            let components = stream.components.iter().map(|&component| (id, component));
+            generations.entry(stream.generation).or_default().extend(components);
+        }
+        for (generation, components) in generations {
+            self.gatherer.start(now, generation, &components);
+        }
+    }
+
+    fn restart_stream(&mut self, id: StreamId) {
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let local = Credentials::random(&mut self.secrets);
         stream.restart(local.clone());
@@ -40,10 +60,6 @@ impl Session {
         tracing::info!(stream = %id, %generation, "restart");
         if let Some(local) = self.local(id) {
             self.tell(Event::Restarted { stream: id, generation, local });
-        }
-        if self.progress.gathering {
-            let components: Vec<_> = components.into_iter().map(|component| (id, component)).collect();
-            self.gatherer.start(now, generation, &components);
         }
     }
 }

@@ -1,0 +1,214 @@
+//! One call: a world, two sessions on it, and how they ended.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use floe_core::{Role, StreamId};
+use floe_session::{Event, IceServer, IceState, RemoteDescription, Session, SessionConfig};
+use floe_sim::{Built, HostId, PathClass, Server, SessionNode, Simulation, World};
+use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha20Rng};
+
+/// The stream that everything is about.
+const STREAM: StreamId = StreamId(0);
+
+/// How long after both sides have come to an end the call is still looked at: a better path may be found, and taken.
+const AFTERMATH: Duration = Duration::from_secs(60);
+/// No call takes longer.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// How a side ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ending {
+    /// Its state.
+    pub state: IceState,
+    /// Why that is a bad one.
+    pub reason: Option<String>,
+    /// The selected pair: its local and its remote address.
+    pub pair: Option<[SocketAddr; 2]>,
+    /// How good its path is.
+    pub class: Option<PathClass>,
+    /// When the first pair was valid.
+    pub connected: Option<Duration>,
+    /// When a pair was selected, each time.
+    pub selected: Vec<Duration>,
+    /// When it failed.
+    pub failed: Option<Duration>,
+}
+
+/// A call that was played.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Call {
+    /// Its world.
+    pub world: World,
+    /// What the oracle says of it.
+    pub best: Option<PathClass>,
+    /// How each side ended.
+    pub ends: [Ending; 2],
+    /// When all that can fail a list had been said: both descriptions, and the last candidate.
+    pub told: Duration,
+    pub(crate) simulation: Simulation<SessionNode>,
+    pub(crate) hosts: [HostId; 2],
+    pub(crate) start: Instant,
+}
+
+/// What is left to chance beside the network.
+struct Manner {
+    roles: [Role; 2],
+    /// How long signalling takes.
+    signalling: Duration,
+    /// How much later than the first the second side begins.
+    lag: Duration,
+    seeds: [[u8; 32]; 2],
+}
+
+impl Manner {
+    fn random(seed: u64) -> Self {
+        let mut rng = ChaCha20Rng::seed_from_u64(seed.rotate_left(32) ^ 0x666c_6f65);
+        let roles = match rng.random_range(0..8) {
+            0 => [Role::Controlling; 2],
+            1 => [Role::Controlled; 2],
+            2..=4 => [Role::Controlled, Role::Controlling],
+            _ => [Role::Controlling, Role::Controlled],
+        };
+        let signalling = Duration::from_millis(rng.random_range(0..300));
+        let lag = Duration::from_millis(if rng.random_ratio(1, 2) { 0 } else { rng.random_range(0..1_000) });
+        Self { roles, signalling, lag, seeds: [rng.random(), rng.random()] }
+    }
+}
+
+impl Call {
+    /// Plays the world of this seed to its end.
+    #[must_use]
+    pub fn play(seed: u64) -> Self {
+        let world = World::random(seed);
+        let manner = Manner::random(seed);
+        #[allow(clippy::disallowed_methods, reason = "an epoch, read once")]
+        let start = Instant::now();
+        let built = world.build(start).expect("invariant: a random world has no address twice");
+        let best = built.network.best_path(&built.parties[0], &built.parties[1]);
+        let hosts = built.hosts;
+        let simulation = populate(&world, &manner, built, start);
+        let ends = [Ending::default(), Ending::default()];
+        let told = Duration::ZERO;
+        let mut call = Self { world, best, ends, told, simulation, hosts, start };
+        call.run(&manner);
+        call
+    }
+
+    fn run(&mut self, manner: &Manner) {
+        let signalling = floe_sim::Call { ends: self.hosts, delay: manner.signalling };
+        self.describe(manner);
+        let hosts = self.hosts;
+        let end = self.start + LONGEST;
+        let over = move |simulation: &Simulation<SessionNode>| {
+            hosts.iter().all(|&host| simulation.node(host).is_some_and(is_over))
+        };
+        let spun = signalling.run_while(&mut self.simulation, end, |simulation| !over(simulation));
+        spun.expect("invariant: sessions come to rest");
+        let until = (self.simulation.now() + AFTERMATH).min(end);
+        signalling
+            .run_while(&mut self.simulation, until, |_| true)
+            .expect("invariant: sessions come to rest");
+        self.ends = self.hosts.map(|host| self.ending(host));
+        self.told = self.told(manner);
+    }
+
+    /// Each side learns of the other's description after the time that signalling takes.
+    fn describe(&mut self, manner: &Manner) {
+        let [a, b] = self.hosts;
+        for (from, to, begins) in [(a, b, Duration::ZERO), (b, a, manner.lag)] {
+            let local = self.simulation.node(from).and_then(|node| node.session().local(STREAM));
+            let description = RemoteDescription::from(&local.expect("invariant: the session has the stream"));
+            let at = self.start + begins + manner.signalling;
+            self.simulation.plan(at, move |simulation| {
+                let now = simulation.now();
+                if let Some(node) = simulation.node_mut(to) {
+                    let taken = node.drive(now, |session| session.set_remote(now, STREAM, description));
+                    taken.expect("invariant: a first description is taken");
+                }
+            });
+        }
+    }
+
+    fn told(&self, manner: &Manner) -> Duration {
+        let last = self.hosts.iter().filter_map(|&host| {
+            let events = self.simulation.node(host)?.events();
+            events.iter().rev().find(|(_, event)| matches!(event, Event::Candidate { .. })).map(|(at, _)| *at)
+        });
+        let last = last.max().map_or(Duration::ZERO, |at| at - self.start);
+        last.max(manner.lag) + manner.signalling
+    }
+
+    fn ending(&self, host: HostId) -> Ending {
+        let mut ending = Ending::default();
+        let Some(node) = self.simulation.node(host) else { return ending };
+        ending.state = node.session().state();
+        ending.reason = node.session().reason().map(ToString::to_string);
+        for (at, event) in node.events() {
+            let at = *at - self.start;
+            match event {
+                Event::Valid { .. } => drop(ending.connected.get_or_insert(at)),
+                Event::Selected { local, remote, .. } => {
+                    ending.selected.push(at);
+                    ending.pair = local.socket_addr().zip(remote.socket_addr()).map(<[_; 2]>::from);
+                    ending.class = Some(crate::judge::class_of(local, remote));
+                }
+                Event::State { state: IceState::Failed, .. } => drop(ending.failed.get_or_insert(at)),
+                _ => {}
+            }
+        }
+        ending
+    }
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self {
+            state: IceState::New,
+            reason: None,
+            pair: None,
+            class: None,
+            connected: None,
+            selected: Vec::new(),
+            failed: None,
+        }
+    }
+}
+
+/// Whether a side has come to an end, for now.
+fn is_over(node: &SessionNode) -> bool {
+    matches!(node.session().state(), IceState::Completed | IceState::Failed)
+}
+
+fn populate(world: &World, manner: &Manner, built: Built, start: Instant) -> Simulation<SessionNode> {
+    let Built { network, hosts, server, listen, .. } = built;
+    let mut simulation = Simulation::over(network);
+    let [v4, v6] = listen;
+    simulation.serve(server, Server::new(v4, "floe.example").listen(v6).user("ann", "secret"));
+    for (number, host) in hosts.into_iter().enumerate() {
+        let [role, _] = if number == 0 { manner.roles } else { [manner.roles[1], manner.roles[0]] };
+        let seed = if number == 0 { manner.seeds[0] } else { manner.seeds[1] };
+        let turn = if number == 0 { world.turn[0] } else { world.turn[1] };
+        let config = SessionConfig::new(seed).role(role).servers(servers(world.stun, turn, listen));
+        simulation.place(host, SessionNode::new(Session::new(config)));
+        let begins = if number == 0 { Duration::ZERO } else { manner.lag };
+        simulation.plan(start + begins, move |simulation| {
+            let now = simulation.now();
+            let interfaces = simulation.network().host(host).map(|host| host.interfaces().to_vec());
+            if let (Some(node), Some(interfaces)) = (simulation.node_mut(host), interfaces) {
+                node.gather(now, &interfaces);
+            }
+        });
+    }
+    simulation
+}
+
+fn servers(stun: bool, turn: bool, listen: [SocketAddr; 2]) -> Vec<IceServer> {
+    let relays = listen.into_iter().filter(|_| turn).map(|at| IceServer::turn(at, "ann", "secret"));
+    let reflectors = listen.into_iter().filter(|_| stun).map(IceServer::Stun);
+    relays.chain(reflectors).collect()
+}
