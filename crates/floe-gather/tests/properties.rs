@@ -236,7 +236,7 @@ impl Witness {
         match step {
             Step::Interfaces(interfaces) => self.gatherer.update_interfaces(self.now, &interfaces),
             Step::Bound(_) | Step::BoundAgain(_) | Step::Failed(_) | Step::BoundTo(..) => {
-                self.apply_bind(&step)
+                self.apply_bind(&step);
             }
             Step::Slot => self.slot(),
             Step::Answered(..) | Step::Refused(..) | Step::Spoofed(..) => self.apply_answer(&step),
