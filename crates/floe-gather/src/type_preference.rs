@@ -11,7 +11,7 @@ use floe_core::{CandidateKind, TypePreference};
 /// use floe_gather::{TypePreferenceError, TypePreferences};
 ///
 /// assert!(TypePreferences::new(126, 90, 10).is_ok());
-/// assert_eq!(TypePreferences::new(126, 126, 0), Err(TypePreferenceError::Equal(126)));
+/// assert_eq!(TypePreferences::new(126, 90, 90), Err(TypePreferenceError::Equal(90)));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TypePreferences {
