@@ -62,7 +62,8 @@ impl std::error::Error for Broken {}
 pub fn judge(call: &Call) -> Result<Outcome, Box<Broken>> {
     let datagrams = wire::count(call.simulation.network(), call.hosts);
     check(call, datagrams).map_err(|rule| {
-        let mut ends = format!("  the oracle: {:?}; {datagrams} datagrams; all told at {:?}\n", call.best, call.told);
+        let mut ends =
+            format!("  the oracle: {:?}; {datagrams} datagrams; all told at {:?}\n", call.best, call.told);
         for (name, end) in ["a", "b"].iter().zip(&call.ends) {
             ends += &format!("  {name}: {end:?}\n");
         }
@@ -96,7 +97,9 @@ fn check(call: &Call, datagrams: usize) -> Result<(), String> {
     for host in call.hosts {
         if let Some(close) = wire::too_close(call.simulation.network(), host, TA) {
             let [first, second] = close.map(|at| at - call.start);
-            return Err(format!("new transactions of {host} at {first:?} and {second:?}: less than Ta apart"));
+            return Err(format!(
+                "new transactions of {host} at {first:?} and {second:?}: less than Ta apart"
+            ));
         }
     }
     Ok(())

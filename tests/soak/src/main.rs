@@ -64,15 +64,26 @@ impl Tally {
             println!("{count:>10} worlds: {class}");
         }
         let mean = self.datagrams as f64 / seeds.max(1) as f64;
-        println!("datagrams of both agents: {mean:.1} on average, {} at most (seed {})", self.most_datagrams.0, self.most_datagrams.1);
+        println!(
+            "datagrams of both agents: {mean:.1} on average, {} at most (seed {})",
+            self.most_datagrams.0, self.most_datagrams.1
+        );
         println!("worlds in which the selection moved: {}", self.moved);
         for (name, times) in [("connected", &mut self.connected), ("selected", &mut self.selected)] {
             times.sort_unstable();
             let at = |share: f64| {
                 let index = (times.len() as f64 * share) as usize;
-                times.get(index.min(times.len().saturating_sub(1))).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+                times
+                    .get(index.min(times.len().saturating_sub(1)))
+                    .map_or(0.0, |time| time.as_secs_f64() * 1e3)
             };
-            println!("{name} after p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms, at most {:.0} ms", at(0.5), at(0.95), at(0.99), at(1.0));
+            println!(
+                "{name} after p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms, at most {:.0} ms",
+                at(0.5),
+                at(0.95),
+                at(0.99),
+                at(1.0)
+            );
         }
     }
 }
@@ -91,7 +102,12 @@ fn main() -> ExitCode {
     let mut tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
     tally.print(options.seeds);
     let broken = tally.broken.len();
-    println!("{} worlds from seed {} on, {broken} of them broke a rule, {:.1} s", options.seeds, options.first_seed, started.elapsed().as_secs_f64());
+    println!(
+        "{} worlds from seed {} on, {broken} of them broke a rule, {:.1} s",
+        options.seeds,
+        options.first_seed,
+        started.elapsed().as_secs_f64()
+    );
     if broken > 0 {
         tally.broken.sort_unstable();
         println!("seeds that broke a rule: {:?}", tally.broken.iter().take(50).collect::<Vec<_>>());
