@@ -10,6 +10,8 @@ use floe_session::{Event, IceServer, IceState, RemoteDescription, Session, Sessi
 use floe_sim::{Built, HostId, PathClass, Server, SessionNode, Simulation, World};
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha20Rng};
 
+use crate::wire;
+
 /// The stream that everything is about.
 const STREAM: StreamId = StreamId(0);
 
@@ -132,6 +134,18 @@ impl Call {
                 }
             });
         }
+    }
+
+    /// Everything that happened, in order, a line each: what the sides told, and each datagram with its fate.
+    #[must_use]
+    pub fn journal(&self) -> Vec<String> {
+        let mut lines: Vec<_> = wire::words(self.simulation.network(), self.start).collect();
+        for host in self.hosts {
+            let events = self.simulation.node(host).into_iter().flat_map(SessionNode::events);
+            lines.extend(events.map(|(at, event)| (*at, format!("{host}   {event:?}"))));
+        }
+        lines.sort_by_key(|(at, _)| *at);
+        lines.into_iter().map(|(at, line)| format!("{:?} {line}", at - self.start)).collect()
     }
 
     fn told(&self, manner: &Manner) -> Duration {

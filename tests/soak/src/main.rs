@@ -20,7 +20,7 @@ use std::{
 };
 
 use clap::Parser;
-use floe_soak::{Outcome, play};
+use floe_soak::{Call, Outcome, play};
 
 /// Plays random worlds with two agents in each.
 #[derive(Debug, Parser)]
@@ -34,6 +34,9 @@ struct Options {
     /// How many worlds that break a rule are printed before the end.
     #[arg(long, default_value_t = 3)]
     failures: usize,
+    /// Print everything that happened in the first world, and no more.
+    #[arg(long)]
+    journal: bool,
 }
 
 /// What all worlds came to.
@@ -90,6 +93,12 @@ impl Tally {
 
 fn main() -> ExitCode {
     let options = Options::parse();
+    if options.journal {
+        for line in Call::play(options.first_seed).journal() {
+            println!("{line}");
+        }
+        return ExitCode::SUCCESS;
+    }
     let started = Instant::now();
     let next = AtomicU64::new(0);
     let tally = Mutex::new(Tally::default());

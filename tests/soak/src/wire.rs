@@ -5,8 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_sim::{HostId, Network};
-use floe_stun::{Class, Message};
+use floe_sim::{Fate, HostId, Network};
+use floe_stun::{Class, Message, Method};
+
+/// The number of the method Refresh (RFC 8656 17).
+const REFRESH: u16 = 4;
 
 /// How many datagrams these hosts sent, those that the network doubled counted once.
 pub(crate) fn count(network: &Network, hosts: [HostId; 2]) -> usize {
@@ -15,12 +18,14 @@ pub(crate) fn count(network: &Network, hosts: [HostId; 2]) -> usize {
 }
 
 /// The first two new transactions of a host that are closer together than this, if there are any: the times of both.
+/// Refreshes do not count: what gives an allocation back waits for nobody (RFC 8445 14.2 paces gathering and checks).
 pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option<[Instant; 2]> {
     let mut seen = BTreeSet::new();
     let mut last: Option<Instant> = None;
     for record in network.log().iter().filter(|record| record.sender == Some(host) && !record.copy) {
         let Ok(message) = Message::parse(&record.payload) else { continue };
-        if message.class() != Class::Request || !seen.insert(message.transaction_id().as_bytes().to_vec()) {
+        let paced = message.class() == Class::Request && Some(message.method()) != Method::new(REFRESH);
+        if !paced || !seen.insert(message.transaction_id().as_bytes().to_vec()) {
             continue;
         }
         if let Some(before) = last.filter(|&before| record.sent < before + ta) {
@@ -29,4 +34,24 @@ pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option
         last = Some(record.sent);
     }
     None
+}
+
+/// All datagrams of these hosts in words, a line each.
+pub(crate) fn words(network: &Network, start: Instant) -> impl Iterator<Item = (Instant, String)> + '_ {
+    network.log().iter().filter(|record| !record.copy).map(move |record| {
+        let what = match Message::parse(&record.payload) {
+            Ok(message) => format!("{:?} {:?} {:?}", message.method(), message.class(), message.transaction_id()),
+            Err(_) => format!("{} bytes", record.payload.len()),
+        };
+        let sender = record.sender.map_or_else(String::new, |host| host.to_string());
+        let (from, to, fate) = (record.from, record.to, fate(record, start));
+        (record.sent, format!("{sender} {from} > {to}: {what}: {fate}"))
+    })
+}
+
+fn fate(record: &floe_sim::Record, start: Instant) -> String {
+    match record.fate {
+        Fate::Delivered { at } => format!("delivered at {:?}", at - start),
+        other => format!("{other:?}"),
+    }
 }
