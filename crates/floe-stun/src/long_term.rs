@@ -77,7 +77,9 @@ impl LongTerm {
         match code {
             Some(ErrorCode::UNAUTHENTICATED) => return Ok(self.challenged(response, sent, false)),
             Some(ErrorCode::STALE_NONCE) => return Ok(self.challenged(response, sent, true)),
-            _ if was_bid_down(response) => return Err(Unbelieved::BidDown),
+            _ if was_bid_down(response) && !is_vouched_for(response, sent) => {
+                return Err(Unbelieved::BidDown);
+            }
             _ => {}
         }
         let unsigned = response.integrity_kind().is_none();
@@ -94,7 +96,15 @@ impl LongTerm {
         sent: Option<&Credential>,
         stale: bool,
     ) -> Reply<'a> {
-        match self.answer(response) {
+        let offerless = stale && !response.has(AttributeType::PASSWORD_ALGORITHMS);
+        let chosen = sent.filter(|sent| offerless && sent.has_algorithms());
+        let answer = match chosen {
+            // What was chosen stays chosen, so that nothing is bid down. RFC 8489 9.2.5 would end it here, and with it
+            // every allocation on servers that forget to repeat their offer.
+            Some(sent) => renew(response, sent),
+            None => self.answer(response),
+        };
+        match answer {
             // RFC 8489 9.2.5: the same name in the same realm would only be rejected again.
             Ok(credential) if !stale && sent.is_some_and(|sent| sent.is_same_user(&credential)) => {
                 Reply::Refused(Refusal::Unauthenticated)
@@ -133,6 +143,22 @@ fn was_bid_down(response: &Message<'_>) -> bool {
     let nonce = response.attribute::<Nonce<'_>>().ok().flatten();
     let features = nonce.and_then(|nonce| SecurityFeatures::of_nonce(nonce.as_str())).unwrap_or_default();
     features.password_algorithms && !response.has(AttributeType::PASSWORD_ALGORITHMS)
+}
+
+/// The credential as it was, with the nonce of this 438.
+fn renew(response: &Message<'_>, sent: &Credential) -> Result<Credential, Refusal> {
+    let realm = response.attribute::<Realm<'_>>().ok().flatten().ok_or(Refusal::NoChallenge)?;
+    let nonce = response.attribute::<Nonce<'_>>().ok().flatten().ok_or(Refusal::NoChallenge)?;
+    sent.renewed(realm.as_str(), nonce.as_str()).ok_or(Refusal::BidDown)
+}
+
+/// Whether the response is signed with the algorithm that was chosen from an offer: then nobody has taken one out.
+///
+/// RFC 8489 9.2.5 would ignore it all the same. Some servers send a nonce with every response and the offer only with
+/// the first, and nothing is gained by not talking to them.
+fn is_vouched_for(response: &Message<'_>, sent: Option<&Credential>) -> bool {
+    sent.filter(|sent| sent.has_algorithms())
+        .is_some_and(|sent| response.verify_integrity(sent.key()) == Ok(sent.integrity()))
 }
 
 /// Reads what is no challenge.

@@ -210,7 +210,9 @@ fn a_day_of_an_allocation_from_challenge_to_close() {
     lab.run(Duration::from_secs(1));
     let relayed = lab.relays()[0];
     let events = lab.events();
-    let [Event::Allocated(relay)] = events[..] else { panic!("{events:?}") };
+    let [Event::Allocated(relay)] = events[..] else {
+        panic!("{events:?} {:?}", lab.relayed().client.dropped())
+    };
     assert_eq!((relay.relayed, relay.mapped), (relayed, Some(at(CLIENT))));
 
     // A check that is sent before the permission waits for it.

@@ -103,6 +103,11 @@ impl Credential {
         self.algorithms.is_some()
     }
 
+    /// The same, with another nonce; `None` for another realm.
+    pub(super) fn renewed(&self, realm: &str, nonce: &str) -> Option<Self> {
+        (self.realm == realm).then(|| Self { nonce: nonce.to_owned(), ..self.clone() })
+    }
+
     /// Whether it names the same user in the same realm, so that only the nonce differs.
     pub(super) fn is_same_user(&self, other: &Self) -> bool {
         let same = self.user == other.user && self.realm == other.realm;

@@ -87,7 +87,6 @@ fn the_first_request_carries_nothing_and_the_later_ones_what_the_server_asked_fo
     }
 }
 
-// proves: 8489-9.2.5-a
 #[test]
 fn algorithms_that_were_taken_out_on_the_way_end_it() {
     for code in [401, 438] {
@@ -114,8 +113,42 @@ fn algorithms_that_were_taken_out_on_the_way_end_it() {
     // Once offered, they are not given up again.
     let bytes = challenge(438, "example.org", "obMatJos2gAAAy", Some(&SHA256));
     assert_eq!(receive(&mut client, &bytes), Ok(Reply::Retry));
-    let bytes = challenge(438, "example.org", "n2", None);
+    let bytes = challenge(401, "example.org", "n2", None);
     assert_eq!(receive(&mut client, &bytes), Ok(Reply::Refused(Refusal::BidDown)));
+}
+
+#[test]
+fn a_server_that_repeats_its_nonce_without_its_offer_is_believed_where_it_signs_with_the_chosen_algorithm() {
+    let mut client = client();
+    let bytes = challenge(401, "example.org", "obMatJos2gAAAx", Some(&SHA256));
+    receive(&mut client, &bytes).unwrap();
+    let key = client.credential().unwrap().key().clone();
+    let nonce = Nonce::new("obMatJos2gAAAy");
+    // Signed with less, or not at all, it may have been taken out.
+    for sign in [None, Some((IntegrityKind::Sha1, &key))] {
+        let success = message(Class::Success, &[&nonce], sign);
+        assert_eq!(receive(&mut client, &success), Err(Unbelieved::BidDown));
+    }
+    let success = message(Class::Success, &[&nonce], Some((IntegrityKind::Sha256, &key)));
+    assert_eq!(receive(&mut client, &success), Ok(Reply::Answer(Answer::Success)));
+}
+
+#[test]
+fn a_438_without_the_offer_brings_a_nonce_and_changes_nothing_else() {
+    let mut client = client();
+    let bytes = challenge(401, "example.org", "obMatJos2gAAAx", Some(&SHA256));
+    receive(&mut client, &bytes).unwrap();
+    for nonce in ["obMatJos2gAAAy", "n2"] {
+        let bytes = challenge(438, "example.org", nonce, None);
+        assert_eq!(receive(&mut client, &bytes), Ok(Reply::Retry));
+        let bytes = request(&client);
+        let signed = Message::parse(&bytes).unwrap();
+        assert_eq!(signed.attribute().unwrap(), Some(Nonce::new(nonce)));
+        assert_eq!(signed.attribute().unwrap(), Some(PasswordAlgorithms::from_bytes(&SHA256)));
+        assert_eq!(signed.integrity_kind(), Some(IntegrityKind::Sha256));
+    }
+    let elsewhere = challenge(438, "example.com", "n3", None);
+    assert_eq!(receive(&mut client, &elsewhere), Ok(Reply::Refused(Refusal::BidDown)));
 }
 
 // proves: 8489-9.2.5-b

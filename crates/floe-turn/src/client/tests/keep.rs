@@ -235,7 +235,7 @@ fn a_channel_is_renewed_before_ten_minutes_and_rests_for_five_after_its_end() {
     let refresh = |rig: &mut Rig, renewals: &mut Vec<u64>| {
         while rig.client.has_next() {
             let request = rig.slot();
-            if method_of(&request) == method::CHANNEL_BIND {
+            if attribute(&request) == Some(XorPeerAddress(peer())) {
                 renewals.push(rig.elapsed().as_secs());
                 assert_eq!(attribute(&request), Some(ChannelNumberAttribute(channel)));
                 assert_eq!(attribute(&request), Some(XorPeerAddress(peer())));
