@@ -17,6 +17,7 @@ mod raw;
 mod realm;
 mod software;
 mod text;
+mod transaction_transmit_counter;
 mod unknown_attributes;
 mod use_candidate;
 mod user_hash;
@@ -40,6 +41,7 @@ pub use raw::RawAttribute;
 pub use realm::Realm;
 pub use software::Software;
 pub use text::{decode_text, encode_text};
+pub use transaction_transmit_counter::TransactionTransmitCounter;
 pub use unknown_attributes::UnknownAttributes;
 pub use use_candidate::UseCandidate;
 pub use user_hash::UserHash;
@@ -198,7 +200,7 @@ pub(crate) mod tests {
     read_back! {
         AlternateDomain<'_>, AlternateServer, ErrorCode<'_>, IceControlled, IceControlling, MappedAddress, Nomination,
         Nonce<'_>, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>, Software<'_>,
-        UnknownAttributes<'_>, UseCandidate, UserHash, Username<'_>, XorMappedAddress,
+        TransactionTransmitCounter, UnknownAttributes<'_>, UseCandidate, UserHash, Username<'_>, XorMappedAddress,
     }
 
     /// The value's bytes as they stand in a message.

@@ -58,7 +58,7 @@
 //! | 14 attributes | yes |
 //!
 //! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData), RFC 8445 16.1
-//! (the attributes of ICE), and RFC 6298 (RTO), each as far as a codec goes.
+//! (the attributes of ICE), RFC 7982 (numbered sends), and RFC 6298 (RTO), each as far as a codec goes.
 
 pub mod attribute;
 mod channel;
@@ -81,6 +81,6 @@ pub use header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId};
 pub use key::{Key, KeyDerivation};
 pub use message::{FingerprintError, IntegrityError, IntegrityKind, Message, ParseError};
 pub use retransmit::RetransmitPolicy;
-pub use rto::RtoCache;
+pub use rto::{RtoCache, RttEstimate};
 pub use transactions::{Completed, Due, Transaction, Transactions};
 pub use writer::{MessageWriter, ValueWriter, WriteError, max_datagram};

@@ -10,6 +10,7 @@ pub struct RetransmitPolicy {
     rto: Duration,
     rc: u32,
     rm: u32,
+    steady: u32,
 }
 
 impl RetransmitPolicy {
@@ -20,7 +21,7 @@ impl RetransmitPolicy {
     /// How long an answer over TCP or TLS is waited for (Ti, RFC 8489 6.2.2).
     pub const RELIABLE_TIMEOUT: Duration = Duration::from_millis(39_500);
     /// The most sends; the waits double, so that more would take days.
-    const MAX_RC: u32 = 16;
+    pub(crate) const MAX_RC: u32 = 16;
     /// The longest last wait, in RTOs.
     const MAX_RM: u32 = 1024;
 
@@ -28,7 +29,7 @@ impl RetransmitPolicy {
     /// [`RELIABLE_TIMEOUT`](Self::RELIABLE_TIMEOUT)).
     #[must_use]
     pub fn reliable(timeout: Duration) -> Self {
-        Self { rto: timeout.min(Self::MAX_RTO), rc: 1, rm: 1 }
+        Self { rto: timeout.min(Self::MAX_RTO), rc: 1, rm: 1, steady: 1 }
     }
 
     /// The first wait, from 0.5 s to one hour; what lies outside is moved to the nearer end. Default: 0.5 s.
@@ -53,10 +54,18 @@ impl RetransmitPolicy {
         self
     }
 
-    /// The wait after so many sends: doubling, and after the last one Rm RTOs.
+    /// How many waits are one RTO long before they double, 1 to 16; what lies outside is moved to the nearer end.
+    /// Default: 1, so that each wait is twice the one before (RFC 8489 6.2.1).
+    #[must_use]
+    pub fn steady(mut self, waits: u32) -> Self {
+        self.steady = waits.clamp(1, Self::MAX_RC);
+        self
+    }
+
+    /// The wait after so many sends: doubling once the steady ones are over, and after the last one Rm RTOs.
     pub(crate) fn wait_after(&self, sends: u32) -> Duration {
         if self.may_send(sends) {
-            self.rto.saturating_mul(1 << sends.saturating_sub(1).min(Self::MAX_RC))
+            self.rto.saturating_mul(1 << sends.saturating_sub(self.steady).min(Self::MAX_RC))
         } else {
             self.rto.saturating_mul(self.rm)
         }
@@ -75,7 +84,7 @@ impl RetransmitPolicy {
 
 impl Default for RetransmitPolicy {
     fn default() -> Self {
-        Self { rto: Self::MIN_RTO, rc: 7, rm: 16 }
+        Self { rto: Self::MIN_RTO, rc: 7, rm: 16, steady: 1 }
     }
 }
 
@@ -85,11 +94,20 @@ mod tests {
 
     #[test]
     fn values_out_of_range_are_moved_to_the_nearer_end() {
-        let least = RetransmitPolicy::default().rto(Duration::ZERO).rc(0).rm(0);
-        assert_eq!(least, RetransmitPolicy { rto: Duration::from_millis(500), rc: 1, rm: 1 });
+        let least = RetransmitPolicy::default().rto(Duration::ZERO).rc(0).rm(0).steady(0);
+        assert_eq!(least, RetransmitPolicy { rto: Duration::from_millis(500), rc: 1, rm: 1, steady: 1 });
         let most = RetransmitPolicy::default().rto(Duration::MAX).rc(u32::MAX).rm(u32::MAX);
-        assert_eq!(most, RetransmitPolicy { rto: Duration::from_secs(3600), rc: 16, rm: 1024 });
+        assert_eq!(most, RetransmitPolicy { rto: Duration::from_secs(3600), rc: 16, rm: 1024, steady: 1 });
+        assert_eq!(most.steady(u32::MAX).steady, 16);
         assert!(most.wait_to_the_end(1) < Duration::from_secs(3600 * (1 << 17)));
+    }
+
+    #[test]
+    fn steady_waits_come_first_and_the_doubling_goes_on_from_them() {
+        let policy = RetransmitPolicy::default().steady(3).rm(5);
+        let waits: Vec<_> = (1..=7).map(|sends| policy.wait_after(sends).as_millis()).collect();
+        assert_eq!(waits, [500, 500, 500, 1000, 2000, 4000, 2500]);
+        assert_eq!(policy.wait_to_the_end(1), Duration::from_millis(11_000));
     }
 
     #[test]

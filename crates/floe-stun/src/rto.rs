@@ -18,26 +18,32 @@ const ACCURACY: Duration = Duration::from_millis(1);
 /// More servers than any configuration names; the one unused for longest makes place.
 const CAPACITY: usize = 64;
 
-/// What is known of the way to one server.
+/// What round trips on one way were measured so far (RFC 6298 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Estimate {
+pub struct RttEstimate {
     smoothed: Duration,
     variation: Duration,
 }
 
-impl Estimate {
-    /// RFC 6298 2.2.
-    fn first(sample: Duration) -> Self {
+impl RttEstimate {
+    /// From the first round trip measured (RFC 6298 2.2).
+    #[must_use]
+    pub fn first(sample: Duration) -> Self {
+        let sample = sample.min(RetransmitPolicy::MAX_RTO);
         Self { smoothed: sample, variation: sample / 2 }
     }
 
-    /// RFC 6298 2.3, with its alpha of 1/8 and beta of 1/4.
-    fn then(self, sample: Duration) -> Self {
+    /// With one more round trip (RFC 6298 2.3, with its alpha of 1/8 and beta of 1/4).
+    #[must_use]
+    pub fn then(self, sample: Duration) -> Self {
+        let sample = sample.min(RetransmitPolicy::MAX_RTO);
         let variation = self.variation * 3 / 4 + self.smoothed.abs_diff(sample) / 4;
         Self { smoothed: self.smoothed * 7 / 8 + sample / 8, variation }
     }
 
-    fn rto(self) -> Duration {
+    /// The wait for an answer that follows from it, never less than 500 ms (RFC 8489 6.2.1, RFC 8445 14.3).
+    #[must_use]
+    pub fn rto(self) -> Duration {
         // RFC 8489 6.2.1: not rounded up to whole seconds, as RFC 6298 would have it for TCP.
         let rto = self.smoothed + (self.variation * 4).max(ACCURACY);
         rto.clamp(RetransmitPolicy::MIN_RTO, RetransmitPolicy::MAX_RTO)
@@ -49,7 +55,7 @@ impl Estimate {
 /// Sans-IO: `now` never goes back. Feed it with [`Completed::rtt`](crate::Completed::rtt), which knows Karn's rule.
 #[derive(Clone, Default)]
 pub struct RtoCache {
-    servers: BTreeMap<IpAddr, (Instant, Estimate)>,
+    servers: BTreeMap<IpAddr, (Instant, RttEstimate)>,
 }
 
 impl RtoCache {
@@ -74,12 +80,11 @@ impl RtoCache {
 
     /// Takes the round-trip time of a transaction that was answered after a single send.
     pub fn sample(&mut self, now: Instant, server: IpAddr, rtt: Duration) {
-        let rtt = rtt.min(RetransmitPolicy::MAX_RTO);
         let known = self.servers.get(&server).map(|(_, estimate)| estimate.then(rtt));
         if known.is_none() && self.servers.len() >= CAPACITY {
             self.forget_oldest();
         }
-        self.servers.insert(server, (now, known.unwrap_or(Estimate::first(rtt))));
+        self.servers.insert(server, (now, known.unwrap_or(RttEstimate::first(rtt))));
     }
 
     fn forget_oldest(&mut self) {

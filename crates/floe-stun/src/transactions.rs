@@ -8,7 +8,9 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{header::TransactionId, retransmit::RetransmitPolicy};
+use crate::{
+    attribute::TransactionTransmitCounter, header::TransactionId, retransmit::RetransmitPolicy,
+};
 
 /// The requests that wait for an answer, each with what the caller wants to know of it again.
 ///
@@ -36,12 +38,18 @@ use crate::{header::TransactionId, retransmit::RetransmitPolicy};
 ///
 /// let done = transactions.complete(id).expect("it is open");
 /// assert_eq!(done.rtt(now), None, "which of the two sends was answered, nobody knows");
+/// # use floe_stun::attribute::TransactionTransmitCounter;
+/// let told = done.answering(Some(TransactionTransmitCounter { requests: 2, responses: 1 }));
+/// assert_eq!(told.rtt(now), Some(Duration::ZERO), "unless the answer tells");
 /// ```
 #[derive(Debug)]
 pub struct Transactions<K> {
     open: BTreeMap<TransactionId, Transaction<K>>,
     deadlines: BTreeSet<(Instant, TransactionId)>,
 }
+
+/// When a request was sent, by the number of the send from 0 on. Places not used hold the first time.
+type SendTimes = [Instant; RetransmitPolicy::MAX_RC as usize];
 
 /// An open transaction.
 pub struct Transaction<K> {
@@ -50,6 +58,7 @@ pub struct Transaction<K> {
     datagram: Bytes,
     started: Instant,
     last_sent: Instant,
+    times: SendTimes,
     deadline: Instant,
     sends: u32,
     cancelled: bool,
@@ -109,16 +118,29 @@ pub struct Completed<K> {
     pub sends: u32,
     /// Whether its retransmission had been stopped.
     pub cancelled: bool,
+    times: SendTimes,
+    answered: Option<u8>,
 }
 
 impl<K> Completed<K> {
+    /// Takes over what the answer tells of the send that it belongs to (RFC 7982 3.3). A number that was never sent is
+    /// as good as none.
+    #[must_use]
+    pub fn answering(mut self, counter: Option<TransactionTransmitCounter>) -> Self {
+        let sent = |requests: &u8| (1..=self.sends).contains(&u32::from(*requests));
+        self.answered = counter.map(|counter| counter.requests).filter(sent);
+        self
+    }
+
     /// The round-trip time, for an answer that came `now`.
     ///
-    /// `None` where the request was sent more than once: the answer may belong to any of the sends, and the sample
-    /// would lie (Karn's rule, RFC 8489 6.2.1).
+    /// `None` where the request was sent more than once and the answer does not tell which of the sends it belongs to:
+    /// the sample would lie (Karn's rule, RFC 8489 6.2.1).
     #[must_use]
     pub fn rtt(&self, now: Instant) -> Option<Duration> {
-        (self.sends == 1).then(|| now.saturating_duration_since(self.started))
+        let answered = self.answered.or_else(|| (self.sends == 1).then_some(1))?;
+        let sent = self.times.get(usize::from(answered).checked_sub(1)?)?;
+        Some(now.saturating_duration_since(*sent))
     }
 }
 
@@ -131,7 +153,9 @@ pub enum Due<K> {
         id: TransactionId,
         /// What the caller gave to know it again.
         key: K,
-        /// The same bytes as before.
+        /// The bytes that [`start`](Transactions::start) was given. Where they hold TRANSACTION-TRANSMIT-COUNTER
+        /// (RFC 7982), write them anew with [`MessageWriter::resend`](crate::MessageWriter::resend):
+        /// [`Transaction::sends`] is the number of this send.
         datagram: Bytes,
     },
     /// No answer came in time. The transaction is closed.
@@ -189,6 +213,7 @@ impl<K> Transactions<K> {
             datagram,
             started: now,
             last_sent: now,
+            times: [now; RetransmitPolicy::MAX_RC as usize],
             deadline: now + policy.wait_after(1),
             sends: 1,
             cancelled: false,
@@ -225,8 +250,8 @@ impl<K> Transactions<K> {
     ///
     /// A second answer to the same request finds nothing, which is how duplicates end.
     pub fn complete(&mut self, id: TransactionId) -> Option<Completed<K>> {
-        let Transaction { key, started, last_sent, sends, cancelled, .. } = self.take(id)?;
-        Some(Completed { key, started, last_sent, sends, cancelled })
+        let Transaction { key, started, last_sent, times, sends, cancelled, .. } = self.take(id)?;
+        Some(Completed { key, started, last_sent, sends, cancelled, times, answered: None })
     }
 
     /// Closes the transaction and forgets it: its socket is gone, or nobody wants to know any more.
@@ -286,6 +311,9 @@ impl<K: Clone> Transactions<K> {
         if open.cancelled || !open.policy.may_send(open.sends) {
             let Transaction { key, cancelled, forged, .. } = self.take(id)?;
             return Some(Due::TimedOut { id, key, cancelled, integrity_violated: forged });
+        }
+        if let Some(time) = open.times.get_mut(open.sends as usize) {
+            *time = now;
         }
         open.sends += 1;
         open.last_sent = now;
@@ -400,6 +428,35 @@ mod tests {
         let completed = transactions.complete(ID).unwrap();
         assert_eq!((completed.started, completed.last_sent), (epoch, epoch + ms(500)));
         assert_eq!((completed.sends, completed.rtt(epoch + ms(542))), (2, None));
+    }
+
+    // proves: 7982-3-a
+    #[test]
+    fn an_answer_that_tells_its_send_measures_the_round_trip_of_that_one() {
+        let epoch = epoch();
+        let policy = RetransmitPolicy::default().rc(16).rm(16);
+        let mut transactions = started(epoch, policy);
+        let mut sent = vec![epoch];
+        for _ in 1..16 {
+            sent.push(transactions.poll_timeout().unwrap());
+            assert!(transactions.poll(sent[sent.len() - 1]).is_some());
+        }
+        let now = sent[15] + ms(30);
+        let completed = transactions.complete(ID).unwrap();
+        let rtt = |requests| {
+            let counter = TransactionTransmitCounter { requests, responses: 1 };
+            completed.answering(Some(counter)).rtt(now)
+        };
+        for (number, &at) in (1..).zip(&sent) {
+            assert_eq!(rtt(number), Some(now - at), "send {number}");
+        }
+        // What was never sent cannot have been answered.
+        assert_eq!([rtt(0), rtt(17), rtt(u8::MAX), completed.answering(None).rtt(now)], [None; 4]);
+
+        let mut once = started(epoch, RetransmitPolicy::default());
+        let lie = TransactionTransmitCounter { requests: 2, responses: 1 };
+        let completed = once.complete(ID).unwrap().answering(Some(lie));
+        assert_eq!(completed.rtt(epoch + ms(42)), Some(ms(42)), "there was but one");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{fmt, net::IpAddr};
 
 use crate::{
-    attribute::{AttributeType, ValueError, WriteAttribute},
+    attribute::{AttributeType, TransactionTransmitCounter, ValueError, WriteAttribute},
     header::{Class, HEADER_LENGTH, MAGIC_COOKIE, Method, TransactionId, message_type},
     key::Key,
     message::{FINGERPRINT_XOR, IntegrityKind, Message},
@@ -86,6 +86,23 @@ impl<'b> MessageWriter<'b> {
     /// The buffer has fewer than 20 bytes.
     pub fn respond(buffer: &'b mut [u8], request: &Message<'_>, class: Class) -> Result<Self, WriteError> {
         Self::new(buffer, class, request.method(), request.transaction_id())
+    }
+
+    /// Writes a request again that was sent before: everything up to its integrity, with another number of sends in
+    /// TRANSACTION-TRANSMIT-COUNTER, which is all that may differ (RFC 7982 3.1). Integrity and FINGERPRINT follow from
+    /// it, and are the caller's to append. A request without the counter comes out as it is.
+    ///
+    /// # Errors
+    /// The buffer is too small.
+    pub fn resend(buffer: &'b mut [u8], request: &Message<'_>, sends: u8) -> Result<Self, WriteError> {
+        let writer = Self::new(buffer, request.class(), request.method(), request.transaction_id())?;
+        request.attributes().try_fold(writer, |writer, attribute| match attribute.kind {
+            kind if kind.is_integrity() || kind == AttributeType::FINGERPRINT => Ok(writer),
+            AttributeType::TRANSACTION_TRANSMIT_COUNTER => {
+                writer.attribute(&TransactionTransmitCounter::request(sends))
+            }
+            _ => writer.attribute(&attribute),
+        })
     }
 
     /// Pads with another byte than zero: only to reproduce vectors of older senders.
@@ -321,6 +338,36 @@ mod tests {
         let name = "n".repeat(name);
         let writer = writer(buffer)?.attribute(&Username::new(&name))?;
         Ok(writer.integrity(&key)?.integrity_sha256(&key)?.fingerprint()?.finish())
+    }
+
+    // proves: 7982-3-a
+    #[test]
+    fn a_resend_differs_in_its_number_and_in_what_follows_from_it_only() {
+        let key = Key::short_term("password");
+        let written = |sends: Option<u8>| {
+            let mut buffer = [0; 256];
+            let counter = sends.map(TransactionTransmitCounter::request);
+            let writer = writer(&mut buffer).unwrap().attribute(&Username::new("theirs:mine")).unwrap();
+            let writer = writer.optional(counter.as_ref()).unwrap().attribute(&Priority::new(7)).unwrap();
+            let length = writer.integrity(&key).unwrap().fingerprint().unwrap().finish();
+            buffer[..length].to_vec()
+        };
+        let resent = |request: &[u8], sends: u8, room: usize| {
+            let mut buffer = vec![0; room];
+            let request = Message::parse(request).unwrap();
+            let writer = MessageWriter::resend(&mut buffer, &request, sends)?;
+            let length = writer.integrity(&key)?.fingerprint()?.finish();
+            Ok(buffer[..length].to_vec())
+        };
+        let first = written(Some(1));
+        for sends in [1, 2, 7, 255] {
+            assert_eq!(resent(&first, sends, first.len()), Ok(written(Some(sends))));
+        }
+        let bare = written(None);
+        assert_eq!(resent(&bare, 2, 256), Ok(bare.clone()), "nothing is added to a request that counts nothing");
+        for room in 0..first.len() {
+            assert_eq!(resent(&first, 2, room), Err(WriteError::BufferTooSmall));
+        }
     }
 
     #[test]

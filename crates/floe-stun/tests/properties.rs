@@ -6,7 +6,8 @@ use floe_stun::{
     ChannelData, Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId, WriteError,
     attribute::{
         AlternateDomain, AlternateServer, Attribute, AttributeType, ErrorCode, IceControlled, IceControlling,
-        MappedAddress, Nomination, Nonce, Priority, RawAttribute, Realm, Software, UnknownAttributes,
+        MappedAddress, Nomination, Nonce, Priority, RawAttribute, Realm, Software, TransactionTransmitCounter,
+        UnknownAttributes,
         UseCandidate, Username, WriteAttribute, XorMappedAddress,
     },
     demux,
@@ -192,6 +193,7 @@ fn exercise(bytes: &[u8], key: &Key) {
     let _ = message.attribute::<IceControlling>();
     let _ = message.attribute::<MappedAddress>();
     let _ = message.attribute::<Nomination>();
+    let _ = message.attribute::<TransactionTransmitCounter>();
     let _ = message.attribute::<Nonce<'_>>();
     let _ = message.attribute::<Priority>();
     let _ = message.attribute::<Realm<'_>>();

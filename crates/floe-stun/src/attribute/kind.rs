@@ -57,6 +57,8 @@ named! {
     SOFTWARE = 0x8022, "SOFTWARE";
     /// A server to try instead (RFC 8489 14.15).
     ALTERNATE_SERVER = 0x8023, "ALTERNATE-SERVER";
+    /// How often a request was sent, and answered (RFC 7982 3.1).
+    TRANSACTION_TRANSMIT_COUNTER = 0x8025, "TRANSACTION-TRANSMIT-COUNTER";
     /// CRC-32 (RFC 8489 14.7).
     FINGERPRINT = 0x8028, "FINGERPRINT";
     /// The sender is controlled (RFC 8445 7.1.3).
