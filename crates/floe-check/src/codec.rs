@@ -1,12 +1,15 @@
 //! Checks as STUN messages (RFC 8445 7.1, 7.2.2, 16.1).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use bytes::Bytes;
 use floe_core::{Priority, Role, TieBreaker};
 use floe_stun::{
-    Class, Key, Message, MessageWriter, Method, TransactionId, WriteError,
-    attribute::{self, IceControlled, IceControlling, Software, UseCandidate, Username},
+    Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId, WriteError,
+    attribute::{
+        self, ErrorCode, IceControlled, IceControlling, Software, TransactionTransmitCounter, UseCandidate,
+        Username, XorMappedAddress,
+    },
     max_datagram,
 };
 
@@ -25,7 +28,7 @@ pub(crate) struct CheckRequest<'a> {
 }
 
 impl CheckRequest<'_> {
-    /// The request to this address; without SOFTWARE where that does not fit, and `None` where nothing does: only user
+    /// The request to this address as it is sent for the first time; without SOFTWARE where that does not fit, and `None` where nothing does: only user
     /// names far over the usual make it so.
     pub(crate) fn write(&self, id: TransactionId, to: IpAddr) -> Option<Bytes> {
         self.write_with(self.software, id, to).or_else(|| self.write_with(None, id, to))
@@ -41,8 +44,36 @@ impl CheckRequest<'_> {
                 Role::Controlling => message.attribute(&IceControlling::new(self.tie_breaker.0))?,
                 Role::Controlled => message.attribute(&IceControlled::new(self.tie_breaker.0))?,
             };
-            let message = message.optional(self.use_candidate.then_some(UseCandidate).as_ref())?;
+            let message = message
+                .optional(self.use_candidate.then_some(UseCandidate).as_ref())?
+                .attribute(&TransactionTransmitCounter::request(1))?;
             Ok(message.integrity(self.key)?.fingerprint()?.finish())
+        })
+    }
+}
+
+/// The answer to an authentic check: success, or this error (RFC 8445 7.3.1.2).
+pub(crate) struct CheckAnswer<'a> {
+    pub(crate) source: SocketAddr,
+    pub(crate) error: Option<ErrorCode<'a>>,
+    pub(crate) counter: Option<TransactionTransmitCounter>,
+    pub(crate) sign: Option<(IntegrityKind, &'a Key)>,
+}
+
+impl CheckAnswer<'_> {
+    pub(crate) fn write(&self, request: &Message<'_>) -> Option<Bytes> {
+        written(self.source.ip(), |buffer| {
+            let message = match &self.error {
+                None => MessageWriter::respond(buffer, request, Class::Success)?
+                    .attribute(&XorMappedAddress(self.source))?,
+                Some(error) => MessageWriter::respond(buffer, request, Class::Error)?.attribute(error)?,
+            };
+            let message = message.optional(self.counter.as_ref())?;
+            let message = match self.sign {
+                Some((kind, key)) => message.integrity_of(kind, key)?,
+                None => message,
+            };
+            Ok(message.fingerprint()?.finish())
         })
     }
 }

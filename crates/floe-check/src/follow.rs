@@ -5,6 +5,7 @@ use floe_core::{PairId, Priority, Role, StreamId, Transport, address};
 use crate::{
     CheckSet, Event,
     candidates::{Base, RemoteId},
+    counter::RecentRequests,
     form::Claim,
     list::Early,
     pair::{Membership, Pair, PairState},
@@ -21,6 +22,7 @@ impl CheckSet {
             priority: incoming.fields.priority,
             use_candidate: incoming.fields.use_candidate,
             id: incoming.id,
+            requests: RecentRequests::default(),
         };
         match &list.remote {
             Some(remote) if remote.credentials.ufrag() == incoming.peer => {
@@ -55,10 +57,12 @@ impl CheckSet {
         pair.counts.requests_received += 1;
         pair.counts.responses_sent += 1;
         pair.heard = true;
-        if pair.requests.is_empty() {
+        let first = pair.requests.is_empty();
+        if first {
             pair.first_sent = None;
+            pair.requests = check.requests;
         }
-        let mut news = pair.requests.note(check.id);
+        let mut news = pair.requests.note(check.id) || first;
         if check.use_candidate && self.role == Role::Controlled {
             news |= pair.is_retired();
             self.peer_nominates(id)?;

@@ -66,6 +66,7 @@
 //! | RFC 8838 10 to 12 pairing as candidates trickle in | yes |
 //! | RFC 8863 patience before a list fails | yes |
 //! | RFC 7675 consent on the pair in use of each component | yes; over UDP, as everything here |
+//! | RFC 7982 numbered checks and answers | yes |
 //! | RFC 8445 11 keepalives, where consent is off | yes |
 //! | RFC 8445 9 restart | yes: the pair in use stays so until the new generation has one |
 //! | RFC 8445 7.3.2 lite | not yet |
@@ -77,6 +78,7 @@ mod columns;
 mod conclude;
 mod config;
 mod consent;
+mod counter;
 mod event;
 mod follow;
 mod form;
@@ -90,6 +92,7 @@ mod request;
 mod response;
 mod restart;
 mod role;
+mod rto;
 mod schedule;
 mod set;
 mod snapshot;

@@ -9,7 +9,7 @@ use std::{
 use floe_core::{BaseId, ComponentId, Credentials, PairId, Priority};
 use floe_stun::{Key, TransactionId};
 
-use crate::{FailReason, queue::Queue};
+use crate::{FailReason, counter::RecentRequests, queue::Queue};
 
 /// The state of a check list (RFC 8445 6.1.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,6 +81,8 @@ pub(crate) struct Early {
     pub(crate) priority: Priority,
     pub(crate) use_candidate: bool,
     pub(crate) id: TransactionId,
+    /// The latest on this path, whose answers are counted.
+    pub(crate) requests: RecentRequests,
 }
 
 /// Until when the list must not fail (RFC 8863 4).
@@ -132,18 +134,27 @@ impl CheckList {
     }
 
     /// Remembers an early check; a repeated one adds its USE-CANDIDATE. Says whether there was room.
-    pub(crate) fn remember(&mut self, ufrag: &str, early: Early) -> bool {
+    pub(crate) fn remember(&mut self, ufrag: &str, mut early: Early) -> bool {
         let same =
             |(u, e): &&mut (Box<str>, Early)| &**u == ufrag && e.base == early.base && e.from == early.from;
         if let Some((_, known)) = self.early.iter_mut().find(same) {
             known.use_candidate |= early.use_candidate;
+            known.requests.note(early.id);
             return true;
         }
+        early.requests.note(early.id);
         let room = self.early.len() < MAX_EARLY;
         if room {
             self.early.push((ufrag.into(), early));
         }
         room
+    }
+
+    /// One more answer to an early check; how many that makes, 0 for one that is not remembered.
+    pub(crate) fn count_early_answer(&mut self, base: BaseId, from: SocketAddr, id: TransactionId) -> u8 {
+        let early = self.early.iter_mut().map(|(_, early)| early);
+        let here = early.filter(|early| (early.base, early.from) == (base, from));
+        here.map(|early| early.requests.count_answer(id)).max().unwrap_or_default()
     }
 
     /// Whether an early check came on this path. Once the description is there none is remembered.

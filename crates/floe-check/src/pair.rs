@@ -7,11 +7,12 @@ use std::{
 };
 
 use floe_core::{BaseId, ComponentId, PairId, PairPriority, StreamId};
-use floe_stun::TransactionId;
+use floe_stun::{RttEstimate, TransactionId};
 
 use crate::{
     candidates::{LocalId, RemoteId},
     consent::PairConsent,
+    counter::RecentRequests,
 };
 
 /// The state of a pair (RFC 8445 6.1.2.6).
@@ -124,29 +125,9 @@ pub(crate) struct Pair {
     pub(crate) made: Option<PairId>,
     validity: Option<Validity>,
     pub(crate) consent: PairConsent,
+    /// What the round trips of its checks say of the next one's.
+    pub(crate) rtt: Option<RttEstimate>,
     pub(crate) counts: PairCounters,
-}
-
-/// The transaction ids of a few checks that came: one that is resent triggers nothing again (RFC 8489 6.3.1).
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct RecentRequests([Option<TransactionId>; 4]);
-
-impl RecentRequests {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.iter().all(Option::is_none)
-    }
-
-    /// Notes a check; says whether it is a new one.
-    pub(crate) fn note(&mut self, id: TransactionId) -> bool {
-        if self.0.contains(&Some(id)) {
-            return false;
-        }
-        self.0.rotate_right(1);
-        if let Some(first) = self.0.first_mut() {
-            *first = Some(id);
-        }
-        true
-    }
 }
 
 /// The fields that the table's indexes are made of.
@@ -204,8 +185,14 @@ impl Pair {
             made: None,
             validity: None,
             consent: PairConsent::default(),
+            rtt: None,
             counts: PairCounters::default(),
         }
+    }
+
+    /// One more round trip was measured on it.
+    pub(crate) fn note_round_trip(&mut self, rtt: Duration) {
+        self.rtt = Some(self.rtt.map_or_else(|| RttEstimate::first(rtt), |known| known.then(rtt)));
     }
 
     /// Its place on the valid list.

@@ -79,11 +79,10 @@ impl CheckSet {
             Ok(()) => (None, None),
             Err((code, why)) => (Some(code), Some(why)),
         };
+        let counter = self.answer_counter(stream, (base, from), message);
         let sign = self.key_named(stream, message).map(|key| (integrity, key));
-        let payload = codec::written(from.ip(), |buffer| match code {
-            None => rules::write_success(buffer, message, from, sign),
-            Some(code) => rules::write_error(buffer, message, ErrorCode::standard(code), sign),
-        });
+        let answer = codec::CheckAnswer { source: from, error: code.map(ErrorCode::standard), counter, sign };
+        let payload = answer.write(message);
         let transmit = payload.and_then(|payload| self.transmit(base, from, payload));
         self.out.transmits.extend(transmit);
         why.map_or(Outcome::Handled, Outcome::Dropped)

@@ -15,6 +15,7 @@ use floe_stun::{
 use crate::{
     CheckSet, DropReason, Event, FailReason, Outcome,
     candidates::LocalId,
+    counter,
     pair::{Membership, PairState, Validity},
     schedule::Check,
 };
@@ -39,7 +40,7 @@ impl CheckSet {
             let consent = self.handle_consent(now, base, from, message);
             return consent.unwrap_or(Outcome::Dropped(DropReason::UnknownTransaction));
         };
-        let answer = match self.authentic(&check, message) {
+        let answer = match authentic(&check, message) {
             // RFC 8489 9.1.4: dropped, and the true answer still awaited.
             Err(bad) if !bad.ends_transaction(false) => {
                 self.transactions.note_forged(id);
@@ -48,12 +49,16 @@ impl CheckSet {
             answer => answer,
         };
         let Some(completed) = self.transactions.complete(id) else { return Outcome::Handled };
+        let completed = completed.answering(counter::of(message));
         let symmetric = (base, from) == (check.base, check.to);
         let mut current = false;
         if let Some(pair) = self.pairs.get_mut(check.pair) {
             current = pair.transaction.take_if(|open| *open == id).is_some();
             pair.counts.responses_received += 1;
             pair.heard |= symmetric;
+            if let Some(rtt) = completed.rtt(now).filter(|_| symmetric) {
+                pair.note_round_trip(rtt);
+            }
         }
         // RFC 8445 7.2.5.2.1: an answer by another way proves nothing of this one.
         let verdict =
@@ -66,13 +71,6 @@ impl CheckSet {
             Verdict::Failure(_) => {}
         }
         Outcome::Handled
-    }
-
-    fn authentic<'a>(&self, check: &Check, message: &Message<'a>) -> Result<Answer<'a>, BadResponse> {
-        let remote = self.lists.get(&check.stream).and_then(|list| list.remote.as_ref());
-        let remote = remote.ok_or(BadResponse::NotAResponse)?;
-        let sent = SentIntegrity::Only(IntegrityKind::Sha1);
-        rules::check_response(message, AttributeType::ICE, sent, &remote.key)
     }
 
     /// RFC 8445 7.2.5.3, in its order.
@@ -103,7 +101,8 @@ impl CheckSet {
         self.update_list(now, stream);
     }
 
-    /// Notes the round trip; the answer to a check that was resent tells none (Karn, RFC 8489 6.2.1).
+    /// Notes the round trip; the answer to a check that was resent tells none (Karn, RFC 8489 6.2.1), unless it says
+    /// which of the sends it answers (RFC 7982).
     fn measure(&mut self, now: Instant, id: PairId, completed: &Completed<Check>) -> Option<Duration> {
         let rtt = completed.rtt(now);
         let pair = self.pairs.get_mut(id)?;
@@ -252,6 +251,11 @@ impl CheckSet {
         }
         self.resume_list(stream);
     }
+}
+
+fn authentic<'a>(check: &Check, message: &Message<'a>) -> Result<Answer<'a>, BadResponse> {
+    let sent = SentIntegrity::Only(IntegrityKind::Sha1);
+    rules::check_response(message, AttributeType::ICE, sent, &check.key)
 }
 
 fn judge(answer: Result<Answer<'_>, BadResponse>, message: &Message<'_>) -> Verdict {

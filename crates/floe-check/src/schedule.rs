@@ -1,16 +1,13 @@
 //! Which check is next, when it is resent and when it has failed (RFC 8445 6.1.4.2, 14.3).
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
 use floe_core::{BaseId, CandidateKind, PairId, Priority, Role, StreamId, Transmit, TypePreference, address};
-use floe_stun::{Due, RetransmitPolicy, TransactionId};
+use floe_stun::{Due, Key, Transaction, TransactionId};
 
 use crate::{
-    CheckKind, CheckSet, ConsentLoss, Event, FailReason, ListState, codec,
+    CheckKind, CheckSet, ConsentLoss, Event, FailReason, ListState, codec, counter,
     list::Patience,
     pair::{Ends, PairState},
 };
@@ -19,8 +16,9 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Check {
     pub(crate) pair: PairId,
-    /// Whose password the answer is signed with.
     pub(crate) stream: StreamId,
+    /// What the request is signed with, however often it is sent, and its answer.
+    pub(crate) key: Key,
     /// The role the request claimed: a 487 is judged by it (RFC 8445 7.2.5.1).
     pub(crate) role: Role,
     pub(crate) use_candidate: bool,
@@ -29,9 +27,6 @@ pub(crate) struct Check {
     pub(crate) base: BaseId,
     pub(crate) to: SocketAddr,
 }
-
-/// No RTO is shorter (RFC 8445 14.3).
-const MIN_RTO: Duration = Duration::from_millis(500);
 
 impl CheckSet {
     /// The next check, if one is to be sent: at most one new transaction. The session calls it once in each Ta.
@@ -112,12 +107,11 @@ impl CheckSet {
     /// Writes and registers the check of a pair; `None` where it cannot be written.
     fn send_check(&mut self, now: Instant, id: PairId, kind: CheckKind) -> Option<Transmit> {
         let pair = self.pairs.get(id)?;
-        let (ends, state) = (pair.ends.clone(), pair.state());
+        let (ends, state, policy) = (pair.ends.clone(), pair.state(), self.schedule(pair));
         let check = self.check_of(id, &ends, kind)?;
         let transaction = TransactionId::random(&mut self.rng);
         let payload = self.write_check(&check, transaction)?;
         let transmit = self.transmit(ends.base, ends.to, payload.clone())?;
-        let policy = within_transaction(self.rto());
         self.transactions.start(now, transaction, policy, payload, check);
         // A nominating check repeats one that succeeded: the pair stays what it is until this one fails.
         if state != PairState::Succeeded {
@@ -135,6 +129,7 @@ impl CheckSet {
         Some(Check {
             pair: id,
             stream: ends.stream,
+            key: self.lists.get(&ends.stream)?.remote.as_ref()?.key.clone(),
             role: self.role,
             use_candidate: kind == CheckKind::Nominating || aggressive,
             // RFC 8445 7.1.1: what the peer would give this address if it were new to it.
@@ -155,7 +150,7 @@ impl CheckSet {
             role: check.role,
             tie_breaker: self.tie_breaker,
             use_candidate: check.use_candidate,
-            key: &remote.key,
+            key: &check.key,
         }
         .write(transaction, check.to.ip())
     }
@@ -174,13 +169,6 @@ impl CheckSet {
         Some(Transmit { base, to: address::scoped(to, address), payload })
     }
 
-    /// RFC 8445 14.3 multiplies by the number of all checks as well, which for a full list means minutes; it allows
-    /// other ways. One pacing interval for each check that is under way leaves every one its turn.
-    fn rto(&self) -> Duration {
-        let active = u32::try_from(self.pairs.count_active()).unwrap_or(u32::MAX);
-        self.config.ta.saturating_mul(active).clamp(MIN_RTO, TRANSACTION)
-    }
-
     /// When [`handle_timeout`](Self::handle_timeout) is next due: a retransmission, the end of a check, or the end of
     /// the patience before a list may fail.
     #[must_use]
@@ -196,7 +184,7 @@ impl CheckSet {
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(due) = self.transactions.poll(now) {
             match due {
-                Due::Resend { key, datagram, .. } => self.resend(&key, datagram),
+                Due::Resend { id, key, datagram } => self.resend(id, &key, &datagram),
                 Due::TimedOut { id, key, integrity_violated, .. } => {
                     let why = if integrity_violated { FailReason::Forged } else { FailReason::Timeout };
                     self.check_timed_out(now, id, &key, why);
@@ -215,7 +203,9 @@ impl CheckSet {
         }
     }
 
-    fn resend(&mut self, check: &Check, datagram: Bytes) {
+    fn resend(&mut self, id: TransactionId, check: &Check, first: &[u8]) {
+        let Some(sends) = self.transactions.get(id).map(Transaction::sends) else { return };
+        let Some(datagram) = counter::renumbered(check, first, sends) else { return };
         if let Some(pair) = self.pairs.get_mut(check.pair) {
             pair.counts.requests_sent += 1;
             pair.counts.retransmissions_sent += 1;
@@ -230,34 +220,5 @@ impl CheckSet {
         if current {
             self.fail(now, check.pair, why);
         }
-    }
-}
-
-/// The longest that a check is waited for: the whole transaction of RFC 8489 6.2.1 with its shortest RTO.
-const TRANSACTION: Duration = Duration::from_millis(39_500);
-
-/// The schedule of a check with this RTO: as many sends as leave at least four RTO to answer the last one, and never
-/// longer than [`TRANSACTION`]. A full list has RTOs of seconds, and doubling those six times would keep a session from
-/// failing for minutes after RFC 8863 4 lets it.
-fn within_transaction(rto: Duration) -> RetransmitPolicy {
-    let units = u32::try_from(TRANSACTION.as_millis() / rto.as_millis().max(1)).unwrap_or(u32::MAX);
-    let spent = |sends: u32| (1_u32 << (sends - 1)) - 1;
-    let sends = (1..=7).rev().find(|&sends| units >= spent(sends) + 4).unwrap_or(1);
-    RetransmitPolicy::default().rto(rto).rc(sends).rm(units.saturating_sub(spent(sends)).min(16))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_longer_rto_means_fewer_sends_and_never_a_longer_wait() {
-        let ms = Duration::from_millis;
-        let policy = |rto: u64, rc, rm| RetransmitPolicy::default().rto(ms(rto)).rc(rc).rm(rm);
-        assert_eq!(within_transaction(ms(500)), policy(500, 7, 16));
-        assert_eq!(within_transaction(ms(1_000)), policy(1_000, 6, 8));
-        assert_eq!(within_transaction(ms(5_000)), policy(5_000, 3, 4));
-        // Whatever the cap on pairs and the pace are set to.
-        assert_eq!(within_transaction(ms(39_500)), policy(39_500, 1, 1));
     }
 }

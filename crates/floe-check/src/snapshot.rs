@@ -59,7 +59,7 @@ impl fmt::Debug for State<'_> {
             .iter()
             .map(|(id, open)| {
                 let check: &Check = open.key();
-                (id, check, open.started(), open.sends(), open.is_cancelled())
+                (id, check, open.times(), open.is_cancelled())
             })
             .collect();
         f.debug_struct("CheckSet")

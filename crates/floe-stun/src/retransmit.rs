@@ -62,6 +62,12 @@ impl RetransmitPolicy {
         self
     }
 
+    /// How long a request that is never answered is waited for, from its first send to failure.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.wait_to_the_end(1)
+    }
+
     /// The wait after so many sends: doubling once the steady ones are over, and after the last one Rm RTOs.
     pub(crate) fn wait_after(&self, sends: u32) -> Duration {
         if self.may_send(sends) {

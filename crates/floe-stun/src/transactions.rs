@@ -84,6 +84,12 @@ impl<K> Transaction<K> {
         self.started
     }
 
+    /// When it was sent, each time.
+    #[must_use]
+    pub fn times(&self) -> &[Instant] {
+        self.times.get(..self.sends as usize).unwrap_or_default()
+    }
+
     /// Whether [`Transactions::stop_retransmitting`] was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
