@@ -25,7 +25,9 @@ impl CheckSet {
     fn nominate(&mut self, id: PairId) {
         let Some(checked) = self.checked_of(id) else { return };
         let Some(pair) = self.pairs.get_mut(checked) else { return };
-        if self.role == Role::Controlling && pair.is_listed() && !pair.nominating {
+        // A retired pair keeps its place among the valid ones when the check behind it fails later.
+        let works = pair.is_listed() && pair.state() == PairState::Succeeded;
+        if self.role == Role::Controlling && works && !pair.nominating {
             pair.nominating = true;
             self.nominations.push(checked);
         }

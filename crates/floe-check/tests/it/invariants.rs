@@ -313,6 +313,27 @@ fn run(role: Role, aggressive: bool, ops: &[Op]) {
     trial.rest();
 }
 
+#[test]
+fn a_retired_pair_does_not_nominate_the_failed_one_whose_check_made_it_valid() {
+    let ops: [Op; 14] = [
+        (171, 138, 0, 37),
+        (67, 56, 0, 0),
+        (213, 0, 0, 0),
+        (72, 0, 75, 7),
+        (78, 0, 2, 0),
+        (5, 0, 0, 0),
+        (59, 1, 0, 0),
+        (184, 35, 4, 163),
+        (190, 0, 49, 0),
+        (238, 0, 162, 0),
+        (5, 0, 0, 0),
+        (175, 121, 109, 3),
+        (254, 31, 14, 0),
+        (0, 0, 0, 0),
+    ];
+    run(Role::Controlling, false, &ops);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

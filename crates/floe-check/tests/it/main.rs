@@ -12,6 +12,7 @@ mod checks;
 mod common;
 mod conclude;
 mod consent;
+mod counter;
 mod formation;
 mod invariants;
 mod requests;

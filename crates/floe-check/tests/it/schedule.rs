@@ -157,7 +157,7 @@ fn the_best_waiting_pair_is_next_and_of_equals_the_lower_component() {
     assert_eq!(ports(&bench.all_next()), [4, 1, 2, 3]);
 }
 
-// proves: 8445-7.2.5.2.3-a, 8445-14.3-c
+// proves: 8445-7.2.5.2.3-a, 8445-14.3-c, 7982-3-a
 #[test]
 fn a_black_hole_gets_seven_sends_and_fails_after_39_5_seconds() {
     let (mut bench, pair) = Bench::one_pair(Role::Controlling);
@@ -166,7 +166,11 @@ fn a_black_hole_gets_seven_sends_and_fails_after_39_5_seconds() {
     let resent = bench.at(39_499);
     let times: Vec<_> = resent.iter().map(|(at, _)| *at).collect();
     assert_eq!(times, [500, 1500, 3500, 7500, 15_500, 31_500]);
-    assert!(resent.iter().all(|(_, seen)| *seen == check), "the same bytes, the same way");
+    // The same bytes, the same way, but for the number and what follows from it.
+    for (number, (_, seen)) in (2..).zip(&resent) {
+        assert_eq!(*seen, check.sent_again(number));
+        assert!(seen.is_signed_with(PEER_PWD));
+    }
     assert_eq!((bench.state(pair), bench.news()), (PairState::InProgress, vec![]));
     assert_eq!(bench.set.poll_timeout(), Some(epoch() + ms(39_500)));
 

@@ -7,7 +7,8 @@ use floe_stun::{
     Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId,
     attribute::{
         AttributeType, ErrorCode, IceControlled, IceControlling, Priority, RawAttribute, Software,
-        UnknownAttributes, UseCandidate, Username, WriteAttribute, XorMappedAddress,
+        TransactionTransmitCounter, UnknownAttributes, UseCandidate, Username, WriteAttribute,
+        XorMappedAddress,
     },
 };
 
@@ -197,8 +198,31 @@ impl Seen {
         }
     }
 
+    /// What RFC 7982 asks of the same check when it is sent for the how-manieth time.
+    pub fn sent_again(&self, number: u8) -> Self {
+        let message = Message::parse(&self.bytes).unwrap();
+        let counter = message.raw(AttributeType::TRANSACTION_TRANSMIT_COUNTER).unwrap();
+        assert_eq!(counter.value, [0, 0, 1, 0], "the first one has the number one");
+        let mut draft = Draft::new(self.class, self.id).signed(crate::common::PEER_PWD);
+        for attribute in message.attributes().filter(|raw| is_plain(raw.kind)) {
+            let value = if attribute.kind == counter.kind { &[0, 0, number, 0] } else { attribute.value };
+            draft = draft.raw(attribute.kind.get(), value);
+        }
+        Self { bytes: draft.write(), ..self.clone() }
+    }
+
+    /// Its TRANSACTION-TRANSMIT-COUNTER: how often asked, how often answered.
+    pub fn counter(&self) -> Option<(u8, u8)> {
+        let counter = Message::parse(&self.bytes).unwrap().attribute::<TransactionTransmitCounter>().unwrap();
+        counter.map(|counter| (counter.requests, counter.responses))
+    }
+
     pub fn is_signed_with(&self, pwd: &str) -> bool {
         let key = Key::short_term(pwd);
         Message::parse(&self.bytes).unwrap().verify_integrity(&key).is_ok()
     }
+}
+
+fn is_plain(kind: AttributeType) -> bool {
+    !kind.is_integrity() && kind != AttributeType::FINGERPRINT
 }
