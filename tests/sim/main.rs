@@ -10,6 +10,7 @@ mod nomination;
 mod pacing;
 mod roles;
 mod shapes;
+mod tails;
 mod timing;
 mod wire;
 mod world;

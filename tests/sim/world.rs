@@ -268,6 +268,14 @@ impl World {
         self.events(side).find(|(_, event)| matches!(event, Event::Valid { .. })).map(|(at, _)| at)
     }
 
+    /// The round trips that made pairs valid, as a side measured them.
+    pub(crate) fn round_trips(&self, side: Side) -> impl Iterator<Item = Option<Duration>> {
+        self.events(side).filter_map(|(_, event)| match event {
+            Event::Valid { rtt, .. } => Some(*rtt),
+            _ => None,
+        })
+    }
+
     /// All selections of a component, in their order.
     pub(crate) fn selections(&self, side: Side, of: (StreamId, ComponentId)) -> Vec<Selected> {
         let selected = self.events(side).filter_map(|(at, event)| match event {
