@@ -78,7 +78,7 @@ impl RtoCache {
         }
     }
 
-    /// Takes the round-trip time of a transaction that was answered after a single send.
+    /// Takes the round-trip time of a transaction that was answered, as [`Completed::rtt`](crate::Completed::rtt) gives it.
     pub fn sample(&mut self, now: Instant, server: IpAddr, rtt: Duration) {
         let known = self.servers.get(&server).map(|(_, estimate)| estimate.then(rtt));
         if known.is_none() && self.servers.len() >= CAPACITY {

@@ -8,9 +8,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{
-    attribute::TransactionTransmitCounter, header::TransactionId, retransmit::RetransmitPolicy,
-};
+use crate::{attribute::TransactionTransmitCounter, header::TransactionId, retransmit::RetransmitPolicy};
 
 /// The requests that wait for an answer, each with what the caller wants to know of it again.
 ///

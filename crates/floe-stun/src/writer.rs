@@ -364,7 +364,11 @@ mod tests {
             assert_eq!(resent(&first, sends, first.len()), Ok(written(Some(sends))));
         }
         let bare = written(None);
-        assert_eq!(resent(&bare, 2, 256), Ok(bare.clone()), "nothing is added to a request that counts nothing");
+        assert_eq!(
+            resent(&bare, 2, 256),
+            Ok(bare.clone()),
+            "nothing is added to a request that counts nothing"
+        );
         for room in 0..first.len() {
             assert_eq!(resent(&first, 2, room), Err(WriteError::BufferTooSmall));
         }

@@ -6,9 +6,9 @@ use floe_stun::{
     ChannelData, Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId, WriteError,
     attribute::{
         AlternateDomain, AlternateServer, Attribute, AttributeType, ErrorCode, IceControlled, IceControlling,
-        MappedAddress, Nomination, Nonce, Priority, RawAttribute, Realm, Software, TransactionTransmitCounter,
-        UnknownAttributes,
-        UseCandidate, Username, WriteAttribute, XorMappedAddress,
+        MappedAddress, Nomination, Nonce, Priority, RawAttribute, Realm, Software,
+        TransactionTransmitCounter, UnknownAttributes, UseCandidate, Username, WriteAttribute,
+        XorMappedAddress,
     },
     demux,
     framing::{FrameDecoder, Framing},

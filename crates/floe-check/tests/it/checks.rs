@@ -38,8 +38,7 @@ fn a_check_names_both_ufrags_is_signed_with_the_peers_password_and_leaves_from_i
     assert_eq!(check.integrity, Some(IntegrityKind::Sha1));
     use AttributeType as T;
     let counter = T::TRANSACTION_TRANSMIT_COUNTER;
-    let types =
-        [T::USERNAME, T::PRIORITY, T::ICE_CONTROLLING, counter, T::MESSAGE_INTEGRITY, T::FINGERPRINT];
+    let types = [T::USERNAME, T::PRIORITY, T::ICE_CONTROLLING, counter, T::MESSAGE_INTEGRITY, T::FINGERPRINT];
     assert_eq!(check.types, types, "FINGERPRINT is the last");
     // And in the other direction: what the peer signs with our password is taken, and what with its own is not.
     bench.checked_from(base, "10.0.0.2:2000");
