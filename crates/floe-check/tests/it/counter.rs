@@ -62,8 +62,7 @@ fn answers_are_numbered_before_the_peers_description_too_and_the_count_goes_on()
     let mut bench = Bench::new(Role::Controlled);
     bench.local(S0, &Cand::host("10.0.0.1:1000"));
     let (first, second) = (numbered_check(&mut bench, 1), numbered_check(&mut bench, 1));
-    let mut counter =
-        |bench: &mut Bench, check: &Draft| bench.ask(BaseId(0), FROM, check).1.unwrap().counter();
+    let counter = |bench: &mut Bench, check: &Draft| bench.ask(BaseId(0), FROM, check).1.unwrap().counter();
     for answers in 1..=2 {
         assert_eq!(counter(&mut bench, &first), Some((1, answers)));
         assert_eq!(counter(&mut bench, &second), Some((1, answers)));
