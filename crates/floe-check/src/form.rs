@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, net::SocketAddr, time::Instant};
 
 use floe_core::{
     Candidate, PairId, PairPriority, StreamId, TcpType, Transport,
-    address::{Family, is_ipv6_link_local},
+    address::{self, Family, is_ipv6_link_local},
 };
 
 use crate::{
@@ -268,6 +268,8 @@ fn compatible(local: &Candidate, base: SocketAddr, remote: &Candidate, to: Socke
     let loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
     !passive
         && local.transport().pairs_with(remote.transport())
+        // Private addresses are given out again and again: what has this base's own address is not reached from it.
+        && address::unscoped(base) != address::unscoped(to)
         && base.is_ipv4() == to.is_ipv4()
         && family(base) == family(to)
         && is_ipv6_link_local(base.ip()) == is_ipv6_link_local(to.ip())

@@ -17,12 +17,12 @@ impl Session {
         }
         while let Some(event) = self.check.poll_event() {
             busy = true;
-            self.handle_checked(event, work);
+            self.handle_checked(now, event, work);
         }
         busy
     }
 
-    fn handle_checked(&mut self, event: CheckEvent, work: &mut Work) {
+    fn handle_checked(&mut self, now: Instant, event: CheckEvent, work: &mut Work) {
         match event {
             CheckEvent::Checking { stream, component, pair, kind } => {
                 work.touch(stream, component);
@@ -54,6 +54,9 @@ impl Session {
                 work.touch(stream, component);
             }
             CheckEvent::PeerReflexive { stream, candidate, local } => {
+                if !local {
+                    self.permit(now, stream, &candidate);
+                }
                 self.tell(Event::PeerReflexive { stream, candidate, local });
             }
             CheckEvent::RoleChanged(role) => {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
-use floe_core::{BaseId, ComponentId, PairId, Received, StreamId, Transmit};
+use floe_core::{BaseId, Candidate, ComponentId, PairId, Received, StreamId, Transmit};
 use floe_gather::{AllocateError, Allocated, JobId, ServerId, Start};
 use floe_turn::{Client, ClientConfig, Event as TurnEvent, Handled, RequestError};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
@@ -319,6 +319,18 @@ impl Session {
             && let Err(why) = client.bind_channel(now, route.to)
         {
             tracing::debug!(%pair, %why, "no channel");
+        }
+    }
+
+    /// The peer was heard from an address that signalling does not know. It may try our relays from there as well, and
+    /// those let in only whom we permit: a peer without servers of its own is reached in no other way.
+    pub(crate) fn permit(&mut self, now: Instant, stream: StreamId, candidate: &Candidate) {
+        let Some(peer) = candidate.socket_addr() else { return };
+        let purpose = (stream, candidate.component());
+        for relay in self.relays.all.values_mut().filter(|relay| relay.purpose == purpose) {
+            if let Err(why) = relay.client.permit(now, peer.ip()) {
+                tracing::debug!(%why, "no permission");
+            }
         }
     }
 
