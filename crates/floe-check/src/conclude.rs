@@ -140,6 +140,9 @@ impl CheckSet {
     pub fn close_base(&mut self, now: Instant, base: BaseId) {
         self.locals.close(base);
         self.consents.close(base);
+        for list in self.lists.values_mut() {
+            list.forget_base(base);
+        }
         self.transactions.retain(|check| check.base != base);
         let gone = |pair: &&Pair| pair.ends.base == base && pair.state() != PairState::Failed;
         let gone: Vec<_> = self.pairs.iter().filter(gone).map(|pair| (pair.id, pair.is_listed())).collect();

@@ -129,7 +129,7 @@ impl CheckSet {
         let pair = self.pairs.get(id)?;
         let ends = &pair.ends;
         let remote = self.lists.get(&stream)?.remote.as_ref()?;
-        if (ends.stream, ends.component) != (stream, component) {
+        if (ends.stream, ends.component) != (stream, component) || self.is_spent(id) {
             return None;
         }
         // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes.

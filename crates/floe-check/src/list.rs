@@ -162,6 +162,14 @@ impl CheckList {
         self.early.iter().any(|(_, early)| (early.base, early.from) == (base, from))
     }
 
+    /// A base is gone, and what was heard on it leads nowhere.
+    pub(crate) fn forget_base(&mut self, base: BaseId) {
+        self.early.retain(|(_, early)| early.base != base);
+        for former in &mut self.former {
+            former.heard.retain(|&(on, _)| on != base);
+        }
+    }
+
     /// Whether the peer was heard on this path before a restart: its data may still be on the way.
     pub(crate) fn heard_before(&self, base: BaseId, from: SocketAddr) -> bool {
         self.former.iter().any(|former| former.heard.contains(&(base, from)))

@@ -106,3 +106,14 @@ fn other_errors_answers_by_another_path_and_checks_of_the_peer_renew_nothing() {
     asked_until(&mut bench, 30_000);
     assert!(!bench.set.may_send(pair));
 }
+
+// proves: 7675-5.1-g
+#[test]
+fn a_path_whose_consent_was_lost_is_not_asked_again_with_the_same_credentials() {
+    let (mut bench, pair) = in_use();
+    asked_until(&mut bench, 40_000);
+    assert_eq!(losses(&mut bench), [ConsentLoss::Expired]);
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(pair) });
+    assert_eq!(asked_until(&mut bench, 80_000).len(), 0);
+    assert!(!bench.set.may_send(pair));
+}

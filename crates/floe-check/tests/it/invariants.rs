@@ -334,6 +334,12 @@ fn a_retired_pair_does_not_nominate_the_failed_one_whose_check_made_it_valid() {
     run(Role::Controlling, false, &ops);
 }
 
+#[test]
+fn an_early_check_is_forgotten_with_the_base_that_it_came_on() {
+    let ops = [(0, 0, 0, 0), (91, 7, 0, 2), (84, 91, 0, 242), (0, 61, 152, 0), (51, 101, 0, 0)];
+    run(Role::Controlled, false, &ops);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
