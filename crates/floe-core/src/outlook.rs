@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{PairId, PairPriority};
+use crate::{CandidateKind, PairId, PairPriority};
 
 /// What the checks of one component may still bring (RFC 8445 8.1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,6 +17,9 @@ pub struct Outlook {
     pub local_gathering: bool,
     /// Whether the peer may still signal candidates.
     pub remote_gathering: bool,
+    /// Whether another pair may be nominated after the first: both sides have announced that they can
+    /// (draft-thatcher-ice-renomination 3).
+    pub renomination: bool,
 }
 
 /// A pair that may still become valid.
@@ -26,6 +29,8 @@ pub struct Contender {
     pub pair: PairId,
     /// Its priority.
     pub priority: PairPriority,
+    /// The kinds of its local and its remote candidate. A local one that stands for a reflexive one is that one's base.
+    pub kinds: (CandidateKind, CandidateKind),
     /// Whether its check was sent, or when it will be.
     pub turn: Turn,
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{CandidateKind, ComponentId, PairId, PairPriority, StreamId};
+use crate::{CandidateKind, ComponentId, PairId, PairPriority, Quality, StreamId};
 
 /// A pair of the valid list (RFC 8445 7.2.5.3.2): a read-only view for nomination.
 ///
@@ -25,6 +25,8 @@ pub struct ValidPair {
     /// The latest measured round-trip time; `None` where only retransmitted checks were answered, since their answer
     /// cannot be told to its request (RFC 8489 6.2.1).
     pub rtt: Option<Duration>,
+    /// What its path has shown lately.
+    pub quality: Quality,
     /// Since when it is valid.
     pub since: Instant,
     /// Whether it is nominated.
