@@ -7,14 +7,17 @@ use floe_core::{Priority, Role, TieBreaker};
 use floe_stun::{
     Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId, WriteError,
     attribute::{
-        self, ErrorCode, IceControlled, IceControlling, Software, TransactionTransmitCounter, UseCandidate,
-        Username, XorMappedAddress,
+        self, ErrorCode, IceControlled, IceControlling, Nomination, Software, TransactionTransmitCounter,
+        UseCandidate, Username, XorMappedAddress,
     },
     max_datagram,
 };
 
 /// The longest datagram that paths of either family are sure to take (RFC 8489 6.1).
 const MAX_LENGTH: usize = max_datagram(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+
+/// The largest value of NOMINATION (draft-thatcher-ice-renomination 4).
+pub(crate) const MAX_NOMINATION: u32 = 0x00FF_FFFF;
 
 /// What a check says.
 pub(crate) struct CheckRequest<'a> {
@@ -24,6 +27,8 @@ pub(crate) struct CheckRequest<'a> {
     pub(crate) role: Role,
     pub(crate) tie_breaker: TieBreaker,
     pub(crate) use_candidate: bool,
+    /// The value of NOMINATION, where it is sent.
+    pub(crate) nomination: Option<u32>,
     pub(crate) key: &'a Key,
 }
 
@@ -46,6 +51,7 @@ impl CheckRequest<'_> {
             };
             let message = message
                 .optional(self.use_candidate.then_some(UseCandidate).as_ref())?
+                .optional(self.nomination.map(Nomination::new).as_ref())?
                 .attribute(&TransactionTransmitCounter::request(1))?;
             Ok(message.integrity(self.key)?.fingerprint()?.finish())
         })
@@ -102,6 +108,8 @@ pub(crate) struct CheckFields {
     /// The role the peer claims, and its tie-breaker; `None` where an old peer claims none.
     pub(crate) claim: Option<(Role, TieBreaker)>,
     pub(crate) use_candidate: bool,
+    /// The value of NOMINATION: 24 bits.
+    pub(crate) nomination: Option<u32>,
 }
 
 impl CheckFields {
@@ -119,8 +127,11 @@ impl CheckFields {
             (Some(_), Some(_)) => return None,
         };
         let use_candidate = message.attribute::<UseCandidate>().ok()?.is_some();
+        // To a peer that has not agreed on it the number may mean anything, so that a strange value is no error.
+        let nomination =
+            message.attribute::<Nomination>().ok().flatten().map(|value| value.get() & MAX_NOMINATION);
         let priority = Priority::from_raw(priority.get()).ok()?;
-        Some((Self { priority, claim, use_candidate }, [mine, peer]))
+        Some((Self { priority, claim, use_candidate, nomination }, [mine, peer]))
     }
 }
 
@@ -142,6 +153,7 @@ mod tests {
             role,
             tie_breaker: TieBreaker(0x0123_4567_89AB_CDEF),
             use_candidate,
+            nomination: use_candidate.then_some(7),
             key,
         }
     }
@@ -159,7 +171,8 @@ mod tests {
                 message.verify_integrity(&key).unwrap();
                 let claim = Some((role, TieBreaker(0x0123_4567_89AB_CDEF)));
                 let priority = Priority::from_raw(4711).unwrap();
-                let fields = CheckFields { priority, claim, use_candidate };
+                let nomination = use_candidate.then_some(7);
+                let fields = CheckFields { priority, claim, use_candidate, nomination };
                 assert_eq!(CheckFields::read(&message), Some((fields, ["theirs", "mine"])));
             }
         }
@@ -221,9 +234,17 @@ mod tests {
         };
         use AttributeType as T;
         let (name, priority) = ((T::USERNAME, &b"mine:theirs"[..]), (T::PRIORITY, &[0, 0, 0, 1][..]));
-        let bare =
-            CheckFields { priority: Priority::from_raw(1).unwrap(), claim: None, use_candidate: false };
+        let bare = CheckFields {
+            priority: Priority::from_raw(1).unwrap(),
+            claim: None,
+            use_candidate: false,
+            nomination: None,
+        };
         assert_eq!(read(&[name, priority]), Some(bare));
+        // Of NOMINATION 24 bits count, and one of another length is none.
+        let nominated = CheckFields { nomination: Some(0x00AB_CDEF), ..bare };
+        assert_eq!(read(&[name, priority, (T::NOMINATION, &[9, 0xAB, 0xCD, 0xEF])]), Some(nominated));
+        assert_eq!(read(&[name, priority, (T::NOMINATION, &[1, 2, 3])]), Some(bare));
         assert_eq!(read(&[(T::USERNAME, b"mine"), priority]), None);
         assert_eq!(read(&[priority]), None);
         assert_eq!(read(&[name]), None);

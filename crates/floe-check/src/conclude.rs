@@ -20,13 +20,12 @@ impl CheckSet {
         }
     }
 
-    /// RFC 8445 8.1.1: the check that made the pair valid is repeated with USE-CANDIDATE. What is not valid, or not ours
-    /// to nominate, is not.
-    fn nominate(&mut self, id: PairId) {
-        let Some(checked) = self.checked_of(id) else { return };
+    /// RFC 8445 8.1.1: the check that made a pair valid is repeated with USE-CANDIDATE. What made none valid, or is not
+    /// ours to nominate, is not.
+    fn nominate(&mut self, checked: PairId) {
         let Some(pair) = self.pairs.get_mut(checked) else { return };
         // A retired pair keeps its place among the valid ones when the check behind it fails later.
-        let works = pair.is_listed() && pair.state() == PairState::Succeeded;
+        let works = pair.is_listed() && pair.state() == PairState::Succeeded && pair.made.is_some();
         if self.role == Role::Controlling && works && !pair.nominating {
             pair.nominating = true;
             self.nominations.push(checked);
@@ -34,7 +33,7 @@ impl CheckSet {
     }
 
     /// The pair whose check made this one valid, or that is such a pair itself.
-    fn checked_of(&self, id: PairId) -> Option<PairId> {
+    pub(crate) fn checked_of(&self, id: PairId) -> Option<PairId> {
         let pair = self.pairs.get(id)?;
         pair.validity().map(|validity| validity.checked).or(pair.made.map(|_| id))
     }
@@ -54,13 +53,16 @@ impl CheckSet {
             .filter(|pair| !self.may_overtake(pair, selected))
             .map(|pair| pair.id)
             .collect();
-        let list = self.lists.get_mut(&stream);
-        if let Some(component) = list.and_then(|list| list.components.get_mut(&component)) {
+        let Some(list) = self.lists.get_mut(&stream) else { return };
+        // Where another may still be nominated they go on.
+        let others = if list.renomination { Vec::new() } else { others };
+        if let Some(component) = list.components.get_mut(&component) {
             component.selected = Some(keep);
         }
         for id in others {
             self.retire_pair(id);
         }
+        self.keep_warm(now, (stream, component));
         self.update_list(now, stream);
     }
 
@@ -76,6 +78,7 @@ impl CheckSet {
     /// Nothing more is sent for the pair.
     fn leave_queues(&mut self, id: PairId) {
         self.nominations.remove(id);
+        self.warm.remove(id);
         let Some(pair) = self.pairs.get_mut(id) else { return };
         if let Some(transaction) = pair.transaction.take() {
             self.transactions.stop_retransmitting(transaction);

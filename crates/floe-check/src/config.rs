@@ -31,6 +31,9 @@ pub struct CheckConfig {
     /// After how long without a datagram a pair in use gets a keepalive where consent is off (RFC 8445 11); what is
     /// shorter than 15 s is taken for 15 s. Default: 15 s.
     pub keepalive: Duration,
+    /// How many valid pairs of each component are kept warm beside the selected one, where it may be replaced by
+    /// renomination. Default: 2.
+    pub max_warm: usize,
     /// The SOFTWARE attribute of requests (RFC 8489 14.14): the first 127 characters are sent. Default: none.
     pub software: Option<String>,
 }
@@ -50,6 +53,7 @@ impl Default for CheckConfig {
             aggressive: false,
             consent: true,
             keepalive: MIN_TR,
+            max_warm: 2,
             software: None,
         }
     }
@@ -116,6 +120,13 @@ impl CheckConfig {
     #[must_use]
     pub const fn keepalive(mut self, keepalive: Duration) -> Self {
         self.keepalive = keepalive;
+        self
+    }
+
+    /// These settings with this many pairs kept warm.
+    #[must_use]
+    pub const fn max_warm(mut self, max: usize) -> Self {
+        self.max_warm = max;
         self
     }
 

@@ -74,6 +74,8 @@ struct Asked {
     id: TransactionId,
     at: Instant,
     role: Role,
+    /// Whether it was counted as unanswered.
+    missed: bool,
 }
 
 impl Consents {
@@ -235,12 +237,13 @@ impl CheckSet {
     }
 
     fn ask(&mut self, now: Instant, key: Purpose) -> Option<Transmit> {
+        self.count_missed(now, key);
         let next = now + self.interval();
         let id = TransactionId::random(&mut self.rng);
         let known = self.consents.in_use.get_mut(&key)?;
         known.next = Some(next);
         known.asked.retain(|asked| now < asked.at + EXPIRY);
-        known.asked.push(Asked { id, at: now, role: self.role });
+        known.asked.push(Asked { id, at: now, role: self.role, missed: false });
         known.sent = now;
         let (pair, base, to) = (known.pair, known.base, known.to);
         let request = codec::CheckRequest {
@@ -250,6 +253,7 @@ impl CheckSet {
             role: self.role,
             tie_breaker: self.tie_breaker,
             use_candidate: false,
+            nomination: None,
             key: &known.key,
         };
         let payload = request.write(id, to.ip())?;
@@ -258,6 +262,21 @@ impl CheckSet {
             pair.counts.consent_requests_sent += 1;
         }
         self.transmit(base, to, payload)
+    }
+
+    /// Requests that were not answered in time speak against the path.
+    fn count_missed(&mut self, now: Instant, key: Purpose) {
+        let Some(pair) = self.consents.in_use.get(&key).map(|known| known.pair) else { return };
+        let Some(before) = now.checked_sub(self.patience_for(pair)) else { return };
+        let Some(known) = self.consents.in_use.get_mut(&key) else { return };
+        let late = known.asked.iter_mut().filter(|asked| !asked.missed && asked.at <= before);
+        let missed = late.map(|asked| asked.missed = true).count();
+        for _ in 0..missed {
+            self.note_lost(now, pair);
+        }
+        if missed > 0 {
+            self.tell_measured(pair);
+        }
     }
 
     /// What may be the answer to a request for consent: any that is open counts, not only the latest.
@@ -307,6 +326,9 @@ impl CheckSet {
             pair.counts.consent_responses_received += 1;
             pair.counts.current_round_trip = Some(rtt);
             pair.counts.total_round_trip += rtt;
+            let id = pair.id;
+            self.note_answered(now, id, Some(rtt));
+            self.tell_measured(id);
         }
         if regained {
             self.out.events.push_back(Event::Changed { stream, component });

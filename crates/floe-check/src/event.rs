@@ -132,10 +132,12 @@ pub enum Event {
 /// What nomination, or the use of a pair, wants done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Command {
-    /// Check this pair again with USE-CANDIDATE (RFC 8445 8.1.1). The id of the valid pair or of the one whose check
-    /// made it valid.
+    /// Check this pair again with USE-CANDIDATE (RFC 8445 8.1.1): the one whose check made the pair that is meant valid,
+    /// [`ValidPair::checked`](floe_core::ValidPair::checked). One pair may be valid by another's check and have made a
+    /// third valid by its own; so the valid pair's own id would not say which is meant.
     Nominate(PairId),
-    /// This valid pair is selected: take all other pairs of the component off the check list (RFC 8445 8.1.2).
+    /// This valid pair is selected: take all other pairs of the component off the check list (RFC 8445 8.1.2). Where
+    /// another may be nominated later they stay on it.
     Retire {
         /// The stream.
         stream: StreamId,

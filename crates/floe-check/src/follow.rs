@@ -21,6 +21,7 @@ impl CheckSet {
             from: incoming.from,
             priority: incoming.fields.priority,
             use_candidate: incoming.fields.use_candidate,
+            nomination: incoming.fields.nomination,
             id: incoming.id,
             requests: RecentRequests::default(),
         };
@@ -63,9 +64,14 @@ impl CheckSet {
             pair.requests = check.requests;
         }
         let mut news = pair.requests.note(check.id) || first;
-        if check.use_candidate && self.role == Role::Controlled {
+        if self.role == Role::Controlled && self.is_nomination(stream, check.use_candidate, check.nomination)
+        {
+            let pair = self.pairs.get(id)?;
+            let again = !news;
             news |= pair.is_retired();
-            self.peer_nominates(id)?;
+            if self.supersedes(id, check.nomination, again) {
+                self.peer_nominates(id)?;
+            }
         }
         if news {
             self.trigger_pair(id);
@@ -79,7 +85,9 @@ impl CheckSet {
             return Some(pair);
         }
         let base = self.locals.base(check.base)?.clone();
-        let concluded = self.lists.get(&stream)?.components.get(&base.component)?.selected.is_some();
+        let list = self.lists.get(&stream)?;
+        list.components.get(&base.component)?;
+        let concluded = list.is_concluded(base.component);
         address::check_destination(check.from).ok()?;
         let transport = self.locals.get(base.local)?.candidate().transport();
         let known = self.remotes.find(stream, base.component, transport, check.from);

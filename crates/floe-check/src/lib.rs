@@ -86,8 +86,10 @@ mod list;
 mod look;
 mod outlook;
 mod pair;
+mod quality;
 mod queue;
 mod reason;
+mod renominate;
 mod request;
 mod response;
 mod restart;
@@ -97,6 +99,7 @@ mod schedule;
 mod set;
 mod snapshot;
 mod table;
+mod warm;
 
 pub use config::CheckConfig;
 pub use event::{CheckKind, Command, Event, Outcome, PairView, Route};

@@ -9,7 +9,7 @@ use std::{
 use floe_core::{BaseId, ComponentId, Credentials, PairId, Priority};
 use floe_stun::{Key, TransactionId};
 
-use crate::{FailReason, counter::RecentRequests, queue::Queue};
+use crate::{FailReason, counter::RecentRequests, queue::Queue, renominate::InForce};
 
 /// The state of a check list (RFC 8445 6.1.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,6 +66,8 @@ const MAX_HEARD: usize = 256;
 pub(crate) struct Component {
     /// The selected pair, once there is one.
     pub(crate) selected: Option<PairId>,
+    /// The nomination that counts, where there may be several.
+    pub(crate) in_force: Option<InForce>,
     /// The largest round trip seen: see [`floe_core::Outlook`].
     pub(crate) round_trip: Option<Duration>,
     /// The shortest time that the answer to a check that was resent took, counted from its first sending: used while no
@@ -80,6 +82,8 @@ pub(crate) struct Early {
     pub(crate) from: SocketAddr,
     pub(crate) priority: Priority,
     pub(crate) use_candidate: bool,
+    /// The value of its NOMINATION.
+    pub(crate) nomination: Option<u32>,
     pub(crate) id: TransactionId,
     /// The latest on this path, whose answers are counted.
     pub(crate) requests: RecentRequests,
@@ -113,6 +117,8 @@ pub(crate) struct CheckList {
     pub(crate) last_failure: Option<FailReason>,
     /// The generations before, the latest last.
     pub(crate) former: Vec<Former>,
+    /// Whether both sides take a second nomination.
+    pub(crate) renomination: bool,
 }
 
 impl CheckList {
@@ -130,6 +136,7 @@ impl CheckList {
             patience: Patience::Unset,
             last_failure: None,
             former: Vec::new(),
+            renomination: false,
         }
     }
 
@@ -140,6 +147,7 @@ impl CheckList {
         if let Some((_, known)) = self.early.iter_mut().find(same) {
             known.use_candidate |= early.use_candidate;
             known.requests.note(early.id);
+            known.nomination = known.nomination.max(early.nomination);
             return true;
         }
         early.requests.note(early.id);
@@ -188,8 +196,10 @@ impl CheckList {
         self.former.iter_mut().find(|former| &*former.ufrag == ufrag)
     }
 
+    /// Whether the component has its pair for good (RFC 8445 8.1.2).
     pub(crate) fn is_concluded(&self, component: ComponentId) -> bool {
-        self.components.get(&component).is_some_and(|component| component.selected.is_some())
+        !self.renomination
+            && self.components.get(&component).is_some_and(|component| component.selected.is_some())
     }
 }
 

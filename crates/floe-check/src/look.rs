@@ -2,9 +2,12 @@
 
 use std::net::SocketAddr;
 
-use floe_core::{BaseId, ComponentId, PairId, StreamId, ValidPair, address};
+use floe_core::{BaseId, CandidateKind, ComponentId, PairId, StreamId, ValidPair, address};
 
-use crate::{CheckSet, PairView, Route, pair::Pair};
+use crate::{
+    CheckSet, PairView, Route,
+    pair::{Ends, Pair},
+};
 
 impl CheckSet {
     /// The valid pairs of a component, best first (RFC 8445 7.2.5.3.2).
@@ -16,19 +19,25 @@ impl CheckSet {
 
     fn valid_view(&self, pair: &Pair) -> Option<ValidPair> {
         let validity = pair.validity()?;
-        let local = self.locals.get(pair.ends.local)?.candidate().kind();
-        let remote = self.remotes.get(pair.ends.remote)?.candidate.kind();
+        let kinds = self.kinds(&pair.ends)?;
         Some(ValidPair {
             id: pair.id,
             checked: validity.checked,
             stream: pair.ends.stream,
             component: pair.ends.component,
             priority: pair.priority(),
-            kinds: (local, remote),
+            kinds,
             rtt: pair.counts.current_round_trip,
+            quality: self.quality_of(pair.id),
             since: validity.since,
             nominated: validity.nominated,
         })
+    }
+
+    /// The kinds of a pair's local and its remote candidate.
+    pub(crate) fn kinds(&self, ends: &Ends) -> Option<(CandidateKind, CandidateKind)> {
+        let local = self.locals.get(ends.local)?.candidate().kind();
+        Some((local, self.remotes.get(ends.remote)?.candidate.kind()))
     }
 
     /// Where the datagrams of a pair go; `None` once its base is closed.

@@ -22,7 +22,10 @@ impl CheckSet {
         let open = turns.into_iter().filter_map(|(id, turn)| Some((self.pairs.get(id)?, turn)));
         let mut contenders: Vec<_> = open
             .filter(|(pair, _)| pair.ends.component == component && pair.is_open())
-            .map(|(pair, turn)| Contender { pair: pair.id, priority: pair.priority(), turn })
+            .filter_map(|(pair, turn)| {
+                let kinds = self.kinds(&pair.ends)?;
+                Some(Contender { pair: pair.id, priority: pair.priority(), kinds, turn })
+            })
             .collect();
         contenders.sort_by_key(|contender| Reverse((contender.priority, contender.pair)));
         Outlook {
@@ -33,6 +36,7 @@ impl CheckSet {
                 .and_then(|component| component.round_trip.or(component.bound)),
             local_gathering: !list.local_ended,
             remote_gathering: !list.remote_ended,
+            renomination: list.renomination,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
     candidates::{LocalId, RemoteId},
     consent::PairConsent,
     counter::RecentRequests,
+    quality::Measures,
 };
 
 /// The state of a pair (RFC 8445 6.1.2.6).
@@ -127,6 +128,8 @@ pub(crate) struct Pair {
     pub(crate) consent: PairConsent,
     /// What the round trips of its checks say of the next one's.
     pub(crate) rtt: Option<RttEstimate>,
+    /// What its path has shown: see [`CheckSet::quality_of`](crate::CheckSet::quality_of) on whose it is.
+    pub(crate) measures: Measures,
     pub(crate) counts: PairCounters,
 }
 
@@ -186,6 +189,7 @@ impl Pair {
             validity: None,
             consent: PairConsent::default(),
             rtt: None,
+            measures: Measures::default(),
             counts: PairCounters::default(),
         }
     }

@@ -112,6 +112,7 @@ impl CheckSet {
         }
         let took = now.saturating_duration_since(completed.started);
         let (stream, component) = (pair.ends.stream, pair.ends.component);
+        self.note_answered(now, id, rtt);
         let component = self.lists.get_mut(&stream)?.components.get_mut(&component)?;
         component.round_trip = component.round_trip.max(rtt);
         if rtt.is_none() {
@@ -198,10 +199,12 @@ impl CheckSet {
         if confirmed {
             checked.nominating = false;
         }
-        (confirmed || followed) && self.mark_nominated(valid)
+        let holds = followed || (confirmed && self.supersedes(check.pair, check.nomination, false));
+        holds && self.mark_nominated(valid)
     }
 
     fn mark_nominated(&mut self, valid: PairId) -> bool {
+        self.release_nominations(valid);
         self.pairs.get_mut(valid).is_some_and(crate::pair::Pair::nominate)
     }
 

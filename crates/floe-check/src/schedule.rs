@@ -22,6 +22,8 @@ pub(crate) struct Check {
     /// The role the request claimed: a 487 is judged by it (RFC 8445 7.2.5.1).
     pub(crate) role: Role,
     pub(crate) use_candidate: bool,
+    /// The value of its NOMINATION.
+    pub(crate) nomination: Option<u32>,
     /// The PRIORITY the request held (RFC 8445 7.2.5.3.1).
     pub(crate) priority: Priority,
     pub(crate) base: BaseId,
@@ -56,6 +58,7 @@ impl CheckSet {
     pub fn has_next(&self) -> bool {
         self.consents.is_due()
             || !self.nominations.is_empty()
+            || self.has_warm()
             || self.rotation().into_iter().any(|stream| self.has_next_of(stream))
     }
 
@@ -70,7 +73,7 @@ impl CheckSet {
                 return Some(next);
             }
         }
-        None
+        self.next_warm().map(|pair| (pair, CheckKind::Ordinary))
     }
 
     /// The lists that are checked, the one after the last turn first.
@@ -123,15 +126,19 @@ impl CheckSet {
         Some(transmit)
     }
 
-    fn check_of(&self, id: PairId, ends: &Ends, kind: CheckKind) -> Option<Check> {
+    fn check_of(&mut self, id: PairId, ends: &Ends, kind: CheckKind) -> Option<Check> {
+        let renomination = self.lists.get(&ends.stream)?.renomination;
+        let nomination = (kind == CheckKind::Nominating && renomination).then(|| self.next_nomination());
         let local = self.locals.get(ends.local)?.candidate();
-        let aggressive = self.config.aggressive && self.role == Role::Controlling;
+        // draft-thatcher-ice-renomination 3: who may nominate again does not nominate aggressively.
+        let aggressive = self.config.aggressive && !renomination && self.role == Role::Controlling;
         Some(Check {
             pair: id,
             stream: ends.stream,
             key: self.lists.get(&ends.stream)?.remote.as_ref()?.key.clone(),
             role: self.role,
             use_candidate: kind == CheckKind::Nominating || aggressive,
+            nomination,
             // RFC 8445 7.1.1: what the peer would give this address if it were new to it.
             priority: local
                 .priority()
@@ -150,6 +157,7 @@ impl CheckSet {
             role: check.role,
             tie_breaker: self.tie_breaker,
             use_candidate: check.use_candidate,
+            nomination: check.nomination,
             key: &check.key,
         }
         .write(transaction, check.to.ip())
@@ -157,9 +165,14 @@ impl CheckSet {
 
     fn note_sent(&mut self, now: Instant, id: PairId, transaction: TransactionId) {
         if let Some(pair) = self.pairs.get_mut(id) {
-            pair.transaction = Some(transaction);
+            let before = pair.transaction.replace(transaction);
+            pair.measures.sent = Some(now);
             pair.first_sent.get_or_insert(now);
             pair.counts.requests_sent += 1;
+            // One check of a pair at a time is resent: that which nominates, where a warm one is under way.
+            if let Some(before) = before {
+                self.transactions.stop_retransmitting(before);
+            }
         }
     }
 
@@ -177,14 +190,18 @@ impl CheckSet {
             Patience::Until(at) => Some(at),
             Patience::Unset | Patience::Over => None,
         });
-        patience.chain(self.transactions.poll_timeout()).chain(self.consent_timeout()).min()
+        let warm = self.warm.poll_timeout();
+        patience.chain(self.transactions.poll_timeout()).chain(self.consent_timeout()).chain(warm).min()
     }
 
     /// Resends, gives up and fails what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         while let Some(due) = self.transactions.poll(now) {
             match due {
-                Due::Resend { id, key, datagram } => self.resend(id, &key, &datagram),
+                Due::Resend { id, key, datagram } => {
+                    self.note_resent(now, key.pair);
+                    self.resend(id, &key, &datagram);
+                }
                 Due::TimedOut { id, key, integrity_violated, .. } => {
                     let why = if integrity_violated { FailReason::Forged } else { FailReason::Timeout };
                     self.check_timed_out(now, id, &key, why);
@@ -192,6 +209,7 @@ impl CheckSet {
             }
         }
         self.handle_consent_timeout(now);
+        self.handle_warm_timeout(now);
         let patient = |until: Patience| matches!(until, Patience::Until(at) if at <= now);
         let over: Vec<_> =
             self.lists.iter().filter(|(_, list)| patient(list.patience)).map(|(&stream, _)| stream).collect();
@@ -218,6 +236,7 @@ impl CheckSet {
         let current = self.pairs.get(check.pair).is_some_and(|pair| pair.transaction == Some(id));
         // RFC 8445 7.3.1.4: no answer to a check that was cancelled says nothing.
         if current {
+            self.note_lost(now, check.pair);
             self.fail(now, check.pair, why);
         }
     }

@@ -24,6 +24,7 @@ use crate::{
     queue::Queue,
     schedule::Check,
     table::PairTable,
+    warm::Warm,
 };
 
 /// Longer than anybody waits, and short enough to be added to any time.
@@ -54,6 +55,9 @@ pub struct CheckSet {
     /// Pairs whose nominating check is to be sent.
     pub(crate) nominations: Queue,
     pub(crate) consents: Consents,
+    pub(crate) warm: Warm,
+    /// The value of the latest NOMINATION that was sent.
+    pub(crate) nomination: u32,
     /// The list whose turn was last (RFC 8445 6.1.4.2).
     pub(crate) last_turn: Option<StreamId>,
     pub(crate) out: Out,
@@ -85,6 +89,8 @@ impl CheckSet {
             transactions: Transactions::new(),
             nominations: Queue::default(),
             consents: Consents::default(),
+            warm: Warm::default(),
+            nomination: 0,
             last_turn: None,
             out: Out::default(),
         }

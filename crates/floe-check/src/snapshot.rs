@@ -52,6 +52,8 @@ impl fmt::Debug for State<'_> {
             transactions,
             nominations,
             consents,
+            warm,
+            nomination,
             last_turn,
             out: _,
         } = self.0;
@@ -76,6 +78,8 @@ impl fmt::Debug for State<'_> {
             .field("next deadline", &transactions.poll_timeout())
             .field("nominations", nominations)
             .field("consents", consents)
+            .field("warm", warm)
+            .field("nomination", nomination)
             .field("last_turn", last_turn)
             .finish()
     }

@@ -40,7 +40,9 @@ pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option
 pub(crate) fn words(network: &Network, start: Instant) -> impl Iterator<Item = (Instant, String)> + '_ {
     network.log().iter().filter(|record| !record.copy).map(move |record| {
         let what = match Message::parse(&record.payload) {
-            Ok(message) => format!("{:?} {:?} {:?}", message.method(), message.class(), message.transaction_id()),
+            Ok(message) => {
+                format!("{:?} {:?} {:?}", message.method(), message.class(), message.transaction_id())
+            }
             Err(_) => format!("{} bytes", record.payload.len()),
         };
         let sender = record.sender.map_or_else(String::new, |host| host.to_string());

@@ -6,8 +6,8 @@ use floe_core::{BaseId, Role, Transmit};
 use floe_stun::{
     Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId,
     attribute::{
-        AttributeType, ErrorCode, IceControlled, IceControlling, Priority, RawAttribute, Software,
-        TransactionTransmitCounter, UnknownAttributes, UseCandidate, Username, WriteAttribute,
+        AttributeType, ErrorCode, IceControlled, IceControlling, Nomination, Priority, RawAttribute,
+        Software, TransactionTransmitCounter, UnknownAttributes, UseCandidate, Username, WriteAttribute,
         XorMappedAddress,
     },
 };
@@ -158,6 +158,7 @@ pub struct Seen {
     pub priority: Option<u32>,
     pub claim: Option<(Role, u64)>,
     pub use_candidate: bool,
+    pub nomination: Option<u32>,
     pub mapped: Option<SocketAddr>,
     pub error: Option<u16>,
     pub unknown: Vec<u16>,
@@ -185,6 +186,7 @@ impl Seen {
                 .map(|claim| (Role::Controlling, claim.get()))
                 .or(controlled.map(|claim| (Role::Controlled, claim.get()))),
             use_candidate: message.attribute::<UseCandidate>().unwrap().is_some(),
+            nomination: message.attribute::<Nomination>().unwrap().map(Nomination::get),
             mapped: message.attribute::<XorMappedAddress>().unwrap().map(|mapped| mapped.0),
             error: message.attribute::<ErrorCode<'_>>().unwrap().map(|error| error.code()),
             unknown: message

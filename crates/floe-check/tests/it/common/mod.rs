@@ -236,8 +236,12 @@ impl Bench {
         self.set.apply(self.now, command);
     }
 
+    /// Nominates a valid pair, by the one whose check made it valid.
     pub fn nominate(&mut self, pair: PairId) {
-        self.apply(Command::Nominate(pair));
+        let view = self.set.describe(pair);
+        let valid = view.map(|view| self.set.valid(view.stream, view.component)).unwrap_or_default();
+        let checked = valid.iter().find(|valid| valid.id == pair).map_or(pair, |valid| valid.checked);
+        self.apply(Command::Nominate(checked));
     }
 
     pub fn retire(&mut self, keep: PairId) {

@@ -250,7 +250,7 @@ impl Duo {
                 Event::Validated { stream, component, .. } if agent.set.role() == Role::Controlling => {
                     let valid = agent.set.valid(stream, component);
                     if valid.iter().all(|p| !p.nominated) && agent.nominating.insert((stream, component)) {
-                        agent.set.apply(self.now, Command::Nominate(valid[0].id));
+                        agent.set.apply(self.now, Command::Nominate(valid[0].checked));
                     }
                 }
                 Event::Nominated { stream, component, .. } => {
