@@ -6,7 +6,8 @@ use std::{
 };
 
 use floe_core::{
-    CandidateKind, ComponentId, Contender, Outlook, PairId, PairPriority, Priority, StreamId, Turn, ValidPair,
+    CandidateKind, ComponentId, Contender, Outlook, PairId, PairPriority, Priority, Quality,
+    StreamId, Turn, ValidPair,
 };
 
 use crate::{Decision, Nominator};
@@ -40,6 +41,7 @@ pub(crate) fn valid(id: u32, priority: u32) -> ValidPair {
         priority: rank(priority),
         kinds: (CandidateKind::Host, CandidateKind::Host),
         rtt: None,
+        quality: Quality::default(),
         since: epoch(),
         nominated: false,
     }
@@ -50,7 +52,8 @@ pub(crate) fn nominated(id: u32, priority: u32) -> ValidPair {
 }
 
 pub(crate) fn contender(id: u32, priority: u32, turn: Turn) -> Contender {
-    Contender { pair: PairId(id), priority: rank(priority), turn }
+    let kinds = (CandidateKind::Host, CandidateKind::Host);
+    Contender { pair: PairId(id), priority: rank(priority), kinds, turn }
 }
 
 pub(crate) fn outlook(round_trip_ms: u64, contenders: &[Contender]) -> Outlook {

@@ -4,13 +4,13 @@
 //! it asks a [`Policy`] and tells which pair to nominate; on both sides it tells which pair is selected. Every decision
 //! comes with its reason, a [`Why`] that reads as a sentence.
 //!
-//! It sends nothing and knows no STUN: that a pair was nominated it learns from [`ValidPair::nominated`]. It does not
-//! restart, and does not move a selection by renomination.
+//! It sends nothing and knows no STUN: that a pair was nominated it learns from [`ValidPair::nominated`]. Where both
+//! sides can renominate it goes on watching, and moves the selection to a pair that is really better. It does not restart.
 //!
 //! ```text
 //!                     ┌── Policy: Regular, Eager, Aggressive, your own
 //!                     v
-//!  review ──> per component: Following | Deciding ──> Nominating ──> Selected ──> poll_decision
+//!  review ──> per component: Following | Deciding ──> Nominating ──> Selected <─> Moving ──> poll_decision
 //!                     ^                    ^               │
 //!             set_role┘                    └───────────────┘ nomination_failed
 //! ```
@@ -19,7 +19,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! use floe_core::{
-//!     CandidateKind, ComponentId, Outlook, PairId, PairPriority, Priority, Role, StreamId, ValidPair,
+//!     CandidateKind, ComponentId, Outlook, PairId, PairPriority, Priority, Quality, Role, StreamId, ValidPair,
 //! };
 //! use floe_nominate::{Decision, Nomination, Nominator, Why};
 //!
@@ -33,6 +33,7 @@
 //!     priority: PairPriority::new(Priority::MAX, Priority::MAX),
 //!     kinds: (CandidateKind::Host, CandidateKind::Host),
 //!     rtt: Some(Duration::from_millis(12)),
+//!     quality: Quality::default(),
 //!     since: now,
 //!     nominated: false,
 //! };
@@ -55,6 +56,8 @@
 //! | 7.2.5.3.4, 7.3.1.5 the nominated flag | no: the connectivity checks set it |
 //! | 7.3.1.1 roles that change midway | yes, once told by [`Nominator::set_role`] |
 //! | 8.1.2 states of the check lists | no: floe-check |
+//! | RFC 8863 4 a poor pair waits a little while candidates may come | yes |
+//! | draft-thatcher-ice-renomination 3 the last nomination wins | yes; on the wire it is floe-check's |
 //!
 //! [`ValidPair::nominated`]: floe_core::ValidPair::nominated
 #![forbid(unsafe_code)]
@@ -62,9 +65,11 @@
 mod component;
 #[cfg(test)]
 mod fixture;
+mod moves;
 mod nominator;
 mod phase;
 mod policy;
+mod score;
 mod why;
 
 pub use nominator::{Decision, Nominator};

@@ -53,8 +53,13 @@ pub enum Decision {
 /// goes back.
 ///
 /// For each component at most one nomination is under way at a time. Once one has succeeded no other is decided on
-/// (RFC 8445 8.1.1). A selection moves only to a nominated pair of higher priority, or off a pair that is not valid any
-/// more, and each time it moves there is a [`Decision::Select`] with the reason.
+/// (RFC 8445 8.1.1), unless both sides have agreed on renomination ([`Outlook::renomination`]): then the policy may
+/// move the selection, and [`Decision::Nominate`] comes again for another pair. There the pair nominated last is the one
+/// selected. Without, a selection moves only to a nominated pair of higher priority, or off a pair that is not valid any
+/// more. Each time it moves there is a [`Decision::Select`] with the reason.
+///
+/// Moves to a better pair are bounded, whatever the policy wants: after the first the next ones are 10, 20, 40, 80 and
+/// then 160 s apart, until five minutes have passed without one. So there are three in a minute at most.
 #[derive(Debug)]
 pub struct Nominator {
     role: Role,
@@ -120,7 +125,7 @@ impl Nominator {
         let role = self.role;
         let state = self.components.entry(key).or_insert_with(|| Component::new(role));
         let was_nominating = state.is_nominating();
-        let verdict = state.review(now, &mut *self.policy, valid, outlook);
+        let verdict = state.review(now, role, &mut *self.policy, valid, outlook);
         if was_nominating {
             // The intent may be gone, or replaced: what was decided and not fetched is not wanted any more.
             self.withdraw(key, verdict);
@@ -202,6 +207,8 @@ impl Nominator {
     }
 }
 
+#[cfg(test)]
+mod moving;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

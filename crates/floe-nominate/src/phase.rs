@@ -15,8 +15,11 @@ pub(crate) enum Phase {
     Deciding(Option<Instant>),
     /// Controlling: a pair is chosen, and the answer to its nominating check is awaited.
     Nominating(Intent),
-    /// A nominated pair is selected. No other is chosen any more (RFC 8445 8.1.1).
-    Selected(PairId),
+    /// A nominated pair is selected. No other is chosen any more (RFC 8445 8.1.1), but where renomination is agreed on:
+    /// then the selection is looked at again when something changes, and at this time.
+    Selected(PairId, Option<Instant>),
+    /// Controlling: a pair is selected, and another one was chosen to take its place.
+    Moving(PairId, Intent),
 }
 
 /// A nomination under way.
@@ -61,11 +64,17 @@ impl Phase {
     ///   Following     Deciding    -          -          -          -       Selected
     ///   Deciding         -     Following  Deciding  Nominating     -       Selected
     ///   Nominating       -     Following     -          -       Deciding   Selected
-    ///   Selected         -        -          -          -          -       Selected
+    ///   Selected         -     Selected   Selected    Moving       -       Selected
+    ///   Moving           -     Selected      -          -       Selected   Selected
     /// ```
     pub(crate) const fn after(self, step: Step) -> Self {
         match (self, step) {
-            (_, Step::Select(pair)) => Self::Selected(pair),
+            (_, Step::Select(pair)) => Self::Selected(pair, None),
+            (Self::Selected(held, _), Step::Follow) | (Self::Moving(held, _), Step::Follow | Step::Refuse) => {
+                Self::Selected(held, None)
+            }
+            (Self::Selected(held, _), Step::Wait(until)) => Self::Selected(held, until),
+            (Self::Selected(held, _), Step::Nominate(intent)) => Self::Moving(held, intent),
             (Self::Following, Step::Control) | (Self::Nominating(_), Step::Refuse) => Self::Deciding(None),
             (Self::Deciding(_) | Self::Nominating(_), Step::Follow) => Self::Following,
             (Self::Deciding(_), Step::Wait(until)) => Self::Deciding(until),
@@ -89,8 +98,9 @@ mod tests {
         let old = Intent { pair: PairId(1), since: epoch(), why: Why::NothingBetter };
         let new = Intent { pair: PairId(2), since: epoch(), why: Why::Policy };
         let (soon, later) = (Some(epoch()), Some(epoch() + Duration::from_secs(1)));
-        let (deciding, nominating, selected) =
-            (Phase::Deciding(soon), Phase::Nominating(old), Phase::Selected(PairId(1)));
+        let (deciding, nominating) = (Phase::Deciding(soon), Phase::Nominating(old));
+        let held = |until| Phase::Selected(PairId(1), until);
+        let (selected, moving) = (held(soon), Phase::Moving(PairId(1), old));
 
         let steps = [
             Step::Control,
@@ -100,7 +110,7 @@ mod tests {
             Step::Refuse,
             Step::Select(PairId(3)),
         ];
-        let chosen = Phase::Selected(PairId(3));
+        let chosen = Phase::Selected(PairId(3), None);
         let following = Phase::Following;
         let table = [
             (following, [Phase::Deciding(None), following, following, following, following, chosen]),
@@ -109,7 +119,11 @@ mod tests {
                 [deciding, following, Phase::Deciding(later), Phase::Nominating(new), deciding, chosen],
             ),
             (nominating, [nominating, following, nominating, nominating, Phase::Deciding(None), chosen]),
-            (selected, [selected, selected, selected, selected, selected, chosen]),
+            (
+                selected,
+                [selected, held(None), held(later), Phase::Moving(PairId(1), new), selected, chosen],
+            ),
+            (moving, [moving, held(None), moving, moving, held(None), chosen]),
         ];
         for (from, row) in table {
             assert_eq!(steps.map(|step| from.after(step)), row, "from {from:?}");

@@ -7,6 +7,8 @@ use std::{
 
 use floe_core::{Contender, Outlook, PairId, ValidPair};
 
+use crate::score::{self, Class};
+
 /// What a policy wants for a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Choice {
@@ -23,7 +25,9 @@ pub enum Choice {
 ///
 /// It is asked whenever something changed for a component that has a valid pair and no nomination yet, and when the
 /// time it named has come. One policy serves all components of a session: `valid` says which one is asked about. After
-/// a nomination failed it is asked again, without the pair that failed. Once one succeeded it is never asked again.
+/// a nomination failed it is asked again, without the pair that failed. Once one succeeded it is asked only where both
+/// sides have agreed on renomination ([`Outlook::renomination`]): whether to [move](Self::reconsider), and for another
+/// pair when the selected one was lost.
 ///
 /// What it answers is taken at once, so it must come to a decision in the end: every agent has to nominate some pair.
 ///
@@ -62,21 +66,47 @@ pub trait Policy: fmt::Debug + Send {
     ///
     /// `valid` holds at least one pair, best first by priority; `outlook` tells what may still become valid.
     fn choose(&mut self, now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice;
+
+    /// Whether another pair is to take the place of the selected one, `held`, which is among the valid ones. Asked where
+    /// renomination is agreed on, whenever something changed or was measured. Anything but another valid pair means to
+    /// stay, and that is the default.
+    ///
+    /// However it answers, a selection moves only so often: after the first move the next ones are 10, 20, 40, 80 and then
+    /// 160 s apart, until five minutes have passed without one.
+    fn reconsider(
+        &mut self,
+        now: Instant,
+        held: &ValidPair,
+        valid: &[ValidPair],
+        outlook: &Outlook,
+    ) -> Choice {
+        let _ = (now, held, valid, outlook);
+        Choice::Wait
+    }
 }
 
 /// The policies that come with floe.
 ///
-/// None of them waits for candidates that are still to come: a policy of your own may, by
-/// [`Outlook::local_gathering`] and [`Outlook::remote_gathering`].
+/// Where renomination is agreed on, [`Regular`](Self::Regular) and [`Eager`](Self::Eager) move a selection to another
+/// pair that is really better: one whose path is more direct, or as direct and faster in every one of three round trips,
+/// by a fifth and by 10 ms, or that loses far less; or to any that answers where the selected one has fallen silent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Nomination {
     /// Nominates the best valid pair once no pair of higher priority is left to be checked. That takes as long as the
     /// checks of dead pairs take to time out: 39.5 s and more where a better pair never answers.
     Regular,
-    /// Nominates the best valid pair as soon as nothing still possible can beat it. A pair of higher priority is
-    /// possible until its check has had its turn and two round trips to answer; the measure is the largest round trip
-    /// seen on the component, never a fixed time. Default.
+    /// Nominates the best valid pair as soon as nothing still possible can beat it. Default.
+    ///
+    /// Better is what is more direct: a pair of host candidates before one through a NAT, and that before a relayed one. Of
+    /// equally direct pairs the one of higher priority is better, unless the other one is really faster (by a fifth, and by
+    /// 10 ms) or it is measurably lossy. A pair that loses every second request is the last choice.
+    ///
+    /// A better pair is possible until its check has had its turn and two round trips to answer; the measure is the
+    /// largest round trip seen on the component, never a fixed time. While only a relayed pair is valid, candidates
+    /// that are still gathered or signalled are waited for as well, on either side (RFC 8863 4), for four round trips
+    /// from when it became valid: two for a candidate to be asked for and to come, two for its check. A direct pair waits
+    /// for none, and neither does one through a NAT: what could still come is seldom better, and would be moved to.
     #[default]
     Eager,
     /// Every check nominates, and the best pair that answered is selected: RFC 5245's way, for peers that know no
@@ -114,6 +144,16 @@ impl Policy for Regular {
             _ => Choice::Wait,
         }
     }
+
+    fn reconsider(
+        &mut self,
+        now: Instant,
+        held: &ValidPair,
+        valid: &[ValidPair],
+        _outlook: &Outlook,
+    ) -> Choice {
+        move_to_better(now, held, valid)
+    }
 }
 
 #[derive(Debug)]
@@ -121,14 +161,34 @@ struct Eager;
 
 impl Policy for Eager {
     fn choose(&mut self, now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice {
-        let Some(best) = valid.first() else { return Choice::Wait };
+        let Some(best) = score::best(valid) else { return Choice::Wait };
         let round_trip = round_trip(valid, outlook);
         let ends = better(outlook, best).map(|contender| end_of_wait(contender, round_trip));
-        match ends.max() {
+        match ends.chain(end_of_gathering(best, outlook, round_trip)).max() {
             Some(end) if end > now => Choice::WaitUntil(end),
             _ => Choice::Nominate(best.id),
         }
     }
+
+    fn reconsider(
+        &mut self,
+        now: Instant,
+        held: &ValidPair,
+        valid: &[ValidPair],
+        _outlook: &Outlook,
+    ) -> Choice {
+        move_to_better(now, held, valid)
+    }
+}
+
+/// The best of the pairs that are worth a move.
+fn move_to_better(now: Instant, held: &ValidPair, valid: &[ValidPair]) -> Choice {
+    let others: Vec<_> = valid
+        .iter()
+        .filter(|pair| pair.id != held.id && score::gain(now, pair, held).is_some())
+        .cloned()
+        .collect();
+    score::best(&others).map_or(Choice::Wait, |best| Choice::Nominate(best.id))
 }
 
 #[derive(Debug)]
@@ -140,10 +200,17 @@ impl Policy for Aggressive {
     }
 }
 
-/// The pairs that would beat this one, best first.
+/// The pairs that would beat this one, by class and priority.
 pub(crate) fn better<'a>(outlook: &'a Outlook, pair: &ValidPair) -> impl Iterator<Item = &'a Contender> {
-    let priority = pair.priority;
-    outlook.contenders.iter().filter(move |contender| contender.priority > priority)
+    let rank = score::rank(pair);
+    outlook.contenders.iter().filter(move |contender| score::rank_of_contender(contender) > rank)
+}
+
+/// Until when a candidate may still come that makes a better pair than this relayed one (RFC 8863 4).
+pub(crate) fn end_of_gathering(pair: &ValidPair, outlook: &Outlook, round_trip: Duration) -> Option<Instant> {
+    let gathering = outlook.local_gathering || outlook.remote_gathering;
+    let relayed = Class::of(pair.kinds) == Class::Relayed;
+    (gathering && relayed).then(|| pair.since + round_trip.saturating_mul(4))
 }
 
 /// The round trip that waits are measured by. A valid pair was answered, so some measure there always is but where an
