@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use floe_check::{AddedRemote, RemoteParameters};
 use floe_core::{
-    Candidate, CandidateAddress, Generation, Role, StreamId, TcpType, Transport, address::check_destination,
+    Candidate, CandidateAddress, Generation, IceOptions, Role, StreamId, TcpType, Transport,
+    address::check_destination,
 };
 
 use crate::{
@@ -94,6 +95,9 @@ impl Session {
         if description.lite {
             self.check.set_role(Role::Controlling);
         }
+        // draft-thatcher-ice-renomination 3: only where both sides have said that they can.
+        let renomination = self.renomination && description.options.contains(IceOptions::RENOMINATION);
+        self.check.set_renomination(id, renomination);
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let credentials = description.credentials.clone();
         let parameters = RemoteParameters { credentials, components: description.components };

@@ -93,7 +93,8 @@ impl Session {
 
     /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed. A better
     /// pair that an aggressive peer has nominated, or this side has, may still take the place of the selected one: its
-    /// socket is looked at again three seconds later.
+    /// socket is looked at again three seconds later. Where another pair may be nominated at any time those that are still
+    /// checked count as such, and the sockets of the warm ones stay.
     pub(crate) fn release(&mut self, now: Instant) {
         let coming: Vec<_> = self.check.pairs().filter(is_coming).map(|pair| pair.id).collect();
         if !coming.is_empty() {
@@ -101,7 +102,9 @@ impl Session {
         }
         let selected =
             self.components().filter_map(|(stream, component)| self.nominator.selected(stream, component));
+        let warm = self.components().flat_map(|(stream, component)| self.check.warm(stream, component));
         let used: BTreeSet<BaseId> = selected
+            .chain(warm)
             .chain(coming)
             .filter_map(|pair| self.check.route(pair).map(|route| route.base))
             .collect();

@@ -62,6 +62,10 @@ pub struct SessionConfig {
     pub keepalive: Duration,
     /// The SOFTWARE attribute of checks. Default: none, it tells strangers what to attack.
     pub software: Option<String>,
+    /// Whether another pair may be selected after the first, where the peer can do so as well
+    /// (draft-thatcher-ice-renomination): the option `renomination` is announced. With [`Nomination::Aggressive`] it is
+    /// not. Default: yes.
+    pub renomination: bool,
 }
 
 impl fmt::Debug for SessionConfig {
@@ -75,6 +79,7 @@ impl fmt::Debug for SessionConfig {
             software,
             consent,
             keepalive,
+            renomination,
             ..
         } = self;
         f.debug_struct("SessionConfig")
@@ -92,6 +97,7 @@ impl fmt::Debug for SessionConfig {
             .field("consent", consent)
             .field("keepalive", keepalive)
             .field("software", software)
+            .field("renomination", renomination)
             .finish_non_exhaustive()
     }
 }
@@ -116,6 +122,7 @@ impl SessionConfig {
             consent: true,
             keepalive: Duration::from_secs(15),
             software: None,
+            renomination: true,
         }
     }
 
@@ -207,6 +214,13 @@ impl SessionConfig {
     #[must_use]
     pub const fn keepalive(mut self, keepalive: Duration) -> Self {
         self.keepalive = keepalive;
+        self
+    }
+
+    /// These settings with renomination on or off.
+    #[must_use]
+    pub const fn renomination(mut self, renomination: bool) -> Self {
+        self.renomination = renomination;
         self
     }
 

@@ -8,7 +8,7 @@ use floe_core::{Credentials, IceOptions, Pacing};
 pub struct LocalParameters {
     /// The credentials.
     pub credentials: Credentials,
-    /// The options: `ice2` and `trickle`.
+    /// The options: `ice2`, `trickle` and `renomination`, as far as they apply.
     pub options: IceOptions,
     /// The pacing interval proposed.
     pub pacing: Pacing,

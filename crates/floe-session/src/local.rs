@@ -91,11 +91,12 @@ impl Session {
         Some(Event::Candidate { stream, candidate, ufrag })
     }
 
-    /// RFC 8838 13: no candidate is signalled for a component that has its pair; nor for one that the peer does
+    /// RFC 8838 13: no candidate is signalled for a component that has its pair for good; nor for one that the peer does
     /// without (RFC 8445 6.1.2.2).
     fn wants(&self, (stream, component): Purpose) -> bool {
         let both = self.check.components(stream).any(|known| known == component);
-        both && self.nominator.selected(stream, component).is_none()
+        let open = self.check.may_renominate(stream) || self.nominator.selected(stream, component).is_none();
+        both && open
     }
 
     /// The same of the end of candidates.

@@ -89,8 +89,14 @@ impl Session {
         if self.check.list_state(stream)? == ListState::Failed {
             return None;
         }
-        let best = || self.check.valid(stream, component).first().map(|pair| pair.id);
-        self.route_of(self.nominator.selected(stream, component).or_else(best)?)
+        let valid = self.check.valid(stream, component);
+        let best = || valid.first().map(|pair| pair.id);
+        let mut selected = self.nominator.selected(stream, component);
+        // Where another pair is about to be nominated in its place, data does not wait for that.
+        if self.check.may_renominate(stream) && !valid.is_empty() {
+            selected = selected.filter(|selected| valid.iter().any(|pair| pair.id == *selected));
+        }
+        self.route_of(selected.or_else(best)?)
     }
 
     /// RFC 8445 12.1: while a restart has not selected a pair data goes over the one from before; should the restart

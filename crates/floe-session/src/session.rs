@@ -72,6 +72,8 @@ pub struct Session {
     pub(crate) max_early: usize,
     /// Whether this side nominates in the way of RFC 5245.
     aggressive: bool,
+    /// Whether this side takes and makes a second nomination.
+    pub(crate) renomination: bool,
 }
 
 /// What waits in the outbox.
@@ -126,6 +128,7 @@ impl Session {
             tally: Tally::default(),
             max_early: config.max_remote_candidates,
             aggressive,
+            renomination: config.renomination && !aggressive,
         }
     }
 
@@ -135,7 +138,8 @@ impl Session {
         let credentials = self.streams.get(&stream)?.local.clone();
         // RFC 8445 10: who announces ice2 does not nominate aggressively.
         let ice2 = (!self.aggressive).then_some(IceOptions::ICE2);
-        let mut tokens = ice2.into_iter().chain([IceOptions::TRICKLE]);
+        let renomination = self.renomination.then_some(IceOptions::RENOMINATION);
+        let mut tokens = ice2.into_iter().chain([IceOptions::TRICKLE]).chain(renomination);
         let options = tokens.try_fold(IceOptions::new(), IceOptions::with).ok()?;
         Some(LocalParameters { credentials, options, pacing: self.pace.proposed() })
     }
