@@ -6,8 +6,8 @@ use std::{
 };
 
 use floe_core::{
-    CandidateKind, ComponentId, Contender, Outlook, PairId, PairPriority, Priority, Quality,
-    StreamId, Turn, ValidPair,
+    CandidateKind, ComponentId, Contender, Outlook, PairId, PairPriority, Priority, Quality, StreamId, Turn,
+    ValidPair,
 };
 
 use crate::{Decision, Nominator};

@@ -70,9 +70,8 @@ impl Phase {
     pub(crate) const fn after(self, step: Step) -> Self {
         match (self, step) {
             (_, Step::Select(pair)) => Self::Selected(pair, None),
-            (Self::Selected(held, _), Step::Follow) | (Self::Moving(held, _), Step::Follow | Step::Refuse) => {
-                Self::Selected(held, None)
-            }
+            (Self::Selected(held, _), Step::Follow)
+            | (Self::Moving(held, _), Step::Follow | Step::Refuse) => Self::Selected(held, None),
             (Self::Selected(held, _), Step::Wait(until)) => Self::Selected(held, until),
             (Self::Selected(held, _), Step::Nominate(intent)) => Self::Moving(held, intent),
             (Self::Following, Step::Control) | (Self::Nominating(_), Step::Refuse) => Self::Deciding(None),
@@ -119,10 +118,7 @@ mod tests {
                 [deciding, following, Phase::Deciding(later), Phase::Nominating(new), deciding, chosen],
             ),
             (nominating, [nominating, following, nominating, nominating, Phase::Deciding(None), chosen]),
-            (
-                selected,
-                [selected, held(None), held(later), Phase::Moving(PairId(1), new), selected, chosen],
-            ),
+            (selected, [selected, held(None), held(later), Phase::Moving(PairId(1), new), selected, chosen]),
             (moving, [moving, held(None), moving, moving, held(None), chosen]),
         ];
         for (from, row) in table {

@@ -48,7 +48,7 @@ const MIN_LOST: u32 = 5;
 /// A path that loses more is no better one to move to.
 const SOUND: u32 = 200;
 /// After so many unanswered requests in a row a path is silent.
-const SILENT: u32 = 4;
+const SILENT: u32 = 3;
 /// Evidence that is older says nothing of now: warm pairs are checked every 6 s at the latest.
 const FRESH: Duration = Duration::from_secs(15);
 
@@ -90,9 +90,10 @@ pub(crate) fn advantage(pair: &ValidPair, other: &ValidPair) -> Option<Advantage
         return (mine > theirs).then(|| if broken { loss(pair, other) } else { Advantage::Class });
     }
     let times = round_trip(pair).zip(round_trip(other));
-    times.and_then(|times| faster(times, Duration::ZERO)).filter(|_| !is_lossier(pair, other)).or_else(|| {
-        (is_lossier(other, pair) && pair.quality.asked > 0).then(|| loss(pair, other))
-    })
+    times
+        .and_then(|times| faster(times, Duration::ZERO))
+        .filter(|_| !is_lossier(pair, other))
+        .or_else(|| (is_lossier(other, pair) && pair.quality.asked > 0).then(|| loss(pair, other)))
 }
 
 /// What a pair has over the selected one that makes it worth a move, from evidence of several samples.
@@ -144,7 +145,8 @@ fn round_trip(pair: &ValidPair) -> Option<Duration> {
 /// Whether a pair measurably loses more than another.
 fn is_lossier(pair: &ValidPair, than: &ValidPair) -> bool {
     let measured = pair.quality.asked >= ENOUGH_ASKED && pair.quality.lost() >= MIN_LOST;
-    let difference = pair.quality.loss().unwrap_or_default().checked_sub(than.quality.loss().unwrap_or_default());
+    let difference =
+        pair.quality.loss().unwrap_or_default().checked_sub(than.quality.loss().unwrap_or_default());
     measured && difference >= Some(LOSSIER)
 }
 

@@ -6,7 +6,7 @@ use floe_check::{CheckConfig, Command, Event, Outcome, PairState, PairView, Remo
 use floe_core::{BaseId, CandidateKind, ComponentId, LocalCandidate, PairId, Role, StreamId, TcpType};
 use floe_stun::{
     Class,
-    attribute::{AttributeType, UseCandidate, Username},
+    attribute::{AttributeType, Nomination, UseCandidate, Username},
 };
 use proptest::prelude::*;
 
@@ -23,27 +23,35 @@ struct Trial {
     started: BTreeSet<[u8; 12]>,
     states: BTreeMap<PairId, PairState>,
     resend: Option<Draft>,
+    /// Whether a second nomination was agreed on.
+    agreed: bool,
 }
 
 /// One step: what, and numbers that say how.
 type Op = (u8, u8, u8, u8);
 
 impl Trial {
-    fn new(role: Role, aggressive: bool) -> Self {
+    fn new(role: Role, aggressive: bool, agreed: bool) -> Self {
         let config = CheckConfig::default()
             .role(role)
             .aggressive(aggressive)
             .max_pairs(MAX_PAIRS)
             .max_remote_candidates(MAX_REMOTES)
             .max_peer_reflexive(MAX_LEARNT)
-            .patience(ms(5000));
-        let bench = Bench::with(config, &[(S0, &[RTP, RTCP]), (S1, &[RTP])]);
+            .patience(ms(5000))
+            // What is kept warm never comes to rest.
+            .max_warm(0);
+        let mut bench = Bench::with(config, &[(S0, &[RTP, RTCP]), (S1, &[RTP])]);
+        for stream in [S0, S1] {
+            bench.set.set_renomination(stream, agreed);
+        }
         let mut trial = Self {
             bench,
             checks: Vec::new(),
             started: BTreeSet::new(),
             states: BTreeMap::new(),
             resend: None,
+            agreed,
         };
         // Something to begin with; more may come or not.
         trial.add_local(0, 0, 0);
@@ -161,6 +169,9 @@ impl Trial {
         if c & 2 != 0 {
             check = check.with(&UseCandidate);
         }
+        if c & 4 != 0 {
+            check = check.with(&Nomination::new(u32::from(b)));
+        }
         let before = (c % 16 == 15).then(|| self.bench.set.snapshot());
         match c % 16 {
             13 => check = check.instead(&Username::new("ownufrag:another")),
@@ -247,6 +258,7 @@ impl Trial {
         assert_eq!(valid.iter().map(|pair| pair.id).collect::<BTreeSet<_>>(), expected);
         assert!(here().filter(|pair| pair.valid).all(|pair| pair.state == PairState::Succeeded));
         assert!(here().all(|pair| pair.valid || !pair.nominated));
+        assert!(!self.agreed || here().filter(|pair| pair.nominated).count() <= 1, "the last one counts");
 
         let outlook = self.bench.set.outlook(self.bench.now, stream, component);
         assert!(outlook.contenders.is_sorted_by(|a, b| a.priority >= b.priority));
@@ -304,8 +316,8 @@ fn check_caps(pairs: &[PairView]) {
     }
 }
 
-fn run(role: Role, aggressive: bool, ops: &[Op]) {
-    let mut trial = Trial::new(role, aggressive);
+fn run(role: Role, (aggressive, agreed): (bool, bool), ops: &[Op]) {
+    let mut trial = Trial::new(role, aggressive, agreed);
     for op in ops {
         trial.step(*op);
         trial.check();
@@ -346,21 +358,21 @@ proptest! {
     #[test]
     fn nothing_that_is_done_to_a_set_breaks_it(
         controlling in any::<bool>(),
-        aggressive in any::<bool>(),
+        ways in any::<(bool, bool)>(),
         ops in prop::collection::vec(any::<Op>(), 1..120),
     ) {
-        run(if controlling { Role::Controlling } else { Role::Controlled }, aggressive, &ops);
+        run(if controlling { Role::Controlling } else { Role::Controlled }, ways, &ops);
     }
 
     /// The same with both descriptions there from the start, so that more of the steps find something to do.
     #[test]
     fn nothing_that_is_done_to_a_running_set_breaks_it(
         controlling in any::<bool>(),
-        aggressive in any::<bool>(),
+        ways in any::<(bool, bool)>(),
         ops in prop::collection::vec(any::<Op>(), 1..120),
     ) {
         let begin: [Op; 4] = [(3, 0, 0, 1), (3, 1, 0, 1), (1, 1, 2, 9), (1, 1, 3, 10)];
         let ops: Vec<_> = begin.into_iter().chain(ops).collect();
-        run(if controlling { Role::Controlling } else { Role::Controlled }, aggressive, &ops);
+        run(if controlling { Role::Controlling } else { Role::Controlled }, ways, &ops);
     }
 }

@@ -262,11 +262,12 @@ fn showing() -> impl Strategy<Value = Showing> {
         1 => Just(CandidateKind::ServerReflexive),
         1 => Just(CandidateKind::Relayed)
     ];
-    let quality = (5u64..400, 0u64..40, 0u32..17, 0u32..6).prop_map(|(round_trip, variation, lost, silence)| {
-        let lost = if lost < 8 { 0 } else { lost };
-        let silence = silence.min(lost);
-        Quality { variation: ms(variation), answered: 16 - lost, silence, ..good(epoch(), round_trip) }
-    });
+    let quality =
+        (5u64..400, 0u64..40, 0u32..17, 0u32..6).prop_map(|(round_trip, variation, lost, silence)| {
+            let lost = if lost < 8 { 0 } else { lost };
+            let silence = silence.min(lost);
+            Quality { variation: ms(variation), answered: 16 - lost, silence, ..good(epoch(), round_trip) }
+        });
     (prop::bool::weighted(0.95), kind, quality).prop_map(|(valid, kind, quality)| Showing {
         valid,
         kinds: (CandidateKind::Host, kind),
@@ -308,7 +309,9 @@ fn play(trace: &[[Showing; 3]]) -> (Vec<u64>, usize) {
                     Decision::Select { pair, .. } => {
                         assert!(pairs.iter().any(|valid| valid.id == pair));
                         match held.replace(pair) {
-                            Some(before) if pairs.iter().any(|valid| valid.id == before) => moves.push(second),
+                            Some(before) if pairs.iter().any(|valid| valid.id == before) => {
+                                moves.push(second)
+                            }
                             Some(_) => forced += 1,
                             None => {}
                         }
