@@ -192,14 +192,18 @@ fn the_same_seed_gives_the_same_run() {
 
 // proves: 8445-10-a
 #[test]
-fn what_is_signalled_announces_ice2_and_trickle_for_every_stream() {
+fn what_is_signalled_announces_ice2_trickle_and_renomination_for_every_stream() {
     let streams = vec![StreamConfig::default(); 3];
     let session = floe_session::Session::new(controlling().streams(streams).ta(ms(30)));
     for stream in (0..3).map(StreamId) {
         let local = session.local(stream).unwrap();
-        assert_eq!(local.options.to_string(), "ice2 trickle");
+        assert_eq!(local.options.to_string(), "ice2 trickle renomination");
         assert_eq!(local.pacing.to_string(), "30");
     }
+    let options = |config| floe_session::Session::new(config).local(STREAM).unwrap().options.to_string();
+    assert_eq!(options(controlling().renomination(false)), "ice2 trickle");
+    // draft-thatcher-ice-renomination 3: the one rules out the other.
+    assert_eq!(options(controlling().nomination(Nomination::Aggressive)), "trickle");
 }
 
 #[test]
