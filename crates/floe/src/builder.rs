@@ -28,6 +28,7 @@ pub struct AgentBuilder {
     components: u16,
     nomination: Nomination,
     policy: Option<Box<dyn Policy>>,
+    renomination: bool,
     gather: GatherConfig,
     ta: Option<Duration>,
     patience: Option<Duration>,
@@ -44,6 +45,7 @@ impl AgentBuilder {
             components: 1,
             nomination: Nomination::Eager,
             policy: None,
+            renomination: true,
             gather: GatherConfig::default(),
             ta: None,
             patience: None,
@@ -76,6 +78,13 @@ impl AgentBuilder {
     /// A nomination policy of your own; it takes the place of [`nomination`](Self::nomination).
     pub fn policy(mut self, policy: impl Policy + 'static) -> Self {
         self.policy = Some(Box::new(policy));
+        self
+    }
+
+    /// Whether the selection may move to another pair that is really better, where the peer can do so as well
+    /// (draft-thatcher-ice-renomination). A connection stays what it is when its pair changes. Default: yes.
+    pub fn renomination(mut self, renomination: bool) -> Self {
+        self.renomination = renomination;
         self
     }
 
@@ -186,7 +195,8 @@ impl AgentBuilder {
             .role(self.role)
             .streams(vec![StreamConfig { components: self.components }])
             .gather(self.gather)
-            .nomination(self.nomination);
+            .nomination(self.nomination)
+            .renomination(self.renomination);
         config.policy = self.policy;
         make_room(&mut config, usize::from(self.components));
         config.ta = self.ta.unwrap_or(config.ta);
