@@ -45,8 +45,9 @@ const MIN_GAIN: Duration = Duration::from_millis(10);
 const LOSSIER: u32 = 250;
 /// And so many at least.
 const MIN_LOST: u32 = 5;
-/// A path that loses more is no better one to move to.
-const SOUND: u32 = 200;
+/// A path that has lately lost so many is no better one for being faster or more direct: one that was left for its loss
+/// looks good by chance now and then.
+const UNSOUND: u32 = 2;
 /// After so many unanswered requests in a row a path is silent.
 const SILENT: u32 = 3;
 /// Evidence that is older says nothing of now: warm pairs are checked every 6 s at the latest.
@@ -98,26 +99,26 @@ pub(crate) fn advantage(pair: &ValidPair, other: &ValidPair) -> Option<Advantage
 
 /// What a pair has over the selected one that makes it worth a move, from evidence of several samples.
 pub(crate) fn gain(now: Instant, pair: &ValidPair, held: &ValidPair) -> Option<Advantage> {
-    if !is_sound(now, pair) {
+    if !is_alive(now, pair) {
         return None;
     }
     if held.quality.silence >= SILENT {
         return Some(Advantage::Answers { unanswered: held.quality.silence });
     }
+    let sound = pair.quality.lost() < UNSOUND;
     let (mine, theirs) = (Class::now(pair), Class::now(held));
     if mine != theirs {
-        return advantage(pair, held);
+        return advantage(pair, held).filter(|_| sound || theirs == Class::Broken);
     }
     let lossier = is_lossier(held, pair) && pair.quality.asked >= ENOUGH_ASKED;
-    speed_gain(pair, held).or_else(|| lossier.then(|| loss(pair, held)))
+    let faster = if sound { speed_gain(pair, held) } else { None };
+    faster.or_else(|| lossier.then(|| loss(pair, held)))
 }
 
-/// Whether a path works now, as far as anybody can tell: its latest request was answered, not long ago, and few were not.
-fn is_sound(now: Instant, pair: &ValidPair) -> bool {
+/// Whether a path works now, as far as anybody can tell: its latest request was answered, not long ago.
+fn is_alive(now: Instant, pair: &ValidPair) -> bool {
     let Quality { silence, latest, .. } = pair.quality;
-    let fresh = latest.is_some_and(|at| now.saturating_duration_since(at) < FRESH);
-    let few_lost = pair.quality.lost() < 2 || pair.quality.loss() < Some(SOUND);
-    silence == 0 && fresh && few_lost
+    silence == 0 && latest.is_some_and(|at| now.saturating_duration_since(at) < FRESH)
 }
 
 /// Three round trips of the selected pair in a row have to be longer, and the difference must be no chance.

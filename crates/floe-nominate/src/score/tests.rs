@@ -120,8 +120,8 @@ fn a_selected_pair_is_left_only_after_several_round_trips_and_for_no_chance() {
 fn it_is_left_for_none_that_may_not_work_now() {
     let good = steady(40);
     assert!(!moves(Quality { silence: 1, answered: 15, ..good }, steady(300)));
-    assert!(!moves(Quality { answered: 12, ..good }, steady(300)));
-    assert!(moves(Quality { answered: 13, ..good }, steady(300)));
+    assert!(!moves(Quality { answered: 14, ..good }, steady(300)));
+    assert!(moves(Quality { answered: 15, ..good }, steady(300)));
     let at_15_s = |latest| {
         let pair = with(2, 5, Quality { latest, ..good });
         gain(at(15_000), &pair, &with(1, 9, steady(300))).is_some()
@@ -144,6 +144,8 @@ fn it_is_left_when_it_is_silent_or_loses_far_more() {
     let of_silent = |silence| gain(at(0), &relayed, &with(1, 9, silent(silence)));
     assert_eq!(of_silent(3), Some(Advantage::Answers { unanswered: 3 }));
     assert_eq!(of_silent(2), None);
+    let some = of(RELAYED, with(2, 5, Quality { answered: 12, ..steady(80) }));
+    assert!(gain(at(0), &some, &with(1, 9, silent(3))).is_some(), "any that answers is better than silence");
     let lossy = Quality { answered: 11, ..steady(20) };
     assert!(moves(steady(25), lossy));
     assert!(
