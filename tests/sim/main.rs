@@ -8,6 +8,7 @@ mod grid;
 mod loss;
 mod nomination;
 mod pacing;
+mod renomination;
 mod roles;
 mod shapes;
 mod tails;

@@ -44,7 +44,7 @@ fn one_pair_of_each_component_is_nominated_by_repeating_its_check() {
 // proves: 8445-8.1.1-b
 #[test]
 fn a_better_path_that_comes_later_is_not_nominated_any_more() {
-    let mut world = Setup::new([2, 2], ms(30)).world();
+    let mut world = Setup { renomination: [false; 2], ..Setup::new([2, 2], ms(30)) }.world();
     world.set_path(0, 0, Link::cut());
     world.describe_all();
     assert!(world.complete(ms(10_000)));
@@ -108,7 +108,7 @@ fn answered(world: &World) -> BTreeSet<[u8; 12]> {
 // proves: 8445-8.1.2-c, 8445-8.3.1-a
 #[test]
 fn what_was_not_selected_answers_for_three_seconds_more() {
-    let mut world = Setup::new([3, 3], ms(10)).described();
+    let mut world = Setup { renomination: [false; 2], ..Setup::new([3, 3], ms(10)) }.described();
     assert!(world.complete(ms(10_000)));
     let completed = world.state_at(Side::B, IceState::Completed).unwrap();
     let sockets = SIDES.map(|side| world.node(side).sockets().collect::<Vec<_>>());

@@ -48,6 +48,7 @@ pub(crate) struct Setup {
     pub(crate) patience: Duration,
     pub(crate) consent: bool,
     pub(crate) keepalive: Duration,
+    pub(crate) renomination: [bool; 2],
 }
 
 impl Setup {
@@ -65,6 +66,7 @@ impl Setup {
             patience: ms(39_500),
             consent: true,
             keepalive: ms(15_000),
+            renomination: [true; 2],
         }
     }
 
@@ -349,6 +351,7 @@ fn config(setup: &Setup, side: Side) -> SessionConfig {
         .patience(setup.patience)
         .consent(setup.consent)
         .keepalive(setup.keepalive)
+        .renomination(setup.renomination[side as usize])
 }
 
 /// The address of a candidate; those of hosts are addresses.
