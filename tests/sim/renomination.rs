@@ -41,11 +41,9 @@ fn talk(world: &mut World, end: Duration) -> usize {
     while at < end {
         for side in SIDES {
             let host = world.host(side);
-            let payload = sent.to_string().into();
-            assert!(
-                world.simulation.node_mut(host).unwrap().send(STREAM, RTP, payload),
-                "{side:?} at {at:?}"
-            );
+            let (now, payload) = (world.simulation.now(), sent.to_string());
+            let node = world.simulation.node_mut(host).unwrap();
+            assert!(node.send(now, STREAM, RTP, payload.as_bytes()), "{side:?} at {at:?}");
         }
         sent += 1;
         at += ms(20);
@@ -196,7 +194,7 @@ fn one_is_relayed(world: &mut World) -> [Candidate; 2] {
     let signals = world.simulation.node_mut(world.host(Side::B)).unwrap().take_signals();
     let candidates = signals.into_iter().filter_map(|signal| match signal {
         Signal::Candidate { candidate, .. } => Some(candidate),
-        Signal::End { .. } => None,
+        _ => None,
     });
     let [direct, other]: [Candidate; 2] = candidates.collect::<Vec<_>>().try_into().unwrap();
     let text = other.to_string().replace("typ host", "typ relay raddr 0.0.0.0 rport 9");
