@@ -67,6 +67,16 @@ impl CheckSet {
         (heard || elsewhen()).then_some((known.stream, known.component))
     }
 
+    /// The candidates of the peer for a component, signalled and learnt, in the order of their coming.
+    pub fn remote_candidates(
+        &self,
+        stream: StreamId,
+        component: ComponentId,
+    ) -> impl Iterator<Item = &floe_core::Candidate> {
+        let ids = self.remotes.of_component(stream, component).into_iter();
+        ids.filter_map(|id| self.remotes.get(id)).map(|remote| &remote.candidate)
+    }
+
     /// A pair as statistics show it.
     #[must_use]
     pub fn describe(&self, pair: PairId) -> Option<PairView> {

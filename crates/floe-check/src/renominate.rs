@@ -97,7 +97,7 @@ impl CheckSet {
         let others: Vec<_> =
             self.pairs.valid(ends.stream, ends.component).filter(|&id| id != valid).collect();
         for id in others {
-            let validity = self.pairs.get(id).and_then(|pair| pair.validity());
+            let validity = self.pairs.get(id).and_then(crate::pair::Pair::validity);
             if let Some(validity) = validity.filter(|validity| validity.nominated) {
                 self.pairs.set_validity(id, Some(Validity { nominated: false, ..validity }));
             }

@@ -60,9 +60,13 @@ impl CheckSet {
                 pair.note_round_trip(rtt);
             }
         }
-        // RFC 8445 7.2.5.2.1: an answer by another way proves nothing of this one.
-        let verdict =
-            if symmetric { judge(answer, message) } else { Verdict::Failure(FailReason::Asymmetric) };
+        // RFC 8445 7.2.5.2.1: an answer by another way proves nothing of this one. That the roles conflict it says all the
+        // same (7.2.5.1): the peer has not followed the check up, and does so only once it comes again in the other role.
+        let verdict = match judge(answer, message) {
+            Verdict::RoleConflict => Verdict::RoleConflict,
+            verdict if symmetric => verdict,
+            _ => Verdict::Failure(FailReason::Asymmetric),
+        };
         match verdict {
             Verdict::Success(mapped) => self.succeed(now, &check, mapped, &completed),
             Verdict::RoleConflict => self.repair_role(now, &check, current),

@@ -171,7 +171,11 @@ impl Session {
         candidate: Candidate,
     ) -> Result<AddedRemote, AddRemoteError> {
         check_candidate(self.live_stream(id)?, id, &candidate)?;
-        Ok(self.check.add_remote(now, id, candidate)?)
+        let added = self.check.add_remote(now, id, candidate.clone())?;
+        if added == AddedRemote::New {
+            self.permit(now, id, &candidate);
+        }
+        Ok(added)
     }
 
     /// The peer has no more candidates for the stream (RFC 8838 14). A repeated notice changes nothing. Where signalling

@@ -33,6 +33,15 @@ struct Relay {
     phase: Phase,
 }
 
+impl Relay {
+    fn permit(&mut self, now: Instant, candidate: &Candidate) {
+        let Some(peer) = candidate.socket_addr() else { return };
+        if let Err(why) = self.client.permit(now, peer.ip()) {
+            tracing::debug!(server = %self.server, %why, "no permission");
+        }
+    }
+}
+
 /// How far an allocation is.
 ///
 /// ```text
@@ -254,6 +263,7 @@ impl Session {
                 let allocated = Allocated { base, relayed, mapped: mapped.unwrap_or(relayed) };
                 self.set_phase(base, Phase::Open(allocated));
                 self.gatherer.allocated(now, job, Ok(allocated));
+                self.permit_known(now, base);
             }
             (TurnEvent::AllocateFailed(why), Phase::Asked(job)) => {
                 let why = refusal(why);
@@ -322,15 +332,23 @@ impl Session {
         }
     }
 
-    /// The peer was heard from an address that signalling does not know. It may try our relays from there as well, and
-    /// those let in only whom we permit: a peer without servers of its own is reached in no other way.
+    /// A candidate of the peer is new: our relays let it in before it is checked from there (RFC 8445 7.2.1), so that the
+    /// check does not wait for the permission. What was learnt from a check of the peer's is let in as well: a peer without
+    /// servers of its own may reach the relay from there, and no signalling will ever say so.
     pub(crate) fn permit(&mut self, now: Instant, stream: StreamId, candidate: &Candidate) {
-        let Some(peer) = candidate.socket_addr() else { return };
         let purpose = (stream, candidate.component());
-        for relay in self.relays.all.values_mut().filter(|relay| relay.purpose == purpose) {
-            if let Err(why) = relay.client.permit(now, peer.ip()) {
-                tracing::debug!(%why, "no permission");
-            }
+        let relays = self.relays.all.values_mut().filter(|relay| relay.purpose == purpose);
+        for relay in relays.filter(|relay| matches!(relay.phase, Phase::Open(_))) {
+            relay.permit(now, candidate);
+        }
+    }
+
+    /// A relay is new: what is known of the peer is let in.
+    fn permit_known(&mut self, now: Instant, base: BaseId) {
+        let Some(relay) = self.relays.all.get_mut(&base) else { return };
+        let (stream, component) = relay.purpose;
+        for candidate in self.check.remote_candidates(stream, component) {
+            relay.permit(now, candidate);
         }
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use floe_core::{Role, StreamId};
-use floe_session::{Event, IceServer, IceState, RemoteDescription, Session, SessionConfig};
+use floe_session::{Event, IceServer, IceState, RemoteDescription, Session, SessionConfig, Why};
 use floe_sim::{Built, HostId, PathClass, Server, SessionNode, Simulation, World};
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha20Rng};
 
@@ -30,8 +30,8 @@ pub struct Ending {
     pub reason: Option<String>,
     /// The selected pair: its local and its remote address.
     pub pair: Option<[SocketAddr; 2]>,
-    /// How good its path is.
-    pub class: Option<PathClass>,
+    /// How good the path of each selection was, and why it was chosen.
+    pub choices: Vec<(PathClass, Why)>,
     /// When the first pair was valid.
     pub connected: Option<Duration>,
     /// When a pair was selected, each time.
@@ -166,10 +166,10 @@ impl Call {
             let at = *at - self.start;
             match event {
                 Event::Valid { .. } => drop(ending.connected.get_or_insert(at)),
-                Event::Selected { local, remote, .. } => {
+                Event::Selected { local, remote, why, .. } => {
                     ending.selected.push(at);
                     ending.pair = local.socket_addr().zip(remote.socket_addr()).map(<[_; 2]>::from);
-                    ending.class = Some(crate::judge::class_of(local, remote));
+                    ending.choices.push((crate::judge::class_of(local, remote), *why));
                 }
                 Event::State { state: IceState::Failed, .. } => drop(ending.failed.get_or_insert(at)),
                 _ => {}
@@ -185,7 +185,7 @@ impl Default for Ending {
             state: IceState::New,
             reason: None,
             pair: None,
-            class: None,
+            choices: Vec::new(),
             connected: None,
             selected: Vec::new(),
             failed: None,

@@ -343,13 +343,13 @@ fn a_retired_pair_does_not_nominate_the_failed_one_whose_check_made_it_valid() {
         (254, 31, 14, 0),
         (0, 0, 0, 0),
     ];
-    run(Role::Controlling, false, &ops);
+    run(Role::Controlling, (false, false), &ops);
 }
 
 #[test]
 fn an_early_check_is_forgotten_with_the_base_that_it_came_on() {
     let ops = [(0, 0, 0, 0), (91, 7, 0, 2), (84, 91, 0, 242), (0, 61, 152, 0), (51, 101, 0, 0)];
-    run(Role::Controlled, false, &ops);
+    run(Role::Controlled, (false, false), &ops);
 }
 
 proptest! {

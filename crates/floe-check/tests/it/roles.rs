@@ -172,3 +172,17 @@ fn a_role_that_signalling_gives_is_taken_and_is_no_conflict() {
     let _ = bench.refuse(&check, 487);
     assert_eq!(bench.news(), [Event::RoleChanged(Role::Controlled)]);
 }
+
+#[test]
+fn a_role_conflict_is_repaired_though_the_answer_took_another_way() {
+    let (mut bench, pair) = Bench::one_pair(Role::Controlling);
+    let check = bench.next();
+    // A NAT may let the check in and send the answer from another address.
+    let _ = bench.take_from(check.base, addr("10.0.0.2:7777"), &error(check.id, 487).write());
+    assert_eq!(bench.set.role(), Role::Controlled);
+    let again = bench.next();
+    assert_eq!(again.claim.map(|claim| claim.0), Some(Role::Controlled));
+    // Whatever else comes that way proves nothing.
+    let _ = bench.take_from(again.base, addr("10.0.0.2:7777"), &success(again.id, "10.0.0.1:1000").write());
+    assert_eq!(bench.state(pair), floe_check::PairState::Failed);
+}
