@@ -34,6 +34,9 @@ pub struct CheckConfig {
     /// How many valid pairs of each component are kept warm beside the selected one, where it may be replaced by
     /// renomination. Default: 2.
     pub max_warm: usize,
+    /// Whether silence on a pair in use is noticed while data is sent, and the pair probed before it is told
+    /// ([`Event::Silent`](crate::Event::Silent)). Default: yes.
+    pub liveness: bool,
     /// The SOFTWARE attribute of requests (RFC 8489 14.14): the first 127 characters are sent. Default: none.
     pub software: Option<String>,
 }
@@ -54,6 +57,7 @@ impl Default for CheckConfig {
             consent: true,
             keepalive: MIN_TR,
             max_warm: 2,
+            liveness: true,
             software: None,
         }
     }
@@ -127,6 +131,13 @@ impl CheckConfig {
     #[must_use]
     pub const fn max_warm(mut self, max: usize) -> Self {
         self.max_warm = max;
+        self
+    }
+
+    /// These settings with silence noticed or not.
+    #[must_use]
+    pub const fn liveness(mut self, liveness: bool) -> Self {
+        self.liveness = liveness;
         self
     }
 

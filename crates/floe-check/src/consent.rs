@@ -18,7 +18,7 @@ use floe_stun::{
 };
 use rand::RngExt as _;
 
-use crate::{CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec};
+use crate::{CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec, liveness::Liveness};
 
 /// So long after the latest answer consent ends (RFC 7675 5.1).
 const EXPIRY: Duration = Duration::from_secs(30);
@@ -41,19 +41,23 @@ pub(crate) struct PairConsent {
 /// The pairs in use, at most one for each component.
 #[derive(Debug, Default)]
 pub(crate) struct Consents {
-    in_use: BTreeMap<Purpose, InUse>,
+    pub(crate) in_use: BTreeMap<Purpose, InUse>,
     /// Whose request waits for a slot.
     due: VecDeque<Purpose>,
+    /// Whose probe waits for one.
+    pub(crate) probes: VecDeque<Purpose>,
+    /// Whether a probe was the latest to have one.
+    pub(crate) probed_last: bool,
     /// Paths whose consent was lost, and with which user names: those are not used there again (RFC 7675 5.1).
     spent: BTreeMap<(BaseId, SocketAddr), Box<str>>,
 }
 
 /// A pair that data goes over.
 #[derive(Debug)]
-struct InUse {
-    pair: PairId,
-    base: BaseId,
-    to: SocketAddr,
+pub(crate) struct InUse {
+    pub(crate) pair: PairId,
+    pub(crate) base: BaseId,
+    pub(crate) to: SocketAddr,
     /// The credentials it became valid with. They stay when a restart changes those of the stream.
     username: Box<str>,
     key: Key,
@@ -67,6 +71,7 @@ struct InUse {
     asked: Vec<Asked>,
     /// When anything was last sent.
     sent: Instant,
+    pub(crate) life: Liveness,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -76,11 +81,21 @@ struct Asked {
     role: Role,
     /// Whether it was counted as unanswered.
     missed: bool,
+    what: Request,
+}
+
+/// What a request on a pair in use is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// Consent.
+    Consent,
+    /// A sign of life; see [`liveness`](crate::liveness).
+    Probe,
 }
 
 impl Consents {
     pub(crate) fn is_due(&self) -> bool {
-        !self.due.is_empty()
+        !self.due.is_empty() || !self.probes.is_empty()
     }
 
     pub(crate) fn close(&mut self, base: BaseId) {
@@ -100,6 +115,7 @@ impl Consents {
 
     fn stop(&mut self, key: Purpose) -> Option<InUse> {
         self.due.retain(|due| *due != key);
+        self.probes.retain(|due| *due != key);
         self.in_use.remove(&key)
     }
 }
@@ -149,6 +165,7 @@ impl CheckSet {
             next: Some(latest.map_or(now, |latest| latest + interval)),
             asked: Vec::new(),
             sent: now,
+            life: Liveness::new(now, pair.counts.current_round_trip),
         })
     }
 
@@ -165,10 +182,15 @@ impl CheckSet {
         in_use.is_some_and(|known| known.pair == pair && (known.granted || !self.config.consent))
     }
 
-    /// The application has sent data over this pair. Where consent is off, that puts off the keepalive.
+    /// The application has sent data over this pair: now something should be heard there, or [`Event::Silent`] is told.
+    /// Where consent is off, it also puts off the keepalive. It need not be told of every datagram: once in 100 ms is
+    /// enough.
     pub fn note_data(&mut self, now: Instant, pair: PairId) {
         if let Some(known) = self.consents.in_use.values_mut().find(|known| known.pair == pair) {
             known.sent = known.sent.max(now);
+            if self.config.liveness {
+                known.life.note_data(now);
+            }
         }
     }
 
@@ -239,13 +261,25 @@ impl CheckSet {
     fn ask(&mut self, now: Instant, key: Purpose) -> Option<Transmit> {
         self.count_missed(now, key);
         let next = now + self.interval();
-        let id = TransactionId::random(&mut self.rng);
         let known = self.consents.in_use.get_mut(&key)?;
         known.next = Some(next);
+        let pair = known.pair;
+        let transmit = self.request_in_use(now, key, Request::Consent)?;
+        if let Some(pair) = self.pairs.get_mut(pair) {
+            pair.consent.asked = Some(now);
+            pair.counts.consent_requests_sent += 1;
+        }
+        Some(transmit)
+    }
+
+    /// A request on the pair in use, with the credentials it became valid with; a new transaction, sent once.
+    pub(crate) fn request_in_use(&mut self, now: Instant, key: Purpose, what: Request) -> Option<Transmit> {
+        let id = TransactionId::random(&mut self.rng);
+        let known = self.consents.in_use.get_mut(&key)?;
         known.asked.retain(|asked| now < asked.at + EXPIRY);
-        known.asked.push(Asked { id, at: now, role: self.role, missed: false });
+        known.asked.push(Asked { id, at: now, role: self.role, missed: false, what });
         known.sent = now;
-        let (pair, base, to) = (known.pair, known.base, known.to);
+        let (base, to) = (known.base, known.to);
         let request = codec::CheckRequest {
             username: &known.username,
             software: self.config.software.as_deref(),
@@ -257,10 +291,6 @@ impl CheckSet {
             key: &known.key,
         };
         let payload = request.write(id, to.ip())?;
-        if let Some(pair) = self.pairs.get_mut(pair) {
-            pair.consent.asked = Some(now);
-            pair.counts.consent_requests_sent += 1;
-        }
         self.transmit(base, to, payload)
     }
 
@@ -279,7 +309,10 @@ impl CheckSet {
         }
     }
 
-    /// What may be the answer to a request for consent: any that is open counts, not only the latest.
+    /// What may be the answer to a request on a pair in use: any that is open counts, not only the latest.
+    ///
+    /// That to a probe renews consent as well. Consent is an authentic answer from where the data goes (RFC 7675 5.1);
+    /// it does not matter why the question was asked, and a probe is as fresh, as unforeseeable and as paced.
     pub(crate) fn handle_consent(
         &mut self,
         now: Instant,
@@ -304,8 +337,9 @@ impl CheckSet {
         }
         let at = known.asked.iter().position(|asked| asked.id == id)?;
         let asked = known.asked.swap_remove(at);
+        self.note_heard(now, base, from);
         match answer {
-            Answer::Success => self.renew_consent(now, key, asked.at),
+            Answer::Success => self.renew_consent(now, key, asked),
             Answer::Error(error) if error.code() == FORBIDDEN => {
                 self.lose_consent(now, key, ConsentLoss::Revoked);
             }
@@ -315,15 +349,19 @@ impl CheckSet {
         Some(Outcome::Handled)
     }
 
-    fn renew_consent(&mut self, now: Instant, (stream, component): Purpose, asked: Instant) {
+    fn renew_consent(&mut self, now: Instant, (stream, component): Purpose, asked: Asked) {
         let Some(known) = self.consents.in_use.get_mut(&(stream, component)) else { return };
         known.since = now;
         let regained = !std::mem::replace(&mut known.granted, true);
+        let rtt = now.saturating_duration_since(asked.at);
+        known.life.measure(rtt);
         if let Some(pair) = self.pairs.get_mut(known.pair) {
-            let rtt = now.saturating_duration_since(asked);
             pair.consent.given = Some(now);
             pair.heard = true;
-            pair.counts.consent_responses_received += 1;
+            match asked.what {
+                Request::Consent => pair.counts.consent_responses_received += 1,
+                Request::Probe => pair.counts.responses_received += 1,
+            }
             pair.counts.current_round_trip = Some(rtt);
             pair.counts.total_round_trip += rtt;
             let id = pair.id;

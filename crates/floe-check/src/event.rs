@@ -98,6 +98,27 @@ pub enum Event {
         /// Why.
         why: ConsentLoss,
     },
+    /// Data is sent over the pair in use and nothing is heard there: no data that was accepted, no check of the peer's and
+    /// no answer to a probe. Consent still holds, and data still goes; see [`silence`](crate::CheckSet::silence).
+    Silent {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+        /// How long so far.
+        silence: Duration,
+    },
+    /// Something was heard again. It is not told where another pair is used meanwhile, or none.
+    Heard {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// The pair.
+        pair: PairId,
+    },
     /// A peer-reflexive candidate was learnt.
     PeerReflexive {
         /// The stream.

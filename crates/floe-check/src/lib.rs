@@ -68,6 +68,7 @@
 //! | RFC 7675 consent on the pair in use of each component | yes; over UDP, as everything here |
 //! | RFC 7982 numbered checks and answers | yes |
 //! | RFC 8445 11 keepalives, where consent is off | yes |
+//! | silence on the pair in use of each component, told within three round trips and 500 ms | yes |
 //! | RFC 8445 9 restart | yes: the pair in use stays so until the new generation has one |
 //! | RFC 8445 7.3.2 lite | not yet |
 
@@ -83,6 +84,7 @@ mod event;
 mod follow;
 mod form;
 mod list;
+mod liveness;
 mod look;
 mod outlook;
 mod pair;

@@ -75,6 +75,7 @@ impl CheckSet {
             Ok(authentic) => authentic,
             Err(rejection) => return self.reject(now, base, from, message, &rejection),
         };
+        self.note_heard(now, base, from);
         let (code, why) = match self.accept(stream, base, from, message) {
             Ok(()) => (None, None),
             Err((code, why)) => (Some(code), Some(why)),

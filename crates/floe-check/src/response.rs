@@ -51,6 +51,7 @@ impl CheckSet {
         let Some(completed) = self.transactions.complete(id) else { return Outcome::Handled };
         let completed = completed.answering(counter::of(message));
         let symmetric = (base, from) == (check.base, check.to);
+        self.note_heard(now, base, from);
         let mut current = false;
         if let Some(pair) = self.pairs.get_mut(check.pair) {
             current = pair.transaction.take_if(|open| *open == id).is_some();

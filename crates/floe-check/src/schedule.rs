@@ -35,11 +35,24 @@ impl CheckSet {
     ///
     /// Requests for consent come first: there is one for each component in 4 s at most, and a late one puts a path at
     /// risk that carries data. Then come nominating checks; then, going round the streams, triggered checks, then
-    /// ordinary ones.
+    /// ordinary ones. Probes of pairs in use that have fallen silent take turns with all of these.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
         if let Some(consent) = self.start_consent(now) {
             return Some(consent);
         }
+        if std::mem::take(&mut self.consents.probed_last)
+            && let Some(check) = self.start_check(now)
+        {
+            return Some(check);
+        }
+        if let Some(probe) = self.start_probe(now) {
+            self.consents.probed_last = true;
+            return Some(probe);
+        }
+        self.start_check(now)
+    }
+
+    fn start_check(&mut self, now: Instant) -> Option<Transmit> {
         while let Some((pair, kind)) = self.next_check() {
             if self.is_spent(pair) {
                 self.fail(now, pair, FailReason::Consent(ConsentLoss::Expired));
@@ -182,8 +195,8 @@ impl CheckSet {
         Some(Transmit { base, to: address::scoped(to, address), payload })
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) is next due: a retransmission, the end of a check, or the end of
-    /// the patience before a list may fail.
+    /// When [`handle_timeout`](Self::handle_timeout) is next due: a retransmission, the end of a check, the end of
+    /// the patience before a list may fail, or what consent and silence on the pairs in use ask for.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let patience = self.lists.values().filter_map(|list| match list.patience {
@@ -191,7 +204,8 @@ impl CheckSet {
             Patience::Unset | Patience::Over => None,
         });
         let warm = self.warm.poll_timeout();
-        patience.chain(self.transactions.poll_timeout()).chain(self.consent_timeout()).chain(warm).min()
+        let in_use = self.consent_timeout().into_iter().chain(self.liveness_timeout());
+        patience.chain(self.transactions.poll_timeout()).chain(in_use).chain(warm).min()
     }
 
     /// Resends, gives up and fails what is due at `now`.
@@ -210,6 +224,7 @@ impl CheckSet {
         }
         self.handle_consent_timeout(now);
         self.handle_warm_timeout(now);
+        self.handle_liveness_timeout(now);
         let patient = |until: Patience| matches!(until, Patience::Until(at) if at <= now);
         let over: Vec<_> =
             self.lists.iter().filter(|(_, list)| patient(list.patience)).map(|(&stream, _)| stream).collect();
