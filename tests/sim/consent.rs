@@ -114,7 +114,7 @@ fn consent_checks_keep_pace_and_the_session_a_day_in_an_idle_state() {
 #[test]
 fn without_consent_a_keepalive_goes_after_tr_without_traffic_and_holds_nothing_but_a_fingerprint() {
     for keepalive in [seconds(5), seconds(15), seconds(20)] {
-        let setup = Setup { consent: false, keepalive, ..Setup::new([1, 1], ms(50)) };
+        let setup = Setup { consent: false, liveness: false, keepalive, ..Setup::new([1, 1], ms(50)) };
         let mut world = setup.described();
         assert!(world.complete(seconds(1)));
         world.run_to(seconds(300));

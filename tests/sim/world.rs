@@ -49,6 +49,7 @@ pub(crate) struct Setup {
     pub(crate) consent: bool,
     pub(crate) keepalive: Duration,
     pub(crate) renomination: [bool; 2],
+    pub(crate) liveness: bool,
 }
 
 impl Setup {
@@ -67,6 +68,7 @@ impl Setup {
             consent: true,
             keepalive: ms(15_000),
             renomination: [true; 2],
+            liveness: true,
         }
     }
 
@@ -352,6 +354,7 @@ fn config(setup: &Setup, side: Side) -> SessionConfig {
         .consent(setup.consent)
         .keepalive(setup.keepalive)
         .renomination(setup.renomination[side as usize])
+        .liveness(setup.liveness)
 }
 
 /// The address of a candidate; those of hosts are addresses.

@@ -50,6 +50,12 @@ impl Session {
                 work.touch(stream, component);
                 self.lose_consent((stream, component), why);
             }
+            CheckEvent::Silent { stream, component, silence, .. } => {
+                tracing::debug!(%stream, %component, ?silence, "nothing is heard where data goes");
+            }
+            CheckEvent::Heard { stream, component, .. } => {
+                tracing::debug!(%stream, %component, "something is heard again");
+            }
             CheckEvent::Nominated { stream, component, .. } | CheckEvent::Changed { stream, component } => {
                 work.touch(stream, component);
             }

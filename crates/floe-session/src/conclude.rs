@@ -56,7 +56,11 @@ impl Session {
         let facts = self.facts();
         self.progress.restarted = false;
         while let Some(next) = self.state().step(facts) {
-            self.enter(now, next);
+            self.enter(now, next, facts);
+        }
+        // Meanwhile it may be something else that is bad.
+        if self.state() == IceState::Disconnected {
+            self.progress.reason = self.why_disconnected(facts);
         }
     }
 
@@ -71,17 +75,18 @@ impl Session {
             list: self.check.list_state(stream)?,
             cut_off: self.streams.get(&stream)?.cut_off,
             routed: self.components_of(stream).all(|component| self.routes.get(component).is_some()),
+            silent: self.is_silent(stream),
             selected: self
                 .components_of(stream)
                 .all(|(stream, component)| self.nominator.selected(stream, component).is_some()),
         })
     }
 
-    fn enter(&mut self, now: Instant, state: IceState) {
+    fn enter(&mut self, now: Instant, state: IceState, facts: Facts) {
         debug_assert!(self.state().may_become(state), "{} to {state}", self.state());
         let reason = match state {
             IceState::Failed => self.progress.failure.clone(),
-            IceState::Disconnected => self.progress.loss.clone(),
+            IceState::Disconnected => self.why_disconnected(facts),
             _ => None,
         };
         tracing::info!(%state, reason = reason.as_ref().map(tracing::field::display), "the state has changed");
@@ -89,6 +94,11 @@ impl Session {
         self.progress.reason.clone_from(&reason);
         self.progress.release_at = (state == IceState::Completed).then(|| now + RELEASE_AFTER);
         self.tell(Event::State { state, reason });
+    }
+
+    /// A path that is lost is worse than one that is silent.
+    fn why_disconnected(&self, facts: Facts) -> Option<Reason> {
+        if facts.routed { self.why_silent() } else { self.progress.loss.clone() }
     }
 
     /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed. A better

@@ -60,6 +60,10 @@ pub struct SessionConfig {
     /// After how long without a datagram a keepalive is sent where consent is off (RFC 8445 11); what is shorter than
     /// 15 s is taken for 15 s. Default: 15 s.
     pub keepalive: Duration,
+    /// Whether silence is noticed while data is sent: the state is `Disconnected` then, within three round trips and
+    /// 500 ms, until something is heard. Before that the pair in use is probed; where data goes one way only, that takes
+    /// a few small datagrams a second. Default: yes.
+    pub liveness: bool,
     /// The SOFTWARE attribute of checks. Default: none, it tells strangers what to attack.
     pub software: Option<String>,
     /// Whether another pair may be selected after the first, where the peer can do so as well
@@ -80,6 +84,7 @@ impl fmt::Debug for SessionConfig {
             consent,
             keepalive,
             renomination,
+            liveness,
             ..
         } = self;
         f.debug_struct("SessionConfig")
@@ -96,6 +101,7 @@ impl fmt::Debug for SessionConfig {
             .field("patience", patience)
             .field("consent", consent)
             .field("keepalive", keepalive)
+            .field("liveness", liveness)
             .field("software", software)
             .field("renomination", renomination)
             .finish_non_exhaustive()
@@ -121,6 +127,7 @@ impl SessionConfig {
             patience: Duration::from_millis(39_500),
             consent: true,
             keepalive: Duration::from_secs(15),
+            liveness: true,
             software: None,
             renomination: true,
         }
@@ -221,6 +228,13 @@ impl SessionConfig {
     #[must_use]
     pub const fn renomination(mut self, renomination: bool) -> Self {
         self.renomination = renomination;
+        self
+    }
+
+    /// These settings with silence noticed or not.
+    #[must_use]
+    pub const fn liveness(mut self, liveness: bool) -> Self {
+        self.liveness = liveness;
         self
     }
 

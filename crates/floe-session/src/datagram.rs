@@ -15,7 +15,8 @@ impl Session {
     /// A datagram that came in on a socket from an address. Data is the caller's: it holds the bytes already.
     ///
     /// Whatever it holds, it is used, or dropped for a counted reason; it never ends the session. Only what proves to
-    /// know the password changes anything.
+    /// know the password changes anything; data that is taken does no more than show that somebody is there, which puts
+    /// off [`Reason::Silent`](crate::Reason::Silent).
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -44,7 +45,7 @@ impl Session {
         if is_stun(datagram) {
             self.dispose_stun(now, Received { base, from, payload: datagram })
         } else {
-            self.dispose_data(base, from)
+            self.dispose_data(now, base, from)
         }
     }
 
@@ -64,11 +65,12 @@ impl Session {
 
     /// RFC 8445 12.2: data is taken on every candidate, whatever pair is selected; but only from where an
     /// authentic check or answer has come.
-    pub(crate) fn dispose_data(&self, base: BaseId, from: SocketAddr) -> Disposition {
-        match self.check.accepts(base, from) {
-            Some((stream, component)) => Disposition::Data { stream, component },
-            None => Disposition::Dropped(DropReason::Stranger),
-        }
+    pub(crate) fn dispose_data(&mut self, now: Instant, base: BaseId, from: SocketAddr) -> Disposition {
+        let Some((stream, component)) = self.check.accepts(base, from) else {
+            return Disposition::Dropped(DropReason::Stranger);
+        };
+        self.note_heard(now, base, from);
+        Disposition::Data { stream, component }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Errors and reasons.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use floe_check::{ConsentLoss, FailReason, ListFailReason};
 use floe_core::{ComponentId, StreamId, address::Unusable};
@@ -33,6 +33,17 @@ pub enum Reason {
         component: ComponentId,
         /// Why.
         why: ConsentLoss,
+    },
+    /// Data is sent and nothing comes back: no data, no check, no answer to a probe. It goes on being sent, and the first
+    /// thing heard takes this back; nothing has to be done.
+    #[error("nothing was heard for {silence:?} while data was sent on component {component} of {stream}")]
+    Silent {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// How long when it was noticed.
+        silence: Duration,
     },
     /// The pair in use is no longer valid: a check of it failed.
     #[error("the path of component {component} of {stream} is lost: {why}")]

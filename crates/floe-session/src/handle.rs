@@ -50,8 +50,9 @@ impl Session {
         }
     }
 
-    /// The application has sent data for a component. Where consent is off that puts off the next keepalive (RFC 8445
-    /// 11); it need not be told of every datagram, once in a few seconds is enough.
+    /// The application has sent data for a component: from now on silence there is noticed
+    /// ([`Reason::Silent`](crate::Reason::Silent)), and where consent is off the next keepalive is put off (RFC 8445 11).
+    /// It need not be told of every datagram: once in 100 ms is enough.
     pub fn note_sent(&mut self, now: Instant, stream: StreamId, component: ComponentId) {
         let now = self.clock.tick(now);
         if let Some(route) = self.route(stream, component) {

@@ -84,6 +84,7 @@
 //! | RFC 8838 trickle, both ways | yes |
 //! | gathering, checks, nomination | as far as floe-gather, floe-check and floe-nominate go |
 //! | RFC 7675 consent: without it nothing is sent; RFC 8445 11 keepalives where it is off | yes |
+//! | silence while data is sent: disconnected within three round trips and 500 ms, and back with the first sign of life | yes |
 //! | RFC 8445 9 restart, make before break | yes, of all streams or of one |
 //! | RFC 8445 5.1.1.2 server-reflexive and relayed candidates, over UDP (RFC 8489, RFC 8656) | yes |
 //! | TCP, lite | not yet |
@@ -106,6 +107,7 @@ mod restart;
 mod route;
 mod server;
 mod session;
+mod silence;
 mod sockets;
 mod state;
 mod stats;

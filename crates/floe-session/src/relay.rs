@@ -374,7 +374,7 @@ impl Session {
             }
             Handled::Data { peer, payload } => {
                 let data = Span::within(datagram, payload);
-                Some(match self.dispose_data(base, peer) {
+                Some(match self.dispose_data(now, base, peer) {
                     Disposition::Data { stream, component } => {
                         Disposition::Relayed { stream, component, from: peer, data }
                     }

@@ -51,7 +51,8 @@ use crate::{
 /// # What comes from outside
 ///
 /// Nothing that comes from the network or from signalling ends or confuses a session: it is used, or refused with a
-/// reason, or dropped and counted in [`stats`](Self::stats). What is not authenticated changes nothing at all.
+/// reason, or dropped and counted in [`stats`](Self::stats). What is not authenticated changes nothing at all, but that
+/// data from where the peer was heard keeps the state from becoming, or being, `Disconnected` because of silence.
 #[derive(Debug)]
 pub struct Session {
     pub(crate) check: CheckSet,
@@ -229,6 +230,7 @@ fn check_config(config: &SessionConfig) -> CheckConfig {
         .patience(config.patience.min(MAX_PATIENCE))
         .consent(config.consent)
         .keepalive(config.keepalive)
+        .liveness(config.liveness)
         .aggressive(is_aggressive(config));
     match &config.software {
         Some(software) => checks.software(software.clone()),

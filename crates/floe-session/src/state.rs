@@ -15,7 +15,8 @@ pub enum IceState {
     Connected,
     /// Every component has its selected pair (RFC 8445 8.1.2).
     Completed,
-    /// Some component that had a valid pair has none now; the checks, or the peer, may still bring one.
+    /// Some component that had a valid pair has none now, and the checks, or the peer, may still bring one; or nothing is
+    /// heard where its data goes, which still goes there.
     Disconnected,
     /// No stream has found a way (RFC 8445 8.1.2), or none is left.
     Failed,
@@ -41,9 +42,9 @@ impl IceState {
     ///   from \ to     New  Checking   Connected  Completed  Disconnected  Failed    Closed
     ///   New            -   described      -          -           -          -       close
     ///   Checking       -      -         valid        -           -        hopeless  close
-    ///   Connected      -      -           -       selected      lost      hopeless  close
-    ///   Completed      -      -       reselect       -          lost      hopeless  close
-    ///   Disconnected   -   restarted  valid again    -           -        hopeless  close
+    ///   Connected      -      -           -       selected  lost, silent  hopeless  close
+    ///   Completed      -      -       reselect       -      lost, silent  hopeless  close
+    ///   Disconnected   -   restarted  valid, heard   -           -        hopeless  close
     ///   Failed         -   resumed        -          -           -          -       close
     ///   Closed         -      -           -          -           -          -         -
     /// ```
@@ -67,17 +68,17 @@ impl IceState {
     /// mean is in [`Facts`].
     pub(crate) fn step(self, facts: Facts) -> Option<Self> {
         use IceState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
-        let Facts { closed, described, hopeless, routed, selected, restarted } = facts;
+        let Facts { closed, described, hopeless, routed, silent, selected, restarted } = facts;
         match self {
             Closed => None,
             _ if closed => Some(Closed),
             New => described.then_some(Checking),
             Failed => (!hopeless).then_some(Checking),
             Checking | Connected | Completed | Disconnected if hopeless => Some(Failed),
-            Checking | Disconnected if routed => Some(Connected),
-            Checking => None,
+            Checking => routed.then_some(Connected),
+            Disconnected if routed => (!silent).then_some(Connected),
             Disconnected => restarted.then_some(Checking),
-            Connected | Completed if !routed => Some(Disconnected),
+            Connected | Completed if !routed || silent => Some(Disconnected),
             Connected => selected.then_some(Completed),
             Completed => (!selected).then_some(Connected),
         }
@@ -114,6 +115,8 @@ pub(crate) struct Facts {
     pub(crate) hopeless: bool,
     /// Whether every component has somewhere to send to.
     pub(crate) routed: bool,
+    /// Whether data of some component goes where nothing is heard.
+    pub(crate) silent: bool,
     /// Whether every component has its selected pair.
     pub(crate) selected: bool,
     /// Whether a stream has just begun anew: what was lost before does not count any more.
@@ -127,6 +130,7 @@ pub(crate) struct StreamFacts {
     /// Whether a component of it is without a socket for ever.
     pub(crate) cut_off: bool,
     pub(crate) routed: bool,
+    pub(crate) silent: bool,
     pub(crate) selected: bool,
 }
 
@@ -141,6 +145,7 @@ impl Facts {
             described,
             hopeless,
             routed: !hopeless && live().all(|stream| stream.routed),
+            silent: live().any(|stream| stream.silent),
             selected: !hopeless && live().all(|stream| stream.selected),
             restarted: false,
         }
@@ -151,12 +156,13 @@ impl Facts {
 mod tests {
     use super::*;
 
-    /// All 64 of them.
+    /// All 128 of them.
     fn all_facts() -> impl Iterator<Item = Facts> {
-        (0_u8..64).map(|bits| {
+        (0_u8..128).map(|bits| {
             let bit = |n: u8| bits & 1 << n != 0;
-            let [closed, described, hopeless, routed, selected, restarted] = [0, 1, 2, 3, 4, 5].map(bit);
-            Facts { closed, described, hopeless, routed, selected, restarted }
+            let [closed, described, hopeless, routed, silent, selected, restarted] =
+                [0, 1, 2, 3, 4, 5, 6].map(bit);
+            Facts { closed, described, hopeless, routed, silent, selected, restarted }
         })
     }
 
@@ -212,6 +218,7 @@ mod tests {
             list,
             cut_off: false,
             routed: list == Completed,
+            silent: false,
             selected: list == Completed,
         };
         let state = |lists: &[ListState]| {
@@ -236,7 +243,13 @@ mod tests {
 
     #[test]
     fn a_stream_that_is_cut_off_counts_as_failed() {
-        let good = StreamFacts { list: ListState::Completed, cut_off: false, routed: true, selected: true };
+        let good = StreamFacts {
+            list: ListState::Completed,
+            cut_off: false,
+            routed: true,
+            silent: false,
+            selected: true,
+        };
         let cut = StreamFacts { cut_off: true, routed: false, ..good };
         let state = |streams: &[StreamFacts]| {
             *way(IceState::Completed, Facts::of(true, false, streams)).last().unwrap()
@@ -244,19 +257,27 @@ mod tests {
         assert_eq!(state(&[good, cut]), IceState::Completed);
         assert_eq!(state(&[cut, cut]), IceState::Failed);
         assert_eq!(state(&[good, StreamFacts { routed: false, ..good }]), IceState::Disconnected);
+        // What is given up may be as silent as it likes.
+        let silent = StreamFacts { silent: true, ..good };
+        assert_eq!(state(&[good, silent]), IceState::Disconnected);
+        assert_eq!(state(&[good, StreamFacts { cut_off: true, ..silent }]), IceState::Completed);
     }
 
     #[test]
     fn facts_lead_where_they_should() {
         use IceState::{Checking, Closed, Completed, Connected, Disconnected, Failed, New};
-        let nothing = Facts::of(
-            false,
-            false,
-            &[StreamFacts { list: ListState::Running, cut_off: false, routed: false, selected: false }],
-        );
+        let stream = StreamFacts {
+            list: ListState::Running,
+            cut_off: false,
+            routed: false,
+            silent: false,
+            selected: false,
+        };
+        let nothing = Facts::of(false, false, &[stream]);
         let described = Facts { described: true, ..nothing };
         let routed = Facts { routed: true, ..described };
         let selected = Facts { selected: true, ..routed };
+        let silent = Facts { silent: true, ..selected };
         let hopeless = Facts { hopeless: true, ..described };
         assert_eq!(way(New, nothing), [New]);
         assert_eq!(way(New, described), [New, Checking]);
@@ -266,6 +287,13 @@ mod tests {
         assert_eq!(way(Completed, described), [Completed, Disconnected]);
         assert_eq!(way(Completed, routed), [Completed, Connected]);
         assert_eq!(way(Disconnected, selected), [Disconnected, Connected, Completed]);
+        assert_eq!(way(Connected, silent), [Connected, Disconnected]);
+        assert_eq!(way(Completed, silent), [Completed, Disconnected]);
+        assert_eq!(way(Disconnected, silent), [Disconnected]);
+        // A restart leaves the pair in use what it is until there is a better one.
+        assert_eq!(way(Disconnected, Facts { restarted: true, ..silent }), [Disconnected]);
+        assert_eq!(way(Checking, silent), [Checking, Connected, Disconnected]);
+        assert_eq!(way(Checking, Facts { routed: false, ..silent }), [Checking], "others are still to come");
         for from in [Checking, Connected, Completed, Disconnected] {
             assert_eq!(way(from, hopeless), [from, Failed]);
         }
