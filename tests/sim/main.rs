@@ -5,6 +5,7 @@ mod consent;
 mod early;
 mod failure;
 mod grid;
+mod liveness;
 mod loss;
 mod nomination;
 mod pacing;

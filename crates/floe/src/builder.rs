@@ -5,11 +5,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use floe_core::{ComponentId, Role};
 use floe_net::{Net, SystemNet};
 use floe_session::{GatherConfig, Nomination, Policy, Session, SessionConfig, StreamConfig};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tracing::Instrument as _;
 
 use crate::{
     Agent, BuildError,
+    activity::Activity,
     connection::Component,
     driver::{Driver, Publisher, STREAM, Subscribers},
     inbox::Inbox,
@@ -32,6 +33,7 @@ pub struct AgentBuilder {
     gather: GatherConfig,
     ta: Option<Duration>,
     patience: Option<Duration>,
+    liveness: bool,
     net: Option<Arc<dyn Net>>,
     seed: Option<[u8; 32]>,
     inbox_capacity: usize,
@@ -49,6 +51,7 @@ impl AgentBuilder {
             gather: GatherConfig::default(),
             ta: None,
             patience: None,
+            liveness: true,
             net: None,
             seed: None,
             inbox_capacity: 1024,
@@ -132,6 +135,15 @@ impl AgentBuilder {
         self
     }
 
+    /// Whether the agent notices that nothing comes back while data is sent: it is
+    /// [disconnected](floe_session::IceState::Disconnected) then, within three round trips and 500 ms, until something is
+    /// heard; data goes on being sent. Where data goes one way only, probes of the path show that it works: a few small
+    /// datagrams a second. Default: yes.
+    pub fn liveness(mut self, liveness: bool) -> Self {
+        self.liveness = liveness;
+        self
+    }
+
     /// The network to use. Default: the operating system's, [`SystemNet`].
     pub fn net(mut self, net: Arc<dyn Net>) -> Self {
         self.net = Some(net);
@@ -171,7 +183,9 @@ impl AgentBuilder {
             return Err(BuildError::Ta(ta));
         }
         let subscribers = Arc::new(Subscribers::new(self.event_capacity));
-        let components: Vec<_> = ids.into_iter().map(|id| component(id, self.inbox_capacity)).collect();
+        let sending = Arc::new(Notify::new());
+        let components: Vec<_> =
+            ids.into_iter().map(|id| component(id, self.inbox_capacity, Arc::clone(&sending))).collect();
         let shared = components.iter().map(|(component, _)| Arc::clone(component)).collect();
         let net = self.net.clone().unwrap_or_else(|| Arc::new(SystemNet::new()));
         let session = Session::new(self.session()?);
@@ -182,7 +196,7 @@ impl AgentBuilder {
         let publisher = Publisher::new(Arc::clone(&subscribers), renewed, components);
         // The fragment is no secret: every check carries it in the clear.
         let span = tracing::info_span!("agent", ufrag);
-        runtime.spawn(Driver::new(session, net, received, publisher).run().instrument(span));
+        runtime.spawn(Driver::new(session, net, received, sending, publisher).run().instrument(span));
         Ok(Agent::new(local, shared, subscribers, commands))
     }
 
@@ -196,7 +210,8 @@ impl AgentBuilder {
             .streams(vec![StreamConfig { components: self.components }])
             .gather(self.gather)
             .nomination(self.nomination)
-            .renomination(self.renomination);
+            .renomination(self.renomination)
+            .liveness(self.liveness);
         config.policy = self.policy;
         make_room(&mut config, usize::from(self.components));
         config.ta = self.ta.unwrap_or(config.ta);
@@ -221,9 +236,14 @@ fn component_ids(count: u16) -> Result<Vec<ComponentId>, BuildError> {
     (1..=count).map(ComponentId::new).collect::<Result<_, _>>().map_err(|_| BuildError::Components(count))
 }
 
-fn component(id: ComponentId, inbox_capacity: usize) -> (Arc<Component>, watch::Sender<Snapshot>) {
+fn component(
+    id: ComponentId,
+    inbox_capacity: usize,
+    sending: Arc<Notify>,
+) -> (Arc<Component>, watch::Sender<Snapshot>) {
     let (sender, snapshot) = watch::channel(Snapshot::default());
-    (Arc::new(Component { id, snapshot, inbox: Inbox::new(inbox_capacity) }), sender)
+    let (inbox, activity) = (Inbox::new(inbox_capacity), Activity::new(sending));
+    (Arc::new(Component { id, snapshot, inbox, activity }), sender)
 }
 
 impl fmt::Debug for AgentBuilder {

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
     Closed, ConnectError, ConnectionStats, RecvError, SelectedPair, SendError,
+    activity::Activity,
     driver::Command,
     inbox::Inbox,
     path::{Path, Route, Snapshot},
@@ -18,6 +19,7 @@ pub(crate) struct Component {
     pub(crate) id: ComponentId,
     pub(crate) snapshot: watch::Receiver<Snapshot>,
     pub(crate) inbox: Inbox,
+    pub(crate) activity: Activity,
 }
 
 /// The way to the peer for one component: datagrams out and in.
@@ -87,7 +89,7 @@ impl Connection {
         let mut snapshot = self.component.snapshot.clone();
         loop {
             let route = self.route_in(&snapshot.borrow_and_update())?;
-            match send_over(&route, datagram) {
+            match self.send_over(&route, datagram) {
                 Err(SendError::Full) => {}
                 other => return other,
             }
@@ -116,7 +118,7 @@ impl Connection {
     /// ```
     pub fn try_send(&self, datagram: &[u8]) -> Result<(), SendError> {
         let route = self.route_in(&self.component.snapshot.borrow())?;
-        send_over(&route, datagram)
+        self.send_over(&route, datagram)
     }
 
     /// Receives one datagram into `buffer` and returns its length, which is never 0. What does not fit is lost, as with
@@ -196,18 +198,19 @@ impl Connection {
             Path::Closed => Err(Closed.into()),
         }
     }
-}
 
-fn send_over(route: &Route, datagram: &[u8]) -> Result<(), SendError> {
-    if datagram.is_empty() {
-        return Err(SendError::Empty);
-    }
-    match route.socket.try_send_to(datagram, route.to) {
-        Ok(()) => {
-            route.traffic.sent(datagram.len());
-            Ok(())
+    fn send_over(&self, route: &Route, datagram: &[u8]) -> Result<(), SendError> {
+        if datagram.is_empty() {
+            return Err(SendError::Empty);
         }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Full),
-        Err(error) => Err(error.into()),
+        match route.socket.try_send_to(datagram, route.to) {
+            Ok(()) => {
+                route.traffic.sent(datagram.len());
+                self.component.activity.note();
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(SendError::Full),
+            Err(error) => Err(error.into()),
+        }
     }
 }

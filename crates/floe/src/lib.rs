@@ -63,6 +63,7 @@
     reason = "this crate is where the clock, the randomness, the tasks and the locks are"
 )]
 
+mod activity;
 mod agent;
 mod builder;
 mod connection;

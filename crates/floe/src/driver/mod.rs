@@ -4,7 +4,14 @@ mod command;
 mod publish;
 mod sockets;
 
-use std::{future::Future, io, net::SocketAddr, pin::Pin, sync::Arc, time::Instant};
+use std::{
+    future::Future,
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use floe_core::{Interface, StreamId, address::Redacted};
@@ -12,7 +19,7 @@ use floe_net::{Net, Trouble, UdpSocket, trouble};
 use floe_session::{Disposition, Output, Session, SocketId};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::Sleep,
 };
 
@@ -20,6 +27,8 @@ use command::After;
 pub(crate) use command::Command;
 pub(crate) use publish::{Publisher, Subscribers};
 use sockets::{Heard, Sockets};
+
+use crate::activity::Activity;
 
 /// The only stream of an agent's session.
 pub(crate) const STREAM: StreamId = StreamId(0);
@@ -30,6 +39,9 @@ const MAX_WAITING_SENDS: usize = 64;
 
 /// How many datagrams are handled in a row before commands and timers get their turn.
 const MAX_IN_A_ROW: usize = 32;
+
+/// From one look at which components data is sent on to the next, while there are any: media goes past the driver.
+const LOOK_EACH: Duration = Duration::from_millis(100);
 
 /// Something that is waited for beside the sockets.
 type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -46,6 +58,10 @@ pub(crate) struct Driver {
     session: Session,
     net: Arc<dyn Net>,
     commands: mpsc::Receiver<Command>,
+    /// Wakes the driver when data is sent after a pause.
+    sending: Arc<Notify>,
+    /// When to look again whether it still is.
+    look_at: Option<Instant>,
     sockets: Sockets,
     jobs: FuturesUnordered<Job>,
     waiting_sends: usize,
@@ -68,12 +84,15 @@ impl Driver {
         session: Session,
         net: Arc<dyn Net>,
         commands: mpsc::Receiver<Command>,
+        sending: Arc<Notify>,
         publisher: Publisher,
     ) -> Self {
         Self {
             session,
             net,
             commands,
+            sending,
+            look_at: None,
             sockets: Sockets::new(),
             jobs: FuturesUnordered::new(),
             waiting_sends: 0,
@@ -86,19 +105,20 @@ impl Driver {
 
     /// Runs until the agent is closed.
     pub(crate) async fn run(mut self) {
-        let timer = tokio::time::sleep(std::time::Duration::ZERO);
+        let timer = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(timer);
         loop {
             self.drain();
             if let Closing::Yes(_) = self.closing {
                 break;
             }
-            let armed = arm(timer.as_mut(), self.session.poll_timeout());
+            let armed = arm(timer.as_mut(), self.deadline());
             tokio::select! {
                 command = self.commands.recv() => self.handle_command(command),
                 heard = self.sockets.hear() => self.handle_heard(heard),
                 Some(done) = self.jobs.next() => self.handle_done(done),
-                () = timer.as_mut(), if armed => self.session.handle_timeout(now()),
+                () = self.sending.notified() => self.note_sent(Activity::see),
+                () = timer.as_mut(), if armed => self.handle_timer(),
             }
         }
         self.end();
@@ -114,6 +134,30 @@ impl Driver {
                 // Whoever asked may have stopped waiting.
                 let _ = reply.send(());
             }
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.session.poll_timeout().into_iter().chain(self.look_at).min()
+    }
+
+    fn handle_timer(&mut self) {
+        let now = now();
+        if self.look_at.take_if(|at| *at <= now).is_some() {
+            self.note_sent(Activity::look);
+        }
+        if self.session.poll_timeout().is_some_and(|at| at <= now) {
+            self.session.handle_timeout(now);
+        }
+    }
+
+    /// Tells the session which components data was sent on. While there are any it is looked at again by the clock, so
+    /// that no datagram has to wake the driver.
+    fn note_sent(&mut self, is_new: impl Fn(&Activity) -> bool) {
+        let now = now();
+        for (component, _) in self.publisher.activities().filter(|(_, activity)| is_new(activity)) {
+            self.session.note_sent(now, STREAM, component);
+            self.look_at.get_or_insert(now + LOOK_EACH);
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::{STREAM, sockets::Sockets};
 use crate::{
     ConnectionStats, Events, SelectedPair, TrafficCounts,
+    activity::Activity,
     connection::Component,
     events::{self, EventSender, Weight},
     path::{Path, Route, Snapshot, Traffic},
@@ -124,6 +125,11 @@ impl Publisher {
     pub(super) fn traffic(&self, id: ComponentId, socket: SocketId, remote: SocketAddr) -> Option<&Traffic> {
         let published = self.components.iter().find(|published| published.component.id == id)?;
         published.traffic.get(&(socket, unscoped(remote))).map(|traffic| &**traffic)
+    }
+
+    /// Whether data is sent on each component.
+    pub(super) fn activities(&self) -> impl Iterator<Item = (ComponentId, &Activity)> {
+        self.components.iter().map(|published| (published.component.id, &published.component.activity))
     }
 
     /// What went over each component.

@@ -19,7 +19,7 @@ use std::{
 
 use floe::{
     AddRemoteError, Agent, BuildError, Closed, ComponentId, ConnectError, Connection, Credentials,
-    DropReason, Event, GatherError, IceState, RecvError, RemoteDescription, Role, SendError, SetRemoteError,
+    DropReason, Event, Events, GatherError, IceState, Reason, RecvError, RemoteDescription, Role, SendError, SetRemoteError,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use network::Breakable;
@@ -287,6 +287,45 @@ async fn an_agent_whose_sockets_break_fails_with_the_reason() {
         matches!(&received, Err(RecvError::Failed(Some(why))) if why.to_string() == reason),
         "{received:?}"
     );
+}
+
+/// Sends a datagram now and then until the agent comes into this state; says why it did.
+async fn send_until(connection: &Connection, events: &mut Events, wanted: IceState) -> Option<Reason> {
+    let sending = async {
+        loop {
+            connection.send(b"is anybody there?").await.unwrap();
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let reached = async {
+        loop {
+            match events.next().await {
+                Some(Event::State { state, reason }) if state == wanted => return reason,
+                Some(_) => {}
+                None => panic!("the agent is gone"),
+            }
+        }
+    };
+    tokio::select! {
+        () = sending => None,
+        reason = timeout(LIMIT, reached) => reason.unwrap_or_else(|_| panic!("never {wanted}")),
+    }
+}
+
+#[tokio::test]
+async fn an_agent_that_sends_into_silence_is_disconnected_and_sends_on_until_something_is_heard() {
+    let net = Arc::new(Breakable::default());
+    let alice = builder(Role::Controlling).net(Arc::clone(&net) as Arc<dyn floe::Net>).build().unwrap();
+    let bob = builder(Role::Controlled).build().unwrap();
+    let (to_bob, to_alice) = connect(&alice, &bob).await;
+    let mut events = alice.events();
+    // Bob never sends data: it is the answers to probes that are missing.
+    net.mute(true);
+    let why = send_until(&to_bob, &mut events, IceState::Disconnected).await;
+    assert!(matches!(why, Some(Reason::Silent { component: ComponentId::RTP, .. })), "{why:?}");
+    net.mute(false);
+    assert_eq!(send_until(&to_bob, &mut events, IceState::Completed).await, None);
+    assert_eq!(receive(&to_alice).await, b"is anybody there?");
 }
 
 #[tokio::test]

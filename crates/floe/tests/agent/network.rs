@@ -32,6 +32,13 @@ impl Breakable {
         }
     }
 
+    /// From now on what is sent is lost, or goes out again.
+    pub(crate) fn mute(&self, mute: bool) {
+        for socket in self.sockets.lock().unwrap().iter() {
+            socket.mute.store(mute, SeqCst);
+        }
+    }
+
     /// From now on the send buffers are full, or have room again.
     pub(crate) fn fill_buffers(&self, full: bool) {
         for socket in self.sockets.lock().unwrap().iter() {
@@ -58,6 +65,7 @@ impl Net for Breakable {
             inner,
             broken: AtomicBool::new(false),
             full: AtomicBool::new(false),
+            mute: AtomicBool::new(false),
             reader: Mutex::new(Waker::noop().clone()),
         };
         let socket = Arc::new(socket);
@@ -71,6 +79,7 @@ pub(crate) struct Socket {
     inner: Arc<dyn UdpSocket>,
     broken: AtomicBool,
     full: AtomicBool,
+    mute: AtomicBool,
     reader: Mutex<Waker>,
 }
 
@@ -91,6 +100,9 @@ impl UdpSocket for Socket {
     fn try_send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
         if self.full.load(SeqCst) {
             return Err(io::ErrorKind::WouldBlock.into());
+        }
+        if self.mute.load(SeqCst) {
+            return Ok(());
         }
         self.inner.try_send_to(payload, to)
     }
