@@ -19,7 +19,8 @@ use std::{
 
 use floe::{
     AddRemoteError, Agent, BuildError, Closed, ComponentId, ConnectError, Connection, Credentials,
-    DropReason, Event, Events, GatherError, IceState, Reason, RecvError, RemoteDescription, Role, SendError, SetRemoteError,
+    DropReason, Event, Events, GatherError, IceState, Reason, RecvError, RemoteDescription, Role, SendError,
+    SetRemoteError,
 };
 use futures::{FutureExt as _, StreamExt as _};
 use network::Breakable;
