@@ -136,7 +136,12 @@ fn check_class(call: &Call, best: PathClass) -> Result<(), String> {
 fn left_for_loss(end: &crate::Ending, best: PathClass) -> bool {
     let mut choices = end.choices.iter().skip_while(|(class, _)| *class < best);
     choices.next();
-    choices.any(|(_, why)| matches!(why, Why::LessLoss { .. } | Why::OtherSilent { .. } | Why::SelectedLost { .. } | Why::Replaces { .. }))
+    choices.any(|(_, why)| {
+        matches!(
+            why,
+            Why::LessLoss { .. } | Why::OtherSilent { .. } | Why::SelectedLost { .. } | Why::Replaces { .. }
+        )
+    })
 }
 
 fn check_failure(call: &Call) -> Result<(), String> {
