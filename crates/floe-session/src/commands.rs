@@ -116,7 +116,7 @@ impl Session {
     fn add_early(&mut self, now: Instant, id: StreamId) {
         let early = self.streams.get_mut(&id).map(|stream| std::mem::take(&mut stream.early));
         for candidate in early.unwrap_or_default() {
-            let added = self.add_now(now, id, candidate.clone());
+            let added = self.add_now(now, id, &candidate);
             if let Err(why) = self.count_refusal(added) {
                 self.tell(Event::CandidateRefused { stream: id, candidate, why });
             }
@@ -148,7 +148,7 @@ impl Session {
         let max = self.max_early;
         let stream = self.live_stream(id)?;
         if stream.remote.is_some() {
-            return self.add_now(now, id, candidate);
+            return self.add_now(now, id, &candidate);
         }
         check_candidate(stream, id, &candidate)?;
         if stream.ended_early.is_some() {
@@ -168,12 +168,12 @@ impl Session {
         &mut self,
         now: Instant,
         id: StreamId,
-        candidate: Candidate,
+        candidate: &Candidate,
     ) -> Result<AddedRemote, AddRemoteError> {
-        check_candidate(self.live_stream(id)?, id, &candidate)?;
+        check_candidate(self.live_stream(id)?, id, candidate)?;
         let added = self.check.add_remote(now, id, candidate.clone())?;
         if added == AddedRemote::New {
-            self.permit(now, id, &candidate);
+            self.permit(now, id, candidate);
         }
         Ok(added)
     }

@@ -310,7 +310,7 @@ fn play(trace: &[[Showing; 3]]) -> (Vec<u64>, usize) {
                         assert!(pairs.iter().any(|valid| valid.id == pair));
                         match held.replace(pair) {
                             Some(before) if pairs.iter().any(|valid| valid.id == before) => {
-                                moves.push(second)
+                                moves.push(second);
                             }
                             Some(_) => forced += 1,
                             None => {}
