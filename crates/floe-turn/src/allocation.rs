@@ -9,19 +9,28 @@ const EARLY: Duration = Duration::from_secs(60);
 
 /// The state of the allocation.
 ///
-/// | from \ on | allocated | refresh is due | refreshed | its end, or lost | close | deleted |
-/// |---|---|---|---|---|---|---|
-/// | Allocating | Allocated | - | - | Ended | Closing | - |
-/// | Allocated | - | Refreshing | Allocated | Ended | Closing | - |
-/// | Refreshing | - | - | Allocated | Ended | Closing | - |
-/// | Closing | - | - | - | Ended | - | Ended |
-/// | Ended | - | - | - | - | - | - |
+/// | from \ on | allocated | taken | delete sent | returned | refresh is due | refreshed | its end, or lost | close | deleted |
+/// |---|---|---|---|---|---|---|---|---|---|
+/// | Allocating | Allocated | Taken | - | - | - | - | Ended | Closing | - |
+/// | Taken | Allocated | - | Reclaiming | - | - | - | Ended | Closing | - |
+/// | Reclaiming | - | - | - | Allocating | - | - | Ended | Closing | - |
+/// | Allocated | - | - | - | - | Refreshing | Allocated | Ended | Closing | - |
+/// | Refreshing | - | - | - | - | - | Allocated | Ended | Closing | - |
+/// | Closing | - | - | - | - | - | - | Ended | - | Ended |
+/// | Ended | - | - | - | - | - | - | - | - | - |
+///
+/// Taken and Reclaiming: the server says that it has an allocation of this 5-tuple, and it must be ours, although we
+/// never heard of it. A success that comes late is the truth until the delete is sent, and no more from then on.
 ///
 /// A close of what the server cannot have yet goes straight on to Ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Allocation {
     /// Asked for.
     Allocating,
+    /// There already, unknown to us: to be given back.
+    Taken,
+    /// There already, and the request that gives it back is under way.
+    Reclaiming,
     /// There.
     Allocated { relay: Relay, refresh_at: Instant, until: Instant },
     /// There, and a refresh is under way.
@@ -41,8 +50,29 @@ pub(crate) fn refresh_after(lifetime: Duration) -> Duration {
 impl Allocation {
     /// The server has allocated, to a request sent at that time.
     pub(crate) fn allocated(&mut self, relay: Relay, asked_at: Instant) {
-        if *self == Self::Allocating {
+        if matches!(self, Self::Allocating | Self::Taken) {
             *self = Self::granted(relay, asked_at);
+        }
+    }
+
+    /// The server has it already, and we do not know it.
+    pub(crate) fn taken(&mut self) {
+        if *self == Self::Allocating {
+            *self = Self::Taken;
+        }
+    }
+
+    /// What we do not know is being given back.
+    pub(crate) fn delete_sent(&mut self) {
+        if *self == Self::Taken {
+            *self = Self::Reclaiming;
+        }
+    }
+
+    /// What we did not know is gone.
+    pub(crate) fn returned(&mut self) {
+        if *self == Self::Reclaiming {
+            *self = Self::Allocating;
         }
     }
 
@@ -77,17 +107,15 @@ impl Allocation {
     const fn until(&self) -> Option<Instant> {
         match *self {
             Self::Allocated { until, .. } | Self::Refreshing { until, .. } => Some(until),
-            Self::Allocating | Self::Closing | Self::Ended => None,
+            _ => None,
         }
     }
 
     /// It is given back; `at_server`: the server may have it.
     pub(crate) fn close(&mut self, at_server: bool) {
         match self {
-            Self::Allocating | Self::Allocated { .. } | Self::Refreshing { .. } if at_server => {
-                *self = Self::Closing;
-            }
-            Self::Closing => {}
+            Self::Closing | Self::Ended => {}
+            _ if at_server => *self = Self::Closing,
             _ => *self = Self::Ended,
         }
     }
@@ -101,7 +129,7 @@ impl Allocation {
     pub(crate) const fn relay(&self) -> Option<&Relay> {
         match self {
             Self::Allocated { relay, .. } | Self::Refreshing { relay, .. } => Some(relay),
-            Self::Allocating | Self::Closing | Self::Ended => None,
+            _ => None,
         }
     }
 
@@ -110,7 +138,7 @@ impl Allocation {
         match *self {
             Self::Allocated { refresh_at, .. } => Some(refresh_at),
             Self::Refreshing { until, .. } => Some(until),
-            Self::Allocating | Self::Closing | Self::Ended => None,
+            _ => None,
         }
     }
 
@@ -118,6 +146,8 @@ impl Allocation {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Allocating => "Allocating",
+            Self::Taken => "Taken",
+            Self::Reclaiming => "Reclaiming",
             Self::Allocated { .. } => "Allocated",
             Self::Refreshing { .. } => "Refreshing",
             Self::Closing => "Closing",
@@ -149,13 +179,25 @@ mod tests {
         let (refresh_at, until) = (epoch + seconds(540), epoch + seconds(600));
         let allocated = Allocation::Allocated { relay: relay(600), refresh_at, until };
         let refreshing = Allocation::Refreshing { relay: relay(600), until };
-        // Allocated, due, refreshed, lost, close with and without a trace at the server.
+        let (taken, reclaiming) = (Allocation::Taken, Allocation::Reclaiming);
+        // Allocated, due, refreshed, lost, close with and without a trace at the server; taken, delete sent, returned.
         let table = [
-            (Allocation::Allocating, ["Allocated", "Allocating", "Allocating", "Ended", "Closing", "Ended"]),
-            (allocated, ["Allocated", "Refreshing", "Allocated", "Ended", "Closing", "Ended"]),
-            (refreshing, ["Refreshing", "Refreshing", "Allocated", "Ended", "Closing", "Ended"]),
-            (Allocation::Closing, ["Closing", "Closing", "Closing", "Ended", "Closing", "Closing"]),
-            (Allocation::Ended, ["Ended", "Ended", "Ended", "Ended", "Ended", "Ended"]),
+            (
+                Allocation::Allocating,
+                "Allocated Allocating Allocating Ended Closing Ended Taken Allocating Allocating",
+            ),
+            (taken, "Allocated Taken Taken Ended Closing Ended Taken Reclaiming Taken"),
+            (
+                reclaiming,
+                "Reclaiming Reclaiming Reclaiming Ended Closing Ended Reclaiming Reclaiming Allocating",
+            ),
+            (allocated, "Allocated Refreshing Allocated Ended Closing Ended Allocated Allocated Allocated"),
+            (
+                refreshing,
+                "Refreshing Refreshing Allocated Ended Closing Ended Refreshing Refreshing Refreshing",
+            ),
+            (Allocation::Closing, "Closing Closing Closing Ended Closing Closing Closing Closing Closing"),
+            (Allocation::Ended, "Ended Ended Ended Ended Ended Ended Ended Ended Ended"),
         ];
         for (from, expected) in table {
             let after = |on: &dyn Fn(&mut Allocation)| {
@@ -170,8 +212,11 @@ mod tests {
                 after(&Allocation::end),
                 after(&|state| state.close(true)),
                 after(&|state| state.close(false)),
+                after(&Allocation::taken),
+                after(&Allocation::delete_sent),
+                after(&Allocation::returned),
             ];
-            assert_eq!(actual, expected, "from {}", from.name());
+            assert_eq!(actual.join(" "), expected, "from {}", from.name());
         }
     }
 

@@ -79,7 +79,8 @@ fn failed(response: &Message<'_>, error: ErrorCode<'_>, request: Request) -> Ver
     // RFC 8489 6.3.4: the server's trouble may pass.
     if is_server_trouble(error.code()) && request.troubles < SERVER_ERROR_RETRIES {
         let wait = TROUBLE_WAIT.saturating_mul(1 << request.troubles);
-        return Verdict::Again(Request { troubles: request.troubles + 1, ..request }, Some(wait));
+        let again = Request { troubles: request.troubles + 1, in_doubt: true, ..request };
+        return Verdict::Again(again, Some(wait));
     }
     Verdict::Failed(RequestError::of_response(error.code(), response))
 }

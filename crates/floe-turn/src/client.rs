@@ -2,6 +2,7 @@
 
 mod answer;
 mod receive;
+mod reclaim;
 mod send;
 
 use std::{
@@ -48,7 +49,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// New transactions wait for slots, for RFC 8445 14.2 paces those of gathering and checks together: the first Allocate,
 /// permissions, channels, refreshes, and the repetition of any of them after a challenge. A refresh or renewal has a
 /// minute before something ends; one that got no slot within a second leaves through `poll_transmit` without, so that a
-/// busy session cannot starve it. Retransmissions, data, and what gives the allocation back wait for nobody.
+/// busy session cannot starve it. Retransmissions, data, and what gives the allocation back at its end wait for nobody.
+///
+/// # A success that was lost
+/// Servers that remember no answers take a repeated Allocate for a second one, and say 437. What they have allocated is
+/// given back then and asked for anew, a few times at most; see [`RequestError::AllocationMismatch`].
 ///
 /// # Bounds
 /// Permissions, channels, held datagrams, what waits to be polled, and the repetitions of a request are all limited.
@@ -198,6 +203,8 @@ impl Client {
         while let Some(due) = self.open.poll(now) {
             match due {
                 Due::Resend { datagram, .. } => self.out.send(datagram),
+                // It was refused, and its allocation waits to be given back.
+                Due::TimedOut { cancelled: true, .. } => {}
                 Due::TimedOut { key, integrity_violated: true, .. } => {
                     self.failed(now, key.request, RequestError::IntegrityViolated);
                 }
@@ -308,6 +315,9 @@ impl Client {
             self.failed(now, request, RequestError::TooLong);
             return None;
         };
+        if request.ask == Ask::Reclaim {
+            self.reclaiming();
+        }
         // What is given back is given back once; who does not hear of it has it expire.
         let policy = match request.ask {
             Ask::Delete => self.config.retransmit.rc(3).rm(4),

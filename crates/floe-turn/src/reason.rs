@@ -53,7 +53,8 @@ pub enum RequestError {
     #[error("the server does not understand {0:?}")]
     UnknownAttributes(Vec<AttributeType>),
     /// 437: for an Allocate, the 5-tuple is taken: use another local port, three at most, then leave the server alone
-    /// for two minutes (RFC 8656 7.4). For anything else, the allocation is gone (RFC 8656 5).
+    /// for two minutes (RFC 8656 7.4). It comes to this only after what may have been our own allocation, its success lost
+    /// on the way, was given back in vain, or if the Allocate was sent once. For anything else, the allocation is gone (RFC 8656 5).
     #[error("the server has another idea of the allocation")]
     AllocationMismatch,
     /// 440: the server has no such addresses.

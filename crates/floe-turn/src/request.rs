@@ -26,6 +26,8 @@ pub(crate) enum Ask {
     Allocate,
     Refresh,
     Delete,
+    /// To delete what we never heard of, so that it can be allocated anew.
+    Reclaim,
     Permit(IpAddr),
     Bind(SocketAddr, ChannelNumber),
 }
@@ -34,7 +36,7 @@ impl Ask {
     pub(crate) const fn method(self) -> Method {
         match self {
             Self::Allocate => method::ALLOCATE,
-            Self::Refresh | Self::Delete => method::REFRESH,
+            Self::Refresh | Self::Delete | Self::Reclaim => method::REFRESH,
             Self::Permit(_) => method::CREATE_PERMISSION,
             Self::Bind(..) => method::CHANNEL_BIND,
         }
@@ -49,6 +51,10 @@ pub(crate) struct Request {
     pub(crate) challenges: u8,
     /// How often the server was in trouble.
     pub(crate) troubles: u32,
+    /// Whether the server may have done it without our having heard so.
+    pub(crate) in_doubt: bool,
+    /// How often an allocation that we never heard of was given back for it.
+    pub(crate) reclaims: u8,
     /// From when on it does not wait for a slot any more.
     pub(crate) overdue: Option<Instant>,
 }
@@ -56,7 +62,7 @@ pub(crate) struct Request {
 impl Request {
     /// One that waits for its slot as long as it takes.
     pub(crate) const fn patient(ask: Ask) -> Self {
-        Self { ask, challenges: 0, troubles: 0, overdue: None }
+        Self { ask, challenges: 0, troubles: 0, in_doubt: false, reclaims: 0, overdue: None }
     }
 
     /// One that waits for its slot until then.
@@ -106,7 +112,7 @@ fn write_ask<'b>(
             .optional(config.family.map(RequestedAddressFamily).as_ref())?
             .optional(software.as_ref()),
         Ask::Refresh => writer.optional(lifetime.as_ref())?.optional(software.as_ref()),
-        Ask::Delete => writer.attribute(&Lifetime::ZERO)?.optional(software.as_ref()),
+        Ask::Delete | Ask::Reclaim => writer.attribute(&Lifetime::ZERO)?.optional(software.as_ref()),
         // RFC 8656 10.1: the port is ignored.
         Ask::Permit(ip) => writer.attribute(&XorPeerAddress(SocketAddr::new(ip, 0))),
         Ask::Bind(peer, channel) => {

@@ -28,7 +28,7 @@ impl Client {
         response: &Message<'_>,
     ) {
         match verdict {
-            Verdict::Success => self.succeeded(now, request.ask, asked_at, response),
+            Verdict::Success => self.succeeded(now, request, asked_at, response),
             Verdict::Again(request, None) => self.queue.push_first(request),
             Verdict::Again(request, Some(wait)) => self.queue.push_later(now + wait, request),
             Verdict::Failed(why) => self.failed(now, request, why),
@@ -36,11 +36,12 @@ impl Client {
         }
     }
 
-    fn succeeded(&mut self, now: Instant, ask: Ask, asked_at: Instant, response: &Message<'_>) {
-        match ask {
+    fn succeeded(&mut self, now: Instant, request: Request, asked_at: Instant, response: &Message<'_>) {
+        match request.ask {
             Ask::Allocate => self.allocated(now, asked_at, response),
             Ask::Refresh => self.refreshed(now, asked_at, response),
             Ask::Delete => self.end(),
+            Ask::Reclaim => self.reclaimed(request),
             Ask::Permit(ip) => self.permitted(ip, asked_at),
             Ask::Bind(peer, channel) => {
                 let news = self.channels.granted(now, peer, asked_at);
@@ -54,6 +55,8 @@ impl Client {
     }
 
     fn allocated(&mut self, now: Instant, asked_at: Instant, response: &Message<'_>) {
+        // A 437 may have come first.
+        self.queue.remove(Ask::Reclaim);
         match self.read_relay(response) {
             Ok(relay) => {
                 self.allocation.allocated(relay, asked_at);
@@ -107,10 +110,8 @@ impl Client {
         let silent = matches!(why, RequestError::TimedOut | RequestError::IntegrityViolated);
         let gone = why == RequestError::AllocationMismatch;
         match request.ask {
-            Ask::Allocate => {
-                self.end();
-                self.out.tell(Event::AllocateFailed(why));
-            }
+            Ask::Allocate => self.allocate_failed(why),
+            Ask::Reclaim => self.reclaim_failed(request, why),
             // A delete cannot fail: what is not there was deleted (RFC 8656 8.3), and what is ends by itself.
             Ask::Delete => self.end(),
             // The network may be back before the end comes.
@@ -135,7 +136,7 @@ impl Client {
             Ask::Refresh => self.allocation.relay().is_some(),
             Ask::Permit(ip) => self.permissions.is_wanted(ip) && self.permissions.is_renewing(ip),
             Ask::Bind(peer, _) => self.channels.is_wanted(peer) && self.channels.is_renewing(peer),
-            Ask::Allocate | Ask::Delete => false,
+            Ask::Allocate | Ask::Delete | Ask::Reclaim => false,
         }
     }
 

@@ -8,7 +8,7 @@ use floe_stun::{
     demux::{self, Kind},
 };
 
-use super::Client;
+use super::{Client, reclaim::is_taken_by_us};
 use crate::{
     Data, Icmp, XorPeerAddress,
     auth::Verdict,
@@ -93,10 +93,15 @@ impl Client {
 
     fn handle_response(&mut self, now: Instant, response: &Message<'_>) -> Handled<'static> {
         let id = response.transaction_id();
-        let Some(flight) = self.open.get(id).map(|open| open.key().clone()) else {
+        let Some(open) = self.open.get(id) else {
             return Handled::Dropped(DropReason::NoTransaction);
         };
-        if flight.request.ask.method() != response.method() {
+        let mut flight = open.key().clone();
+        // The first of the answers may have been lost. What asked without credentials got a challenge at most.
+        flight.request.in_doubt |= open.sends() > 1 && flight.credential.is_some();
+        // What was refused once can only still succeed.
+        let only_success = open.is_cancelled() && response.class() != Class::Success;
+        if flight.request.ask.method() != response.method() || only_success {
             return Handled::Dropped(DropReason::NoTransaction);
         }
         let verdict = self.auth.judge(response, &flight);
@@ -105,6 +110,11 @@ impl Client {
                 self.open.note_forged(id);
             }
             return Handled::Dropped(DropReason::Unbelieved);
+        }
+        if is_taken_by_us(&flight.request, &verdict) {
+            self.taken(id, flight.request);
+            self.settle(now);
+            return Handled::Consumed;
         }
         let Some(done) = self.open.complete(id) else {
             return Handled::Dropped(DropReason::NoTransaction);

@@ -4,6 +4,7 @@ mod allocate;
 mod bounds;
 mod data;
 mod keep;
+mod reclaim;
 
 use floe_stun::{
     ChannelNumber, Class, Key, KeyDerivation, Message, MessageWriter, Method, RetransmitPolicy,
