@@ -12,6 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use floe_core::{BaseId, Transmit, address};
 use floe_stun::{Due, TransactionId, Transactions};
 use rand::rngs::ChaCha20Rng;
@@ -23,6 +24,7 @@ use crate::{
     channels::Channels,
     config::{ClientConfig, ConfigError},
     event::{Event, PeerError, Relay},
+    keepalive::{self, Keepalive},
     lease::Step,
     outbox::{Held, Outbox},
     permissions::{Permissions, Standing},
@@ -51,6 +53,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// minute before something ends; one that got no slot within a second leaves through `poll_transmit` without, so that a
 /// busy session cannot starve it. Retransmissions, data, and what gives the allocation back at its end wait for nobody.
 ///
+/// # Keepalives
+/// While there is an allocation and nothing else is sent to the server, a Binding indication leaves through
+/// `poll_transmit` every [`keepalive`](ClientConfig::keepalive): a NAT on the way that forgot the base would give it
+/// another address, which has no allocation. Data that goes by [`channel_header`](Self::channel_header) is not seen here,
+/// and puts nothing off.
+///
 /// # A success that was lost
 /// Servers that remember no answers take a repeated Allocate for a second one, and say 437. What they have allocated is
 /// given back then and asked for anew, a few times at most; see [`RequestError::AllocationMismatch`].
@@ -69,6 +77,7 @@ pub struct Client {
     open: Transactions<Flight>,
     held: Held,
     out: Outbox,
+    keepalive: Keepalive,
     deadline: Option<Instant>,
 }
 
@@ -88,6 +97,7 @@ impl Client {
             open: Transactions::new(),
             held: Held::default(),
             out: Outbox::default(),
+            keepalive: Keepalive::new(now, config.keepalive),
             deadline: None,
             config,
             rng,
@@ -202,7 +212,7 @@ impl Client {
         }
         while let Some(due) = self.open.poll(now) {
             match due {
-                Due::Resend { datagram, .. } => self.out.send(datagram),
+                Due::Resend { datagram, .. } => self.put(now, datagram),
                 // It was refused, and its allocation waits to be given back.
                 Due::TimedOut { cancelled: true, .. } => {}
                 Due::TimedOut { key, integrity_violated: true, .. } => {
@@ -217,6 +227,7 @@ impl Client {
         }
         self.step_permissions(now);
         self.step_channels(now);
+        self.keep_alive(now);
         self.settle(now);
     }
 
@@ -323,8 +334,27 @@ impl Client {
             Ask::Delete => self.config.retransmit.rc(3).rm(4),
             _ => self.config.retransmit,
         };
+        self.keepalive.sent(now);
         self.open.start(now, id, policy, payload.clone(), Flight { request, credential });
         Some(Transmit { base: self.config.base, to: self.config.server, payload })
+    }
+
+    /// Lets a datagram leave through `poll_transmit`.
+    fn put(&mut self, now: Instant, datagram: Bytes) {
+        self.keepalive.sent(now);
+        self.out.send(datagram);
+    }
+
+    fn keepalive_due(&self) -> Option<Instant> {
+        self.allocation.relay().and_then(|_| self.keepalive.due())
+    }
+
+    fn keep_alive(&mut self, now: Instant) {
+        if self.keepalive_due().is_some_and(|due| due <= now)
+            && let Some(indication) = keepalive::indication(TransactionId::random(&mut self.rng))
+        {
+            self.put(now, indication);
+        }
     }
 
     /// Sends what waits for no slot, and looks when there is something to do next.
@@ -340,6 +370,7 @@ impl Client {
             self.allocation.poll_timeout(),
             self.permissions.poll_timeout(),
             self.channels.poll_timeout(),
+            self.keepalive_due(),
         ];
         self.deadline = deadlines.into_iter().flatten().min();
     }

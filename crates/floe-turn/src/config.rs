@@ -5,7 +5,7 @@ use std::{fmt, net::SocketAddr, time::Duration};
 use floe_core::{BaseId, address::Redacted};
 use floe_stun::RetransmitPolicy;
 
-use crate::AddressFamily;
+use crate::{AddressFamily, keepalive::MIN_TR};
 
 /// The most bytes of a user name (RFC 8489 14.3).
 const MAX_USERNAME: usize = 508;
@@ -35,6 +35,9 @@ pub struct ClientConfig {
     pub family: Option<AddressFamily>,
     /// How requests are repeated. Default: RFC 8489 6.2.1.
     pub retransmit: RetransmitPolicy,
+    /// After how long without a datagram the server gets a keepalive while there is an allocation: the NATs on the way
+    /// forget sooner than it has to be refreshed. What is shorter than the 15 s of RFC 8445 11 means those. Default: 15 s.
+    pub keepalive: Duration,
     /// How many permissions there may be at a time. Default: 256.
     pub max_permissions: usize,
     /// How many channels there may be at a time, those counted whose number must not be used again yet. Default: 256.
@@ -61,6 +64,7 @@ impl ClientConfig {
             lifetime: None,
             family: None,
             retransmit: RetransmitPolicy::default(),
+            keepalive: MIN_TR,
             max_permissions: 256,
             max_channels: 256,
             max_held: 4,
@@ -92,6 +96,13 @@ impl ClientConfig {
     #[must_use]
     pub fn retransmit(mut self, retransmit: RetransmitPolicy) -> Self {
         self.retransmit = retransmit;
+        self
+    }
+
+    /// Sets [`keepalive`](Self::keepalive).
+    #[must_use]
+    pub fn keepalive(mut self, keepalive: Duration) -> Self {
+        self.keepalive = keepalive;
         self
     }
 

@@ -37,7 +37,7 @@
 //! | 5 long-term credentials, 437 | yes, over UDP |
 //! | 6, 7 allocations | one family each; no EVEN-PORT, no RESERVATION-TOKEN, no dual allocation |
 //! | 7.4 errors | typed, with a [`Remedy`]; other ports, servers and transports are the caller's to try |
-//! | 8 refreshes | yes |
+//! | 8 refreshes | yes, and keepalives to the server between them (RFC 8445 11) |
 //! | 9, 10 permissions | yes |
 //! | 11 Send and Data | yes, with ICMP; no DONT-FRAGMENT |
 //! | 12 channels | yes |
@@ -53,6 +53,7 @@ mod client;
 mod config;
 pub mod error;
 mod event;
+mod keepalive;
 mod lease;
 pub mod method;
 mod outbox;

@@ -14,7 +14,8 @@ use std::{
 };
 
 use floe_core::BaseId;
-use floe_sim::{Action, BindError, Host, HostId, Link, Node, Server, Simulation};
+use floe_sim::{Action, BindError, Bursts, Host, HostId, Link, Node, Server, Simulation};
+use floe_stun::RetransmitPolicy;
 use floe_turn::{Client, ClientConfig, Event, Handled, RequestError, SendError, Sent};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
@@ -40,9 +41,9 @@ struct Relayed {
 }
 
 impl Relayed {
-    fn new(now: Instant, password: &str) -> Self {
-        let config = ClientConfig::new(BaseId(0), at(SERVER), "ann", password);
-        let client = Client::start(now, config, ChaCha20Rng::from_seed([1; 32])).unwrap();
+    fn new(now: Instant, password: &str, seed: u64, retransmit: RetransmitPolicy) -> Self {
+        let config = ClientConfig::new(BaseId(0), at(SERVER), "ann", password).retransmit(retransmit);
+        let client = Client::start(now, config, ChaCha20Rng::seed_from_u64(seed)).unwrap();
         let (actions, events, data) = Default::default();
         Self { client, slot_at: now, actions, events, data }
     }
@@ -134,16 +135,27 @@ struct Lab {
 
 impl Lab {
     fn new(password: &str, loss: f64, nonce_lifetime: Duration) -> Self {
+        let link = Link::new(Duration::from_millis(20)).loss(loss);
+        Self::with(password, link, nonce_lifetime, 1, RetransmitPolicy::default())
+    }
+
+    fn with(
+        password: &str,
+        link: Link,
+        nonce_lifetime: Duration,
+        seed: u64,
+        retransmit: RetransmitPolicy,
+    ) -> Self {
         let start = Instant::now();
-        let mut simulation = Simulation::new(start, 1);
+        let mut simulation = Simulation::new(start, seed);
         let server =
             Server::new(at(SERVER), "floe.example").user("ann", "secret").nonce_lifetime(nonce_lifetime);
         let mut add =
             |address: &str, machine| simulation.add(Host::new().address(at(address).ip()), machine).unwrap();
         let server = add(SERVER, Machine::Server(Box::new(server)));
-        let client = add(CLIENT, Machine::Client(Box::new(Relayed::new(start, password))));
+        let client = add(CLIENT, Machine::Client(Box::new(Relayed::new(start, password, seed, retransmit))));
         let peer = add(PEER, Machine::Peer(Vec::new()));
-        simulation.network_mut().connect(client, server, Link::new(Duration::from_millis(20)).loss(loss));
+        simulation.network_mut().connect(client, server, link);
         simulation.network_mut().bind(client, at(CLIENT)).unwrap();
         simulation.network_mut().bind(peer, at(PEER)).unwrap();
         Self { simulation, start, client, server, peer }
@@ -265,4 +277,63 @@ fn a_wrong_password_is_told_and_not_tried_again() {
     let events = lab.events();
     let [Event::AllocateFailed(RequestError::Refused(_))] = events[..] else { panic!("{events:?}") };
     assert!(lab.relays().is_empty() && lab.relayed().client.is_closed());
+}
+
+/// A link of 20 ms each way, give or take 5.
+fn link() -> Link {
+    Link::new(Duration::from_millis(20)).jitter(Duration::from_millis(5))
+}
+
+#[test]
+fn whichever_datagrams_are_lost_there_is_an_allocation_in_the_end() {
+    // So many repetitions that none of a thousand requests is lost with all of them.
+    let patient = RetransmitPolicy::default().rc(16).steady(16);
+    for seed in 0..300 {
+        let mut lab = Lab::with("secret", link().loss(0.3), HOUR, seed, patient);
+        lab.run(Duration::from_secs(120));
+        let events = lab.events();
+        let [Event::Allocated(relay)] = events[..] else { panic!("seed {seed}: {events:?}") };
+        assert_eq!(lab.relays(), [relay.relayed], "seed {seed}: nothing is left over");
+    }
+}
+
+#[test]
+fn an_allocation_of_the_usual_patience_fails_by_silence_only() {
+    for seed in 0..300 {
+        let mut lab = Lab::with("secret", link().loss(0.3), HOUR, seed, RetransmitPolicy::default());
+        lab.run(Duration::from_secs(240));
+        let events = lab.events();
+        let ok = matches!(events[..], [Event::Allocated(_) | Event::AllocateFailed(RequestError::TimedOut)]);
+        assert!(ok, "seed {seed}: {events:?}");
+    }
+}
+
+/// Half an hour on links that lose, over many seeds: nothing that was granted is lost.
+fn assert_all_is_kept(name: &str, link: Link) {
+    for seed in 0..200 {
+        let mut lab = Lab::with("secret", link, Duration::from_secs(300), seed, RetransmitPolicy::default());
+        lab.run(Duration::from_secs(60));
+        let events = lab.events();
+        assert!(matches!(events[..], [Event::Allocated(_)]), "{name}, seed {seed}: {events:?}");
+        let relayed = lab.relays();
+        lab.drive(|client, now| client.bind_channel(now, at(PEER))).unwrap();
+        lab.run(Duration::from_secs(60));
+        let events = lab.events();
+        let ok = matches!(events[..], [Event::Permitted { .. }, Event::ChannelBound { .. }]);
+        assert!(ok, "{name}, seed {seed}: {events:?}");
+        lab.run(HOUR / 2);
+        assert_eq!((lab.events(), lab.relays()), (vec![], relayed), "{name}, seed {seed}");
+        let relayed = lab.relayed();
+        assert!(relayed.client.is_permitted(at(PEER).ip()) && relayed.client.channel(at(PEER)).is_some());
+    }
+}
+
+#[test]
+fn nothing_is_lost_where_one_datagram_in_ten_is() {
+    assert_all_is_kept("10 %", link().loss(0.1));
+}
+
+#[test]
+fn nothing_is_lost_where_the_link_is_bad_for_a_second_in_twenty() {
+    assert_all_is_kept("bursts", link().bursts(Bursts::timed(0.05, Duration::from_secs(1))));
 }

@@ -41,7 +41,7 @@ impl Client {
             return Err(SendError::TooLong);
         }
         match self.permissions.standing(peer.ip()) {
-            Standing::Permitted => self.relay_data(peer, payload),
+            Standing::Permitted => self.relay_data(now, peer, payload),
             Standing::Asked => self.hold(peer, payload),
             Standing::Unknown => {
                 self.want_permission(peer.ip())?;
@@ -78,7 +78,7 @@ impl Client {
         MTU - ip_header - UDP_HEADER - overhead(peer, self.channel(peer).is_some())
     }
 
-    fn relay_data(&mut self, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
+    fn relay_data(&mut self, now: Instant, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
         if !self.out.has_room_for_data() {
             return Err(SendError::Full);
         }
@@ -86,7 +86,7 @@ impl Client {
             Some(channel) => channel_data(channel, payload),
             None => self.send_indication(peer, payload),
         };
-        self.out.send(datagram.ok_or(SendError::TooLong)?);
+        self.put(now, datagram.ok_or(SendError::TooLong)?);
         Ok(Sent::Relayed)
     }
 

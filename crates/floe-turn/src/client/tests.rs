@@ -4,6 +4,7 @@ mod allocate;
 mod bounds;
 mod data;
 mod keep;
+mod keepalive;
 mod reclaim;
 
 use floe_stun::{
@@ -48,7 +49,8 @@ fn key() -> Key {
 }
 
 fn config() -> ClientConfig {
-    ClientConfig::new(BaseId(0), server(), "ann", "secret")
+    // Without keepalives, which have tests of their own.
+    ClientConfig::new(BaseId(0), server(), "ann", "secret").keepalive(Duration::MAX)
 }
 
 /// The client, and the time.
@@ -74,7 +76,12 @@ impl Rig {
 
     /// One that has allocated, for so many seconds.
     fn allocated(lifetime: u32) -> Self {
-        let mut rig = Self::new();
+        Self::allocated_with(config(), lifetime)
+    }
+
+    /// The same, configured so.
+    fn allocated_with(config: ClientConfig, lifetime: u32) -> Self {
+        let mut rig = Self::with(config);
         let request = rig.challenged();
         rig.succeed(&request, &[&XorRelayedAddress(relayed()), &Lifetime::from_seconds(lifetime)]);
         assert!(matches!(rig.event(), Some(Event::Allocated(_))));

@@ -114,7 +114,11 @@ fn apply(rig: &mut Rig, requests: &mut Vec<Vec<u8>>, op: &Op) {
 }
 
 fn small() -> ClientConfig {
-    config().max_permissions(8).max_channels(8).retransmit(RetransmitPolicy::default())
+    config()
+        .keepalive(Duration::ZERO)
+        .max_permissions(8)
+        .max_channels(8)
+        .retransmit(RetransmitPolicy::default())
 }
 
 proptest! {
