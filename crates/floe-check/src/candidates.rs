@@ -201,6 +201,8 @@ pub(crate) struct Remotes {
     of_component: BTreeMap<(StreamId, ComponentId), BTreeSet<RemoteId>>,
     /// How many of each stream were signalled, and how many learnt.
     counts: BTreeMap<(StreamId, bool), usize>,
+    /// How many were learnt on each base from each IP address.
+    crowds: BTreeMap<(BaseId, IpAddr), usize>,
     next: u32,
 }
 
@@ -265,14 +267,26 @@ impl Remotes {
         self.counts.get(&(stream, signalled)).copied().unwrap_or_default()
     }
 
+    /// How many candidates were learnt on this base from this IP address.
+    pub(crate) fn crowd(&self, base: BaseId, ip: IpAddr) -> usize {
+        self.crowds.get(&(base, ip)).copied().unwrap_or_default()
+    }
+
+    /// The base is gone, or begins anew.
+    pub(crate) fn forget_crowds(&mut self, gone: impl Fn(BaseId) -> bool) {
+        self.crowds.retain(|&(base, _), _| !gone(base));
+    }
+
     /// A peer-reflexive candidate (RFC 8445 7.3.1.3) with a foundation that no other has.
     pub(crate) fn learn(
         &mut self,
-        base: &Base,
+        base: (BaseId, &Base),
         transport: Transport,
         from: SocketAddr,
         priority: Priority,
     ) -> RemoteId {
+        let (id, base) = base;
+        *self.crowds.entry((id, from.ip())).or_default() += 1;
         let foundation = self.fresh_foundation();
         let candidate = Candidate::builder(CandidateKind::PeerReflexive, transport, from)
             .component(base.component)

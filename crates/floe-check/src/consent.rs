@@ -24,6 +24,11 @@ use crate::{CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec
 const EXPIRY: Duration = Duration::from_secs(30);
 /// From one request for consent to the next, in nanoseconds: 5 s, a fifth more or less (RFC 7675 5.1).
 const INTERVAL: RangeInclusive<u64> = 4_000_000_000..=6_000_000_000;
+/// So long after the latest answer consent is in doubt: two requests for it were lost, or more. From then on the pair is
+/// checked as well, each so often, for a path that loses a third of all datagrams is no reason to end a call. These are
+/// connectivity checks in the session's pace, which RFC 7675 5.1 permits; its own requests come as rarely as it demands.
+const DOUBT: Duration = Duration::from_secs(15);
+const IN_DOUBT: Duration = Duration::from_secs(1);
 /// The response that takes consent back (RFC 7675 5.2).
 const FORBIDDEN: u16 = 403;
 
@@ -67,6 +72,8 @@ pub(crate) struct InUse {
     since: Instant,
     /// When it is asked for again; `None` while that waits for a slot.
     next: Option<Instant>,
+    /// When the pair is checked because consent is in doubt.
+    doubt: Instant,
     /// The requests that an answer may still come to: none is older than [`EXPIRY`].
     asked: Vec<Asked>,
     /// When anything was last sent.
@@ -163,6 +170,7 @@ impl CheckSet {
             granted: given.is_some(),
             since: given.unwrap_or(now),
             next: Some(latest.map_or(now, |latest| latest + interval)),
+            doubt: given.unwrap_or(now) + DOUBT,
             asked: Vec::new(),
             sent: now,
             life: Liveness::new(now, pair.counts.current_round_trip),
@@ -202,7 +210,10 @@ impl CheckSet {
     pub(crate) fn consent_timeout(&self) -> Option<Instant> {
         let in_use = self.consents.in_use.values();
         if self.config.consent {
-            in_use.flat_map(|known| [Some(known.since + EXPIRY), known.next]).flatten().min()
+            in_use
+                .flat_map(|known| [Some(known.since + EXPIRY), known.next, Some(known.doubt)])
+                .flatten()
+                .min()
         } else {
             in_use.map(|known| known.sent + self.config.tr()).min()
         }
@@ -226,8 +237,16 @@ impl CheckSet {
         let Some(known) = self.consents.in_use.get_mut(&key) else { return };
         if known.since + EXPIRY <= now {
             self.lose_consent(now, key, ConsentLoss::Expired);
-        } else if known.next.take_if(|at| *at <= now).is_some() {
+            return;
+        }
+        if known.next.take_if(|at| *at <= now).is_some() {
             self.consents.due.push_back(key);
+        }
+        if known.doubt <= now {
+            known.doubt = now + IN_DOUBT;
+            if !self.consents.probes.contains(&key) {
+                self.consents.probes.push_back(key);
+            }
         }
     }
 
@@ -352,6 +371,7 @@ impl CheckSet {
     fn renew_consent(&mut self, now: Instant, (stream, component): Purpose, asked: Asked) {
         let Some(known) = self.consents.in_use.get_mut(&(stream, component)) else { return };
         known.since = now;
+        known.doubt = now + DOUBT;
         let regained = !std::mem::replace(&mut known.granted, true);
         let rtt = now.saturating_duration_since(asked.at);
         known.life.measure(rtt);

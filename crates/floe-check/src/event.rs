@@ -128,6 +128,16 @@ pub enum Event {
         /// Whether it is one of this agent's (RFC 8445 7.2.5.3.1) or of the peer's (7.3.1.3).
         local: bool,
     },
+    /// An authentic check was refused because of a role conflict (487): nothing follows from it, but that the peer sends
+    /// from this address.
+    Conflict {
+        /// The stream.
+        stream: StreamId,
+        /// The component.
+        component: ComponentId,
+        /// Where the check came from.
+        from: SocketAddr,
+    },
     /// A role conflict was settled by taking the other role (RFC 8445 7.3.1.1).
     RoleChanged(Role),
     /// Every component of the stream has its selected pair (RFC 8445 8.1.2).

@@ -12,6 +12,11 @@ use crate::{
     request::Incoming,
 };
 
+/// How many peer-reflexive candidates are learnt on one base from one IP address. A NAT that has a mapping for each
+/// destination shows one port for each socket of the peer's. Two of them that filter nothing show a new one with every
+/// check that answers a check, without end and to no use, and would fill all the room there is.
+const MAX_CROWD: usize = 8;
+
 impl CheckSet {
     /// Follows up an authentic check, or, before the peer's description, remembers to. Says whether it could.
     pub(crate) fn follow_up(&mut self, incoming: &Incoming<'_>) -> bool {
@@ -113,12 +118,13 @@ impl CheckSet {
         base: &Base,
         transport: Transport,
     ) -> Option<RemoteId> {
-        if self.remotes.count(stream, false) >= self.config.max_peer_reflexive {
+        let crowded = self.remotes.crowd(check.base, check.from.ip()) >= MAX_CROWD;
+        if crowded || self.remotes.count(stream, false) >= self.config.max_peer_reflexive {
             self.out.counters.peer_reflexive_over_cap += 1;
             return None;
         }
         let priority: Priority = check.priority;
-        let remote = self.remotes.learn(base, transport, check.from, priority);
+        let remote = self.remotes.learn((check.base, base), transport, check.from, priority);
         if let Some(learnt) = self.remotes.get(remote) {
             let candidate = learnt.candidate.clone();
             self.out.events.push_back(Event::PeerReflexive { stream, candidate, local: false });

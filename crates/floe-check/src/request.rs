@@ -11,7 +11,7 @@ use floe_stun::{
 };
 
 use crate::{
-    CheckSet, DropReason, Outcome,
+    CheckSet, DropReason, Event, Outcome,
     codec::{self, CheckFields},
     role::Conflict,
 };
@@ -158,7 +158,10 @@ impl CheckSet {
         match self.conflict_with(fields.claim) {
             Conflict::None => {}
             Conflict::Switch => self.switch_role(),
-            Conflict::PeerMustSwitch => return Err((ErrorCode::ROLE_CONFLICT, DropReason::RoleConflict)),
+            Conflict::PeerMustSwitch => {
+                self.tell_conflict(stream, base, from);
+                return Err((ErrorCode::ROLE_CONFLICT, DropReason::RoleConflict));
+            }
         }
         let incoming = Incoming { stream, base, from, id: message.transaction_id(), fields, peer };
         let followed = self.follow_up(&incoming);
@@ -168,5 +171,11 @@ impl CheckSet {
             return Err((ErrorCode::BAD_REQUEST, DropReason::Nomination));
         }
         Ok(())
+    }
+
+    fn tell_conflict(&mut self, stream: StreamId, base: BaseId, from: SocketAddr) {
+        if let Some(component) = self.locals.base(base).map(|base| base.component) {
+            self.out.events.push_back(Event::Conflict { stream, component, from });
+        }
     }
 }

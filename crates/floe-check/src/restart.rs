@@ -63,6 +63,8 @@ impl CheckSet {
         let (locals, remotes) = self.ends_of_former(stream);
         self.locals.restart(stream, &locals);
         self.remotes.restart(stream, &remotes);
+        let locals = &self.locals;
+        self.remotes.forget_crowds(|base| locals.base(base).is_none_or(|base| base.stream == stream));
     }
 
     fn detach(&mut self, id: PairId) {

@@ -59,9 +59,12 @@ impl Session {
             CheckEvent::Nominated { stream, component, .. } | CheckEvent::Changed { stream, component } => {
                 work.touch(stream, component);
             }
+            CheckEvent::Conflict { stream, component, from } => {
+                self.permit(now, (stream, component), from.ip())
+            }
             CheckEvent::PeerReflexive { stream, candidate, local } => {
-                if !local {
-                    self.permit(now, stream, &candidate);
+                if let Some(address) = candidate.socket_addr().filter(|_| !local) {
+                    self.permit(now, (stream, candidate.component()), address.ip());
                 }
                 self.tell(Event::PeerReflexive { stream, candidate, local });
             }

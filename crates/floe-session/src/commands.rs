@@ -173,7 +173,9 @@ impl Session {
         check_candidate(self.live_stream(id)?, id, candidate)?;
         let added = self.check.add_remote(now, id, candidate.clone())?;
         if added == AddedRemote::New {
-            self.permit(now, id, candidate);
+            if let Some(address) = candidate.socket_addr() {
+                self.permit(now, (id, candidate.component()), address.ip());
+            }
         }
         Ok(added)
     }

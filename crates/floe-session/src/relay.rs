@@ -1,9 +1,13 @@
 //! Relayed bases: what stands behind one is an allocation on a TURN server, and a socket that talks to it (RFC 8656).
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, SocketAddr},
+    time::Instant,
+};
 
 use bytes::Bytes;
-use floe_core::{BaseId, Candidate, ComponentId, PairId, Received, StreamId, Transmit};
+use floe_core::{BaseId, ComponentId, PairId, Received, StreamId, Transmit};
 use floe_gather::{AllocateError, Allocated, JobId, ServerId, Start};
 use floe_turn::{Client, ClientConfig, Event as TurnEvent, Handled, RequestError};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
@@ -34,9 +38,8 @@ struct Relay {
 }
 
 impl Relay {
-    fn permit(&mut self, now: Instant, candidate: &Candidate) {
-        let Some(peer) = candidate.socket_addr() else { return };
-        if let Err(why) = self.client.permit(now, peer.ip()) {
+    fn permit(&mut self, now: Instant, peer: IpAddr) {
+        if let Err(why) = self.client.permit(now, peer) {
             tracing::debug!(server = %self.server, %why, "no permission");
         }
     }
@@ -333,13 +336,12 @@ impl Session {
     }
 
     /// A candidate of the peer is new: our relays let it in before it is checked from there (RFC 8445 7.2.1), so that the
-    /// check does not wait for the permission. What was learnt from a check of the peer's is let in as well: a peer without
-    /// servers of its own may reach the relay from there, and no signalling will ever say so.
-    pub(crate) fn permit(&mut self, now: Instant, stream: StreamId, candidate: &Candidate) {
-        let purpose = (stream, candidate.component());
+    /// check does not wait for the permission. Wherever an authentic check of the peer's came from is let in as well: a peer
+    /// without servers of its own may reach the relay from there, and no signalling will ever say so.
+    pub(crate) fn permit(&mut self, now: Instant, purpose: Purpose, peer: IpAddr) {
         let relays = self.relays.all.values_mut().filter(|relay| relay.purpose == purpose);
         for relay in relays.filter(|relay| matches!(relay.phase, Phase::Open(_))) {
-            relay.permit(now, candidate);
+            relay.permit(now, peer);
         }
     }
 
@@ -348,7 +350,9 @@ impl Session {
         let Some(relay) = self.relays.all.get_mut(&base) else { return };
         let (stream, component) = relay.purpose;
         for candidate in self.check.remote_candidates(stream, component) {
-            relay.permit(now, candidate);
+            if let Some(address) = candidate.socket_addr() {
+                relay.permit(now, address.ip());
+            }
         }
     }
 

@@ -112,9 +112,13 @@ impl Call {
         let spun = signalling.run_while(&mut self.simulation, end, |simulation| !over(simulation));
         spun.expect("invariant: sessions come to rest");
         let until = (self.simulation.now() + AFTERMATH).min(end);
-        signalling
-            .run_while(&mut self.simulation, until, |_| true)
-            .expect("invariant: sessions come to rest");
+        // Not in the middle of a move: the two sides hear of it one after the other.
+        let moving = move |simulation: &Simulation<SessionNode>| {
+            let now = simulation.now();
+            now < until
+                || hosts.iter().any(|&host| simulation.node(host).is_some_and(|node| is_moving(node, now)))
+        };
+        signalling.run_while(&mut self.simulation, end, moving).expect("invariant: sessions come to rest");
         self.ends = self.hosts.map(|host| self.ending(host));
         self.told = self.told(manner);
     }
@@ -196,6 +200,13 @@ impl Default for Ending {
 /// Whether a side has come to an end, for now.
 fn is_over(node: &SessionNode) -> bool {
     matches!(node.session().state(), IceState::Completed | IceState::Failed)
+}
+
+/// Whether a side has nominated or selected a pair just now.
+fn is_moving(node: &SessionNode, now: Instant) -> bool {
+    let moves = |event: &Event| matches!(event, Event::Nominating { .. } | Event::Selected { .. });
+    let last = node.events().iter().rev().find(|(_, event)| moves(event));
+    last.is_some_and(|&(at, _)| now < at + Duration::from_secs(5))
 }
 
 fn populate(world: &World, manner: &Manner, built: Built, start: Instant) -> Simulation<SessionNode> {

@@ -567,6 +567,22 @@ fn strangers_draw_one_small_error_each_and_not_many_of_them() {
     bench.checked_from(BASE, PEER);
 }
 
+#[test]
+fn of_one_address_no_more_than_a_few_ports_are_remembered_on_a_base() {
+    let (mut bench, _) = Bench::one_pair(Role::Controlled);
+    bench.succeed_next();
+    for port in 1..=100_u16 {
+        let check = bench.check().write();
+        let from = std::net::SocketAddr::new([198, 51, 100, 1].into(), port);
+        assert_eq!(bench.take_from(BASE, from, &check), Outcome::Handled);
+        assert!(bench.set.poll_transmit().is_some(), "it is answered all the same");
+    }
+    assert_eq!((bench.pairs().len(), bench.set.counters().peer_reflexive_over_cap), (9, 92));
+    // Another host has room all the same.
+    bench.checked_from(BASE, "198.51.100.2:1");
+    assert_eq!(bench.pairs().len(), 10);
+}
+
 // proves: sec-prflx-a
 #[test]
 fn sixty_five_thousand_source_ports_are_answered_and_not_all_remembered() {
@@ -582,7 +598,9 @@ fn sixty_five_thousand_source_ports_are_answered_and_not_all_remembered() {
     let mut answered = 0_u32;
     for port in 1..=65_000_u16 {
         let check = bench.check().write();
-        let from = std::net::SocketAddr::new(addr("198.51.100.1:1").ip(), port);
+        // From eight hosts, since no single one is given all the room.
+        let host = u8::try_from(1 + port % 8).unwrap();
+        let from = std::net::SocketAddr::new([198, 51, 100, host].into(), port);
         answered += u32::from(bench.take_from(BASE, from, &check) == Outcome::Handled);
         while let Some(transmit) = bench.set.poll_transmit() {
             assert_eq!(transmit.to, from);
