@@ -35,8 +35,10 @@ pub(super) struct Search<'a> {
     parties: [&'a Party; 2],
     memory: Memory,
     bases: Vec<Base>,
-    /// The candidates of the other that each agent was told of, or learned, and how many learned ones led to it.
-    known: [BTreeMap<Endpoint, u8>; 2],
+    /// The candidates of the other that each agent was told of.
+    told: [BTreeSet<Endpoint>; 2],
+    /// Those that a base has learned, and how many learned ones led to it. No other base checks them (RFC 8445 7.3.1.3).
+    learned: BTreeMap<(usize, Endpoint), u8>,
     /// Who sends what where: which base it comes to, and from where it seems to come.
     arrivals: BTreeMap<(usize, Endpoint), (usize, Endpoint)>,
 }
@@ -48,7 +50,8 @@ impl<'a> Search<'a> {
             parties,
             memory: Memory::default(),
             bases: Vec::new(),
-            known: [BTreeMap::new(), BTreeMap::new()],
+            told: [BTreeSet::new(), BTreeSet::new()],
+            learned: BTreeMap::new(),
             arrivals: BTreeMap::new(),
         }
     }
@@ -74,21 +77,44 @@ impl<'a> Search<'a> {
         if side == 0 { a } else { b }
     }
 
-    fn known_mut(&mut self, side: usize) -> &mut BTreeMap<Endpoint, u8> {
-        let [a, b] = &mut self.known;
+    fn told_mut(&mut self, side: usize) -> &mut BTreeSet<Endpoint> {
+        let [a, b] = &mut self.told;
         if side == 0 { a } else { b }
     }
 
-    fn known(&self, side: usize) -> &BTreeMap<Endpoint, u8> {
-        let [a, b] = &self.known;
+    fn told(&self, side: usize) -> &BTreeSet<Endpoint> {
+        let [a, b] = &self.told;
         if side == 0 { a } else { b }
+    }
+
+    /// What a base checks, and how many learned candidates led to it.
+    fn known(&self, base: usize, side: usize) -> Vec<(Endpoint, u8)> {
+        let learned = self.learned.iter().filter(|((of, _), _)| *of == base);
+        let told = self.told(side).iter().map(|&endpoint| (endpoint, 0));
+        told.chain(learned.map(|(&(_, endpoint), &count)| (endpoint, count))).collect()
+    }
+
+    fn knows(&self, base: usize, side: usize, endpoint: Endpoint) -> bool {
+        self.told(side).contains(&endpoint) || self.learned.contains_key(&(base, endpoint))
+    }
+
+    /// A base has heard the other agent from here. All relays of its agent let that address in.
+    fn learn(&mut self, base: usize, seen: Endpoint, count: u8) {
+        let Some(side) = self.bases.get(base).map(|base| base.side) else { return };
+        for relay in self.bases.iter_mut().filter(|relay| relay.side == side) {
+            if let Some(permitted) = &mut relay.permitted {
+                permitted.insert((seen.ip, seen.member));
+            }
+        }
+        if !self.told(side).contains(&seen) {
+            self.learned.entry((base, seen)).or_insert(count);
+        }
     }
 
     /// Grows with everything that is learned.
     fn progress(&self) -> (u64, usize, usize, usize) {
         let permitted = self.bases.iter().filter_map(|base| base.permitted.as_ref()).map(BTreeSet::len).sum();
-        let known = self.known.iter().map(BTreeMap::len).sum();
-        (self.memory.version, permitted, known, self.arrivals.len())
+        (self.memory.version, permitted, self.learned.len(), self.arrivals.len())
     }
 
     fn gather(&mut self, side: usize) {
@@ -151,22 +177,22 @@ impl<'a> Search<'a> {
                 told.extend(&base.reflexive);
             }
         }
-        self.known_mut(1 - side).extend(told.into_iter().map(|endpoint| (endpoint, 0)));
+        self.told_mut(1 - side).extend(told);
     }
 
-    /// Every base sends to every candidate of the other side.
+    /// Every base sends to every candidate of the other side that it checks.
     fn send_all(&mut self) {
         for base in 0..self.bases.len() {
             let Some(side) = self.bases.get(base).map(|base| base.side) else { continue };
             if !self.may_send(base) {
                 continue;
             }
-            for (to, learned) in self.known(side).clone() {
+            for (to, learned) in self.known(base, side) {
                 let Some((target, seen)) = self.deliver(base, to) else { continue };
                 let other = 1 - side;
                 let learns = self.party(other).has(CandidateKind::PeerReflexive);
                 if learns && self.may_send(target) && learned < MAX_LEARNED {
-                    self.known_mut(other).entry(seen).or_insert(learned + 1);
+                    self.learn(target, seen, learned + 1);
                 }
                 // The answer to the check opens the way for more.
                 if self.may_send(target) {
@@ -225,8 +251,7 @@ impl<'a> Search<'a> {
         let (local, remote) = (self.bases.get(base)?, self.bases.get(target)?);
         let answered = self.arrivals.get(&(target, seen)) == Some(&(base, to));
         let are_local = self.is_candidate(local, seen) && self.is_candidate(remote, to);
-        let are_remote =
-            self.known(local.side).contains_key(&to) && self.known(remote.side).contains_key(&seen);
+        let are_remote = self.knows(base, local.side, to) && self.knows(target, remote.side, seen);
         (answered && are_local && are_remote).then_some(())?;
         Some(if local.permitted.is_some() || remote.permitted.is_some() {
             PathClass::Relayed

@@ -97,8 +97,8 @@ impl Client {
             return Handled::Dropped(DropReason::NoTransaction);
         };
         let mut flight = open.key().clone();
-        // The first of the answers may have been lost. What asked without credentials got a challenge at most.
-        flight.request.in_doubt |= open.sends() > 1 && flight.credential.is_some();
+        // The first of the answers may be lost, or late. What asked without credentials got a challenge at most.
+        flight.request.in_doubt |= flight.credential.is_some();
         // What was refused once can only still succeed.
         let only_success = open.is_cancelled() && response.class() != Class::Success;
         if flight.request.ask.method() != response.method() || only_success {

@@ -17,9 +17,9 @@ use crate::{
 /// How often it is given back before the server is taken at its word.
 const MAX_RECLAIMS: u8 = 3;
 
-/// Whether the server refuses to allocate what it may have allocated to us. A 437 to what was sent once is true: it is
-/// not ours to delete, for another client of the same user may have it. After a delete of ours it is not: a late copy
-/// of the first request may have allocated once more.
+/// Whether the server refuses to allocate what it may have allocated to us. What was sent once may have come twice, for
+/// networks double datagrams, and after a delete a late copy of the first request may have allocated once more. Should
+/// the 5-tuple be a client's that had our port before, that one is cut off already.
 pub(super) fn is_taken_by_us(request: &Request, verdict: &Verdict) -> bool {
     let may_be_ours = request.in_doubt || request.reclaims > 0;
     request.ask == Ask::Allocate

@@ -85,7 +85,6 @@ fn every_error_ends_it_with_its_reason_and_what_may_be_done() {
     for (code, why, remedy) in [
         (400, RequestError::BadRequest, Remedy::None),
         (403, RequestError::Forbidden, Remedy::None),
-        (437, RequestError::AllocationMismatch, Remedy::OtherPort),
         (440, RequestError::AddressFamilyNotSupported, Remedy::None),
         (441, RequestError::WrongCredentials, Remedy::None),
         (442, RequestError::UnsupportedTransport, Remedy::None),
