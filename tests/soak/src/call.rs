@@ -202,11 +202,15 @@ fn is_over(node: &SessionNode) -> bool {
     matches!(node.session().state(), IceState::Completed | IceState::Failed)
 }
 
-/// Whether a side has nominated or selected a pair just now.
+/// Whether a side has selected a pair just now, or nominated one and the answer may still come.
 fn is_moving(node: &SessionNode, now: Instant) -> bool {
-    let moves = |event: &Event| matches!(event, Event::Nominating { .. } | Event::Selected { .. });
-    let last = node.events().iter().rev().find(|(_, event)| moves(event));
-    last.is_some_and(|&(at, _)| now < at + Duration::from_secs(5))
+    let wait = |event: &Event| match event {
+        Event::Nominating { .. } => Some(Duration::from_secs(40)),
+        Event::Selected { .. } => Some(Duration::from_secs(5)),
+        _ => None,
+    };
+    let last = node.events().iter().rev().find_map(|(at, event)| Some(*at + wait(event)?));
+    last.is_some_and(|until| now < until)
 }
 
 fn populate(world: &World, manner: &Manner, built: Built, start: Instant) -> Simulation<SessionNode> {
