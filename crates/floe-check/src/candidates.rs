@@ -203,6 +203,8 @@ pub(crate) struct Remotes {
     counts: BTreeMap<(StreamId, bool), usize>,
     /// How many were learnt on each base from each IP address.
     crowds: BTreeMap<(BaseId, IpAddr), usize>,
+    /// How many have each foundation.
+    foundations: BTreeMap<Foundation, usize>,
     next: u32,
 }
 
@@ -229,6 +231,7 @@ impl Remotes {
         self.by_address.insert((stream, component, candidate.transport(), address), id);
         self.of_component.entry((stream, component)).or_default().insert(id);
         *self.counts.entry((stream, signalled)).or_default() += 1;
+        *self.foundations.entry(candidate.foundation().clone()).or_default() += 1;
         self.all.insert(id, remote);
         id
     }
@@ -236,7 +239,14 @@ impl Remotes {
     /// Puts what was signalled in the place of what was learnt or known.
     pub(crate) fn replace(&mut self, id: RemoteId, candidate: Candidate) {
         let Some(remote) = self.all.get_mut(&id) else { return };
-        remote.candidate = candidate;
+        *self.foundations.entry(candidate.foundation().clone()).or_default() += 1;
+        let before = std::mem::replace(&mut remote.candidate, candidate);
+        if let Some(users) = self.foundations.get_mut(before.foundation()) {
+            *users -= 1;
+            if *users == 0 {
+                self.foundations.remove(before.foundation());
+            }
+        }
         if !std::mem::replace(&mut remote.signalled, true) {
             *self.counts.entry((remote.stream, false)).or_default() -= 1;
             *self.counts.entry((remote.stream, true)).or_default() += 1;
@@ -301,10 +311,8 @@ impl Remotes {
     }
 
     fn fresh_foundation(&self) -> Foundation {
-        let taken =
-            |text: &str| self.all.values().any(|remote| remote.candidate.foundation().as_str() == text);
-        let text = (self.next..).map(|n| format!("PR{n}")).find(|text| !taken(text));
-        plain_foundation(&text.unwrap_or_default())
+        let mut names = (self.next..).map(|n| plain_foundation(&format!("PR{n}")));
+        names.find(|name| !self.foundations.contains_key(name)).unwrap_or_else(|| Foundation::from(0))
     }
 }
 

@@ -40,10 +40,10 @@ impl CheckSet {
 
     /// RFC 8445 8.1.2: the component is concluded.
     fn retire(&mut self, now: Instant, stream: StreamId, component: ComponentId, keep: PairId) {
-        let Some(selected) = self.pairs.valid(stream, component).find(|&valid| valid == keep) else { return };
-        let (Some(checked), Some(selected)) = (self.checked_of(selected), self.pairs.get(selected)) else {
+        if !self.pairs.is_valid(stream, component, keep) {
             return;
-        };
+        }
+        let (Some(checked), Some(selected)) = (self.checked_of(keep), self.pairs.get(keep)) else { return };
         let others: Vec<_> = self
             .pairs
             .iter()
@@ -124,8 +124,10 @@ impl CheckSet {
 
     /// The valid pairs that fall with this one: itself, and those that its checks made valid; each with its checked one.
     fn resting_on(&self, id: PairId) -> Vec<(PairId, PairId)> {
-        let Some(ends) = self.pairs.get(id).map(|pair| &pair.ends) else { return Vec::new() };
-        let valid = self.pairs.valid(ends.stream, ends.component);
+        // Most that fail never were answered: for those the valid list need not be looked through.
+        let may_hold = |pair: &&Pair| pair.counts.responses_received > 0 || pair.validity().is_some();
+        let Some(pair) = self.pairs.get(id).filter(may_hold) else { return Vec::new() };
+        let valid = self.pairs.valid(pair.ends.stream, pair.ends.component);
         valid
             .filter_map(|valid| Some((valid, self.checked_of(valid)?)))
             .filter(|&(valid, checked)| valid == id || checked == id)
@@ -164,7 +166,7 @@ impl CheckSet {
         let Some(list) = self.lists.get(&stream) else { return };
         // What was selected may have been lost before the last component was.
         let holds = |(&id, component): (&ComponentId, &Component)| {
-            self.pairs.valid(stream, id).any(|valid| component.selected == Some(valid))
+            component.selected.is_some_and(|selected| self.pairs.is_valid(stream, id, selected))
         };
         let concluded = !list.components.is_empty() && list.components.iter().all(holds);
         let next = match list.state {

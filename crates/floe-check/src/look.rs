@@ -17,6 +17,12 @@ impl CheckSet {
         pairs.filter_map(|pair| self.valid_view(pair)).collect()
     }
 
+    /// The first of the [valid pairs](Self::valid) of a component.
+    #[must_use]
+    pub fn best_valid(&self, stream: StreamId, component: ComponentId) -> Option<PairId> {
+        self.pairs.valid(stream, component).next()
+    }
+
     fn valid_view(&self, pair: &Pair) -> Option<ValidPair> {
         let validity = pair.validity()?;
         let kinds = self.kinds(&pair.ends)?;

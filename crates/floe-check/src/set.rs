@@ -262,6 +262,12 @@ impl CheckSet {
         self.out.events.pop_front()
     }
 
+    /// Whether [`poll_event`](Self::poll_event) has something.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.out.events.is_empty()
+    }
+
     /// Answers and retransmissions, which no pace holds back; poll until `None`.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.out.transmits.pop_front()

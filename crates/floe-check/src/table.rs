@@ -231,6 +231,12 @@ impl PairTable {
         self.valid.get(&(stream, component)).into_iter().flatten().map(|&(.., id)| id)
     }
 
+    /// Whether a pair is among the [valid ones](Self::valid) of a component.
+    pub(crate) fn is_valid(&self, stream: StreamId, component: ComponentId, id: PairId) -> bool {
+        let of = self.get(id).filter(|pair| pair.validity().is_some() && !pair.is_retired());
+        of.is_some_and(|pair| (pair.ends.stream, pair.ends.component) == (stream, component))
+    }
+
     /// How many checks of all lists wait or are on their way (RFC 8445 14.3).
     pub(crate) const fn count_active(&self) -> usize {
         self.columns.active()
@@ -391,6 +397,11 @@ mod tests {
                     valid.sort_by_key(|pair| by_rank(pair));
                     let valid: Vec<_> = valid.iter().map(|pair| pair.id).collect();
                     assert_eq!(table.valid(stream, component).collect::<Vec<_>>(), valid);
+                    let one_by_one = table.iter().map(|pair| pair.id);
+                    let mut one_by_one: Vec<_> =
+                        one_by_one.filter(|&id| table.is_valid(stream, component, id)).collect();
+                    one_by_one.sort_by_key(|&id| by_rank(table.get(id).unwrap()));
+                    assert_eq!(one_by_one, valid);
                 }
             }
             self.check_columns();
