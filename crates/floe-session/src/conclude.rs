@@ -150,7 +150,7 @@ impl Session {
         tracing::warn!(%stream, %component, %why, "consent to send is lost");
         self.progress.loss = Some(why.clone());
         let concluded = self.nominator.selected(stream, component).is_some();
-        if concluded && self.check.valid(stream, component).is_empty() {
+        if concluded && self.check.best_valid(stream, component).is_none() {
             self.cut_off(stream, why);
         }
     }

@@ -54,12 +54,15 @@ impl Session {
             self.drive(now);
             return Disposition::Consumed;
         }
-        let outcome = self.check.handle(now, received);
-        // Also after what was dropped: it may have drawn an error response.
-        self.drive(now);
-        match outcome {
-            Outcome::Handled => Disposition::Consumed,
-            Outcome::Dropped(why) => Disposition::Dropped(DropReason::Check(why)),
+        match self.check.handle(now, received) {
+            Outcome::Handled => {
+                self.drive(now);
+                Disposition::Consumed
+            }
+            Outcome::Dropped(why) => {
+                self.answer_dropped(now);
+                Disposition::Dropped(DropReason::Check(why))
+            }
         }
     }
 

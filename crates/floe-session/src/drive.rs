@@ -6,7 +6,7 @@ use std::{
 };
 
 use floe_check::{Command, FailReason};
-use floe_core::{ComponentId, PairId, StreamId, Transmit};
+use floe_core::{ComponentId, Outlook, PairId, StreamId, Transmit};
 use floe_nominate::{Decision, Why};
 
 use crate::{Event, IceState, Output, Reason, Session, route::Change, session::Item, sockets::Purpose};
@@ -47,6 +47,18 @@ impl Session {
         self.update_state(now);
     }
 
+    /// Sends the error response that a dropped datagram may have drawn. Strangers do not make the session work: it goes on
+    /// only where an authentic check that was refused had changed something before.
+    pub(crate) fn answer_dropped(&mut self, now: Instant) {
+        while let Some(transmit) = self.check.poll_transmit() {
+            self.send(now, &transmit);
+        }
+        self.carry_relays(now);
+        if self.check.has_events() {
+            self.drive(now);
+        }
+    }
+
     pub(crate) fn put(&mut self, output: Output) {
         self.outbox.push_back(Item::Output(output));
     }
@@ -71,7 +83,10 @@ impl Session {
         }
         for (stream, component) in std::mem::take(&mut work.to_review) {
             let valid = self.check.valid(stream, component);
-            let outlook = self.check.outlook(now, stream, component);
+            // It takes a look at every pair, and while there is nothing to choose from nobody would read it.
+            let idle = valid.is_empty() && self.nominator.selected(stream, component).is_none();
+            let outlook =
+                if idle { Outlook::default() } else { self.check.outlook(now, stream, component) };
             self.nominator.review(now, stream, component, &valid, &outlook);
         }
         let mut busy = false;

@@ -48,6 +48,10 @@ impl Routes {
         self.0.get(&component).copied()
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Purpose, Route)> + '_ {
+        self.0.iter().map(|(&component, &route)| (component, route))
+    }
+
     pub(crate) fn set(&mut self, component: Purpose, route: Option<Route>) -> Change {
         let before = match route {
             Some(route) => self.0.insert(component, route),

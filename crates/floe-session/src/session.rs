@@ -72,7 +72,7 @@ pub struct Session {
     /// How many candidates may wait for the description of their stream.
     pub(crate) max_early: usize,
     /// Whether this side nominates in the way of RFC 5245.
-    aggressive: bool,
+    pub(crate) aggressive: bool,
     /// Whether this side takes and makes a second nomination.
     pub(crate) renomination: bool,
 }
