@@ -144,6 +144,8 @@ pub(crate) struct Wire {
     /// What gets through; all by default.
     pub(crate) passes: Filter,
     pub(crate) log: Vec<Sent>,
+    /// What arrived, in order.
+    pub(crate) delivered: Vec<Sent>,
     flying: BTreeMap<(Instant, usize), Sent>,
 }
 
@@ -158,6 +160,7 @@ impl Wire {
             delay: Duration::ZERO,
             passes: Box::new(|_| true),
             log: Vec::new(),
+            delivered: Vec::new(),
             flying: BTreeMap::new(),
         }
     }
@@ -327,6 +330,7 @@ impl Wire {
         let host = &mut self.hosts[1 - sent.host];
         if let Some(socket) = host.socket_at(sent.to) {
             let _ = host.session.handle_datagram(self.now, socket, sent.from, &sent.data);
+            self.delivered.push(sent);
         }
         true
     }
@@ -335,6 +339,15 @@ impl Wire {
     fn next(&self) -> Option<Instant> {
         let timeouts = self.hosts.iter().filter_map(|host| host.session.poll_timeout());
         timeouts.chain(self.flying.keys().next().map(|&(at, _)| at)).min()
+    }
+
+    /// Lets the next thing happen, at most up to this time; says whether there was one.
+    pub(crate) fn step(&mut self, end: Instant) -> bool {
+        self.settle();
+        let next = self.next().filter(|&next| next <= end);
+        self.now = next.unwrap_or(end);
+        self.settle();
+        next.is_some()
     }
 
     /// Lets so much time pass.
