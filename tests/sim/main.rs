@@ -1,10 +1,12 @@
 //! Whole sessions on a network in virtual time: what they promise about time is asserted exactly.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod bursts;
 mod consent;
 mod early;
 mod failure;
 mod grid;
+mod idle;
 mod liveness;
 mod loss;
 mod nomination;
@@ -12,6 +14,7 @@ mod pacing;
 mod renomination;
 mod roles;
 mod shapes;
+mod tables;
 mod tails;
 mod timing;
 mod wire;

@@ -174,7 +174,7 @@ fn add_candidate(pairs: u16) -> Duration {
 
 fn start_next(pairs: u16) -> Duration {
     let (mut bench, _) = Bench::checking(pairs, pairs / 2);
-    bench.time(|set, now| set.start_next(now))
+    bench.time(CheckSet::start_next)
 }
 
 /// The first check alone is to be sent again.
@@ -198,7 +198,7 @@ fn time_out(pairs: u16) -> Duration {
     };
     loop {
         bench.now = bench.set.poll_timeout().expect("a check that fails");
-        let took = bench.time(|set, now| set.handle_timeout(now));
+        let took = bench.time(CheckSet::handle_timeout);
         if ended(&mut bench.set) {
             return took;
         }

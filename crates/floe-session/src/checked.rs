@@ -60,7 +60,7 @@ impl Session {
                 work.touch(stream, component);
             }
             CheckEvent::Conflict { stream, component, from } => {
-                self.permit(now, (stream, component), from.ip())
+                self.permit(now, (stream, component), from.ip());
             }
             CheckEvent::PeerReflexive { stream, candidate, local } => {
                 if let Some(address) = candidate.socket_addr().filter(|_| !local) {

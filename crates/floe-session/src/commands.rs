@@ -172,10 +172,8 @@ impl Session {
     ) -> Result<AddedRemote, AddRemoteError> {
         check_candidate(self.live_stream(id)?, id, candidate)?;
         let added = self.check.add_remote(now, id, candidate.clone())?;
-        if added == AddedRemote::New {
-            if let Some(address) = candidate.socket_addr() {
-                self.permit(now, (id, candidate.component()), address.ip());
-            }
+        if let Some(address) = candidate.socket_addr().filter(|_| added == AddedRemote::New) {
+            self.permit(now, (id, candidate.component()), address.ip());
         }
         Ok(added)
     }

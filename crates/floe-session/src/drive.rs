@@ -53,8 +53,7 @@ impl Session {
         while let Some(transmit) = self.check.poll_transmit() {
             self.send(now, &transmit);
         }
-        self.carry_relays(now);
-        if self.check.has_events() {
+        if self.carry_relays(now) || self.check.has_events() {
             self.drive(now);
         }
     }
@@ -85,8 +84,7 @@ impl Session {
             let valid = self.check.valid(stream, component);
             // It takes a look at every pair, and while there is nothing to choose from nobody would read it.
             let idle = valid.is_empty() && self.nominator.selected(stream, component).is_none();
-            let outlook =
-                if idle { Outlook::default() } else { self.check.outlook(now, stream, component) };
+            let outlook = if idle { Outlook::default() } else { self.check.outlook(now, stream, component) };
             self.nominator.review(now, stream, component, &valid, &outlook);
         }
         let mut busy = false;

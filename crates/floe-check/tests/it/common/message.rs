@@ -205,7 +205,7 @@ impl Seen {
         let message = Message::parse(&self.bytes).unwrap();
         let counter = message.raw(AttributeType::TRANSACTION_TRANSMIT_COUNTER).unwrap();
         assert_eq!(counter.value, [0, 0, 1, 0], "the first one has the number one");
-        let mut draft = Draft::new(self.class, self.id).signed(crate::common::PEER_PWD);
+        let mut draft = Draft::new(self.class, self.id).signed(super::PEER_PWD);
         for attribute in message.attributes().filter(|raw| is_plain(raw.kind)) {
             let value = if attribute.kind == counter.kind { &[0, 0, number, 0] } else { attribute.value };
             draft = draft.raw(attribute.kind.get(), value);
