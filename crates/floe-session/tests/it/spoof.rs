@@ -169,18 +169,18 @@ impl<'a> Spy<'a> {
     /// Everything worth trying at this point, in groups.
     fn attacks(&self) -> Vec<(&'static str, Vec<Attack>)> {
         let mut groups = vec![
-            ("requests", self.from_everywhere(&self.requests())),
-            ("answers", self.from_everywhere(&self.answers())),
-            ("indications", self.from_everywhere(&self.indications())),
-            ("no STUN", self.from_everywhere(&no_stun())),
-            ("what the session itself sent", self.from_everywhere(&self.reflected())),
+            ("requests", self.spread(&self.requests())),
+            ("answers", self.spread(&self.answers())),
+            ("indications", self.spread(&self.indications())),
+            ("no STUN", self.spread(&no_stun())),
+            ("what the session itself sent", self.spread(&self.reflected())),
             ("answers once more", self.old_answers()),
         ];
         groups.extend(self.seen().into_iter().map(|sent| ("damaged", self.damaged(sent))));
         groups
     }
 
-    fn from_everywhere(&self, datagrams: &[Vec<u8>]) -> Vec<Attack> {
+    fn spread(&self, datagrams: &[Vec<u8>]) -> Vec<Attack> {
         let each = |datagram: &Vec<u8>| self.sources.iter().map(|&from| (datagram.clone(), from)).collect();
         datagrams.iter().flat_map::<Vec<_>, _>(each).collect()
     }
