@@ -14,7 +14,7 @@ use std::{
 };
 
 use floe_core::BaseId;
-use floe_sim::{Action, BindError, Bursts, Host, HostId, Link, Node, Server, Simulation};
+use floe_sim::{Action, BindError, Bursts, Host, HostId, Link, Nat, Node, Realm, Server, Simulation};
 use floe_stun::RetransmitPolicy;
 use floe_turn::{Client, ClientConfig, Event, Handled, RequestError, SendError, Sent};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
@@ -146,16 +146,31 @@ impl Lab {
         seed: u64,
         retransmit: RetransmitPolicy,
     ) -> Self {
+        let mut lab = Self::within(password, None, nonce_lifetime, seed, retransmit);
+        lab.simulation.network_mut().connect(lab.client, lab.server, link);
+        lab
+    }
+
+    fn within(
+        password: &str,
+        nat: Option<Nat>,
+        nonce_lifetime: Duration,
+        seed: u64,
+        retransmit: RetransmitPolicy,
+    ) -> Self {
         let start = Instant::now();
         let mut simulation = Simulation::new(start, seed);
+        let realm = nat
+            .map_or(Realm::INTERNET, |nat| simulation.network_mut().add_realm(Realm::INTERNET, nat).unwrap());
         let server =
             Server::new(at(SERVER), "floe.example").user("ann", "secret").nonce_lifetime(nonce_lifetime);
-        let mut add =
-            |address: &str, machine| simulation.add(Host::new().address(at(address).ip()), machine).unwrap();
-        let server = add(SERVER, Machine::Server(Box::new(server)));
-        let client = add(CLIENT, Machine::Client(Box::new(Relayed::new(start, password, seed, retransmit))));
-        let peer = add(PEER, Machine::Peer(Vec::new()));
-        simulation.network_mut().connect(client, server, link);
+        let mut add = |realm, address: &str, machine| {
+            simulation.add(Host::new().within(realm).address(at(address).ip()), machine).unwrap()
+        };
+        let server = add(Realm::INTERNET, SERVER, Machine::Server(Box::new(server)));
+        let client =
+            add(realm, CLIENT, Machine::Client(Box::new(Relayed::new(start, password, seed, retransmit))));
+        let peer = add(Realm::INTERNET, PEER, Machine::Peer(Vec::new()));
         simulation.network_mut().bind(client, at(CLIENT)).unwrap();
         simulation.network_mut().bind(peer, at(PEER)).unwrap();
         Self { simulation, start, client, server, peer }
@@ -277,6 +292,24 @@ fn a_wrong_password_is_told_and_not_tried_again() {
     let events = lab.events();
     let [Event::AllocateFailed(RequestError::Refused(_))] = events[..] else { panic!("{events:?}") };
     assert!(lab.relays().is_empty() && lab.relayed().client.is_closed());
+}
+
+// proves: 8445-11-a
+#[test]
+fn an_idle_relay_outlives_a_nat_that_forgets_in_thirty_seconds() {
+    let nat =
+        Nat::symmetric([at("203.0.113.1:0").ip()]).timeout(Duration::from_secs(30)).inbound_refreshes(false);
+    let mut lab = Lab::within("secret", Some(nat), HOUR, 1, RetransmitPolicy::default());
+    lab.run(Duration::from_secs(1));
+    assert!(matches!(lab.events()[..], [Event::Allocated(_)]));
+    lab.drive(|client, now| client.permit(now, at(PEER).ip())).unwrap();
+    lab.run(Duration::from_secs(1));
+    lab.events();
+    for _ in 0..24 {
+        lab.run(HOUR);
+        assert_eq!(lab.events(), [], "nothing is lost");
+        lab.assert_data_flows("still here");
+    }
 }
 
 /// A link of 20 ms each way, give or take 5.

@@ -217,7 +217,6 @@ fn a_close_at_every_point_gives_back_and_says_nothing_more() {
         let mut open = request.clone();
         for step in 0..point {
             match step {
-                0 => open = rig.slot(),
                 1 => rig.succeed(&open, &[&Lifetime::ZERO]),
                 _ => open = rig.slot(),
             }
