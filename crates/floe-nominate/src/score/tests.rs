@@ -27,6 +27,7 @@ fn with(id: u32, priority: u32, quality: Quality) -> ValidPair {
     ValidPair { quality, ..valid(id, priority) }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "as a builder takes it")]
 fn of(kinds: (CandidateKind, CandidateKind), pair: ValidPair) -> ValidPair {
     ValidPair { kinds, ..pair }
 }
