@@ -45,9 +45,6 @@ const MIN_GAIN: Duration = Duration::from_millis(10);
 const LOSSIER: u32 = 250;
 /// And so many at least.
 const MIN_LOST: u32 = 5;
-/// A path that has lately lost so many is no better one for being faster or more direct: one that was left for its loss
-/// looks good by chance now and then.
-const UNSOUND: u32 = 2;
 /// After so many unanswered requests in a row a path is silent.
 const SILENT: u32 = 3;
 /// Evidence that is older says nothing of now: warm pairs are checked every 6 s at the latest.
@@ -105,7 +102,8 @@ pub(crate) fn gain(now: Instant, pair: &ValidPair, held: &ValidPair) -> Option<A
     if held.quality.silence >= SILENT {
         return Some(Advantage::Answers { unanswered: held.quality.silence });
     }
-    let sound = pair.quality.lost() < UNSOUND;
+    // One that was left for its loss looks nearly good by chance now and then.
+    let sound = pair.quality.lost() == 0;
     let (mine, theirs) = (Class::now(pair), Class::now(held));
     if mine != theirs {
         return advantage(pair, held).filter(|_| sound || theirs == Class::Broken);
