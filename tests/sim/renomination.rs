@@ -114,7 +114,7 @@ fn off_a_path_that_is_dead_it_moves_before_consent_ends() {
             assert_eq!(selections.len(), 2, "seed {seed}, {side:?}");
             assert_stayed_complete(&world, side);
         }
-        assert!(matches!(selections(&world, Side::A)[1].why, Why::OtherSilent { unanswered: 3, .. }));
+        assert!(matches!(selections(&world, Side::A)[1].why, Why::OtherSilent { unanswered: 3.., .. }));
         world.run_to(seconds(200));
         assert_eq!(selections(&world, Side::A).len(), 2);
         world.assert_agreed();

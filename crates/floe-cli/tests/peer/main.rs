@@ -58,7 +58,7 @@ async fn the_lines_out_are_those_of_the_protocol() {
         let credentials = of("credentials");
         assert_eq!(credentials.len(), 1);
         assert_eq!(lines[0], *credentials[0]);
-        assert_eq!(credentials[0]["options"], json!(["ice2", "trickle"]));
+        assert_eq!(credentials[0]["options"], json!(["ice2", "trickle", "renomination"]));
         assert_eq!(credentials[0]["lite"], false);
         let ufrag = &credentials[0]["ufrag"];
 
@@ -99,7 +99,10 @@ async fn a_bad_line_is_answered_with_what_was_wrong_and_changes_nothing() {
             r#"{"type":"candidate","candidate":"candidate:1 1 udp 1 192.0.2.300 5000 typ host"}"#,
             "line 4: candidate: candidate: address (byte 20): is no IP address",
         ),
-        (r#"{"type":"restart"}"#, "line 5: restart: this version cannot restart ICE"),
+        (
+            r#"{"type":"send","component":1}"#,
+            "line 5: send: one of text and base64 is expected, and there are none",
+        ),
         (
             r#"{"type":"send","component":1,"text":"x"}"#,
             "line 6: send: component 1 has no path to the peer yet",

@@ -36,7 +36,8 @@ fn flood(wire: &mut Wire, host: usize, ports: std::ops::Range<u16>, nominating: 
         let mut id = [7; 12];
         id[..2].copy_from_slice(&port.to_be_bytes());
         let check = Check { controlling, id, use_candidate: nominating, ..Check::of(&theirs, &ours) }.write();
-        let from = SocketAddr::new([203, 0, 113, 66].into(), port);
+        // From eight hosts, since no single one is given all the room.
+        let from = SocketAddr::new([203, 0, 113, 60 + u8::try_from(port % 8).unwrap()].into(), port);
         let _ = wire.hosts[host].session.handle_datagram(now, socket, from, &check);
         while let Some(output) = wire.hosts[host].session.poll_output() {
             match output {

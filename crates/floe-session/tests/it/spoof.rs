@@ -152,6 +152,8 @@ struct Spy<'a> {
     credentials: Vec<[Credentials; 2]>,
     /// The true peer's addresses, one of this host, and one of nobody.
     sources: Vec<SocketAddr>,
+    /// Where the peer is.
+    peers: Vec<SocketAddr>,
 }
 
 impl<'a> Spy<'a> {
@@ -162,8 +164,9 @@ impl<'a> Spy<'a> {
             streams.map_while(|stream| Some([of(host, stream)?, of(1 - host, stream)?])).collect();
         let peers = wire.hosts[1 - host].sockets.values().copied();
         let own = wire.hosts[host].sockets.values().copied().take(1);
-        let sources = peers.chain(own).chain([STRANGER.parse().unwrap()]).collect();
-        Self { wire, host, credentials, sources }
+        let peers: Vec<_> = peers.collect();
+        let sources = peers.iter().copied().chain(own).chain([STRANGER.parse().unwrap()]).collect();
+        Self { wire, host, credentials, sources, peers }
     }
 
     /// Everything worth trying at this point, in groups.
@@ -172,12 +175,19 @@ impl<'a> Spy<'a> {
             ("requests", self.spread(&self.requests())),
             ("answers", self.spread(&self.answers())),
             ("indications", self.spread(&self.indications())),
-            ("no STUN", self.spread(&no_stun())),
+            ("no STUN", self.from_strangers(&no_stun())),
             ("what the session itself sent", self.spread(&self.reflected())),
             ("answers once more", self.old_answers()),
         ];
         groups.extend(self.seen().into_iter().map(|sent| ("damaged", self.damaged(sent))));
         groups
+    }
+
+    /// To everyone but the peer. Data from where the peer was heard is taken, as on any path without a cipher, and says no
+    /// more than that something is alive there; see [`CheckSet::note_heard`](floe_check::CheckSet::note_heard).
+    fn from_strangers(&self, datagrams: &[Vec<u8>]) -> Vec<Attack> {
+        let spread = self.spread(datagrams).into_iter();
+        spread.filter(|(_, from)| !self.peers.contains(from)).collect()
     }
 
     fn spread(&self, datagrams: &[Vec<u8>]) -> Vec<Attack> {

@@ -414,8 +414,9 @@ async fn many_components_all_have_room() {
 
 #[tokio::test]
 async fn what_is_refused_of_the_peer_is_counted_and_changes_nothing() {
-    let ((alice, to_bob), (_bob, to_alice)) = pair().await;
-    let other = Credentials::new("abcd", "0123456789012345678901").unwrap();
+    let ((alice, to_bob), (bob, to_alice)) = pair().await;
+    // One ufrag has one password (RFC 8839 5.4).
+    let other = Credentials::new(bob.local().credentials.ufrag(), "0123456789012345678901").unwrap();
     let refused = alice.set_remote(RemoteDescription::new(other)).await;
     assert!(matches!(refused, Err(SetRemoteError::Refused(_))), "{refused:?}");
     let late = "2 1 udp 1 192.0.2.1 0 typ host".parse().unwrap();
