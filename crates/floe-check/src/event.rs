@@ -193,8 +193,10 @@ pub enum Command {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
 pub enum Outcome {
-    /// It was a check, an answer or an indication, and was used.
+    /// It was a check or an answer, and was used.
     Handled,
+    /// It was an indication, as keepalives are (RFC 8445 11). Anybody can send one, and nothing follows from it.
+    Keepalive,
     /// It changed nothing, but for an error response that may have been written.
     Dropped(DropReason),
 }

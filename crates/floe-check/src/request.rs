@@ -59,7 +59,7 @@ impl CheckSet {
             Class::Indication => {
                 // RFC 8445 11: a keepalive; it has done its work at the NATs on its way.
                 self.out.counters.indications += 1;
-                Outcome::Handled
+                Outcome::Keepalive
             }
         }
     }

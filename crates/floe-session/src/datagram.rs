@@ -59,6 +59,7 @@ impl Session {
                 self.drive(now);
                 Disposition::Consumed
             }
+            Outcome::Keepalive => Disposition::Consumed,
             Outcome::Dropped(why) => {
                 self.answer_dropped(now);
                 Disposition::Dropped(DropReason::Check(why))

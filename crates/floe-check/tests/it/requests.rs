@@ -212,7 +212,7 @@ fn other_traffic_is_dropped_for_its_reason() {
     assert_eq!((counters.dropped[&DropReason::Malformed], counters.indications), (check.len() as u64 + 2, 0));
     // A keepalive is taken and changes nothing.
     let keepalive = Draft::new(Class::Indication, id(1)).write();
-    assert_eq!(bench.take(BASE, PEER, &keepalive), Outcome::Handled);
+    assert_eq!(bench.take(BASE, PEER, &keepalive), Outcome::Keepalive);
     assert!(bench.set.snapshot() == before);
     assert_eq!(bench.set.counters().indications, 1);
 }

@@ -130,6 +130,32 @@ async fn a_bad_line_is_answered_with_what_was_wrong_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_restart_of_either_side_has_new_credentials_and_a_new_pair_and_loses_no_connection() {
+    let (mut a, mut b) = connected(&[]).await;
+    for round in 1..=2 {
+        let (first, second) = if round == 1 { (&mut a, &mut b) } else { (&mut b, &mut a) };
+        first.say(&json!({"type": "restart"})).await;
+        first.say(&json!({"type": "send", "component": 1, "text": "meanwhile"})).await;
+        signal_until(first, second, |peer| {
+            (peer.count("restarted"), peer.count("selected")) == (round, round + 1)
+        })
+        .await;
+        for (from, to) in [(&mut *first, &mut *second)] {
+            from.say(&json!({"type": "send", "component": 1, "text": "after"})).await;
+            while text(&to.wait_for("data").await) != "after" {}
+        }
+    }
+    for lines in [close(a).await, close(b).await] {
+        let states: Vec<_> = lines.iter().filter(|line| line["type"] == "state").collect();
+        assert!(states.iter().all(|line| line["state"] != "disconnected"), "{states:?}");
+        assert!(lines.iter().all(|line| line["type"] != "error"), "{lines:#?}");
+        let ufrags: std::collections::BTreeSet<_> =
+            lines.iter().filter_map(|line| line["ufrag"].as_str()).collect();
+        assert_eq!(ufrags.len(), 3, "a new one each time");
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_field_is_ignored() {
     let (mut a, mut b) = connected(&[]).await;
     a.say(&json!({"type": "send", "component": 1, "text": "x", "colour": {"deep": ["blue"]}})).await;

@@ -111,6 +111,11 @@ pub(crate) async fn signal_until(a: &mut Peer, b: &mut Peer, done: impl Fn(&Peer
         if ["credentials", "candidate", "end-of-candidates"].iter().any(|kind| line["type"] == *kind) {
             other.say(&line).await;
         }
+        // What a restart answers with is what the other side is told as credentials.
+        if line["type"] == "restarted" {
+            let (ufrag, pwd) = (&line["ufrag"], &line["pwd"]);
+            other.say(&serde_json::json!({"type": "credentials", "ufrag": ufrag, "pwd": pwd})).await;
+        }
     }
 }
 
