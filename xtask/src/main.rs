@@ -11,6 +11,7 @@ mod bench;
 mod conformance;
 mod fuzz;
 mod setup;
+mod soak;
 mod steps;
 mod suite;
 mod workspace;
@@ -37,6 +38,8 @@ enum Task {
     Ci(suite::Options),
     /// Run the benchmarks.
     Bench(bench::Options),
+    /// Play random worlds with two agents in each, and hold them to the rules.
+    Soak(soak::Options),
     /// Count which requirements are proven by a test, excepted or open.
     Conformance(conformance::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Test(options) => suite::test(&options),
         Task::Ci(options) => suite::ci(&options),
         Task::Bench(options) => bench::bench(&options),
+        Task::Soak(options) => soak::soak(&options),
         Task::Conformance(options) => conformance::run(&options, None),
     };
     match outcome {

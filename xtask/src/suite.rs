@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::conformance::{self, RanTest};
 use crate::fuzz;
 use crate::setup::{self, DENY, FUZZ, NEXTEST, Need, SystemPackage, Tool};
+use crate::soak;
 use crate::steps::{Steps, command_line, run, run_and_watch, succeeds};
 use crate::workspace::{cargo, root};
 
@@ -40,6 +41,7 @@ pub(crate) fn ci(options: &Options) -> anyhow::Result<()> {
         let tools: Vec<_> = [DENY].into_iter().chain(test_tools(options)).collect();
         let missing = steps.step("setup", || setup::setup(&tools))?;
         checks(steps)?;
+        steps.step("random worlds", soak::smoke)?;
         tests(steps, options, &missing)
     })
 }
