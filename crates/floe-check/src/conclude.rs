@@ -6,7 +6,7 @@ use floe_core::{BaseId, ComponentId, PairId, Role, StreamId};
 
 use crate::{
     CheckSet, Command, Event, FailReason, ListFailReason, ListState,
-    list::{Component, Patience},
+    list::Component,
     pair::{Membership, Pair, PairState},
 };
 
@@ -26,7 +26,7 @@ impl CheckSet {
         let Some(pair) = self.pairs.get_mut(checked) else { return };
         // A retired pair keeps its place among the valid ones when the check behind it fails later.
         let works = pair.is_listed() && pair.state() == PairState::Succeeded && pair.made.is_some();
-        if self.role == Role::Controlling && works && !pair.nominating {
+        if self.role == Role::Controlling && works && !pair.nominating && !self.config.lite {
             pair.nominating = true;
             self.nominations.push(checked);
         }
@@ -163,6 +163,7 @@ impl CheckSet {
 
     /// RFC 8445 7.2.5.4 and 8.1.2, RFC 8863 4: whether the list is completed, failed or runs on.
     pub(crate) fn update_list(&mut self, now: Instant, stream: StreamId) {
+        self.settle_lite(now, stream);
         let Some(list) = self.lists.get(&stream) else { return };
         // What was selected may have been lost before the last component was.
         let holds = |(&id, component): (&ComponentId, &Component)| {
@@ -195,16 +196,13 @@ impl CheckSet {
     /// patience also stands in for an end of candidates that never comes (RFC 8863 5).
     fn is_hopeless(&self, now: Instant, stream: StreamId) -> bool {
         let Some(list) = self.lists.get(&stream) else { return false };
-        let over = match list.patience {
-            Patience::Unset => false,
-            Patience::Until(at) => at <= now,
-            Patience::Over => true,
-        };
+        let over = list.patience.is_over(now);
         let open = [PairState::Frozen, PairState::Waiting, PairState::InProgress]
             .into_iter()
             .any(|state| self.pairs.count_in_state(stream, state) > 0);
         let has_valid = |component: &ComponentId| self.pairs.valid(stream, *component).next().is_some();
-        over && !open && list.local_ended && !list.components.keys().all(has_valid)
+        let waits = self.waits_for_nomination(stream);
+        over && !open && !waits && list.local_ended && !list.components.keys().all(has_valid)
     }
 
     fn list_failure(&self, stream: StreamId) -> ListFailReason {

@@ -10,6 +10,9 @@ use floe_core::Role;
 pub struct CheckConfig {
     /// The role at the start (RFC 8445 6.1.1); a conflict may change it. Default: controlling.
     pub role: Role,
+    /// Whether this is a lite agent (RFC 8445 2.5): it answers checks and sends no request of any kind. What the peer
+    /// nominates is valid (7.3.2). Default: no.
+    pub lite: bool,
     /// How many pairs all check lists together may hold (RFC 8445 6.1.2.5). Default: 100.
     pub max_pairs: usize,
     /// How many candidates the peer may signal for one stream. Default: 100.
@@ -48,6 +51,7 @@ impl Default for CheckConfig {
     fn default() -> Self {
         Self {
             role: Role::Controlling,
+            lite: false,
             max_pairs: 100,
             max_remote_candidates: 100,
             max_peer_reflexive: 32,
@@ -68,6 +72,13 @@ impl CheckConfig {
     #[must_use]
     pub const fn role(mut self, role: Role) -> Self {
         self.role = role;
+        self
+    }
+
+    /// These settings for a lite agent, or a full one.
+    #[must_use]
+    pub const fn lite(mut self, lite: bool) -> Self {
+        self.lite = lite;
         self
     }
 

@@ -187,7 +187,7 @@ impl CheckSet {
     pub fn may_send(&self, pair: PairId) -> bool {
         let in_use = self.pairs.get(pair).map(|pair| (pair.ends.stream, pair.ends.component));
         let in_use = in_use.and_then(|key| self.consents.in_use.get(&key));
-        in_use.is_some_and(|known| known.pair == pair && (known.granted || !self.config.consent))
+        in_use.is_some_and(|known| known.pair == pair && (known.granted || !self.seeks_consent()))
     }
 
     /// The application has sent data over this pair: now something should be heard there, or [`Event::Silent`] is told.
@@ -196,9 +196,17 @@ impl CheckSet {
     pub fn note_data(&mut self, now: Instant, pair: PairId) {
         if let Some(known) = self.consents.in_use.values_mut().find(|known| known.pair == pair) {
             known.sent = known.sent.max(now);
-            if self.config.liveness {
+            // A lite agent could not ask before it tells.
+            if self.config.liveness && !self.config.lite {
                 known.life.note_data(now);
             }
+        }
+    }
+
+    /// An answer has gone to whoever proved to know the password: a datagram like any other (RFC 8445 11).
+    pub(crate) fn note_answer(&mut self, now: Instant, base: BaseId, to: SocketAddr) {
+        for known in self.consents.in_use.values_mut().filter(|known| (known.base, known.to) == (base, to)) {
+            known.sent = known.sent.max(now);
         }
     }
 
@@ -209,7 +217,7 @@ impl CheckSet {
     /// When the next request, the end of consent or the next keepalive is due.
     pub(crate) fn consent_timeout(&self) -> Option<Instant> {
         let in_use = self.consents.in_use.values();
-        if self.config.consent {
+        if self.seeks_consent() {
             in_use
                 .flat_map(|known| [Some(known.since + EXPIRY), known.next, Some(known.doubt)])
                 .flatten()
@@ -225,7 +233,7 @@ impl CheckSet {
         }
         let keys: Vec<_> = self.consents.in_use.keys().copied().collect();
         for key in keys {
-            if self.config.consent {
+            if self.seeks_consent() {
                 self.consent_due(now, key);
             } else {
                 self.keepalive_due(now, key);

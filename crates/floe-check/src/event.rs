@@ -151,6 +151,10 @@ pub enum Event {
     },
     /// A failed check list came back to life (RFC 8445 7.3.1.4).
     ListResumed(StreamId),
+    /// Between two lite agents there are several possible pairs, and this one controls: it has chosen, its
+    /// [valid](crate::CheckSet::valid) pairs are what the peer is to be told in an updated candidate exchange, and
+    /// [`reconcile`](crate::CheckSet::reconcile) ends that (RFC 8445 8.2).
+    Undecided(StreamId),
     /// The outlook of this component changed in a way no other event tells.
     Changed {
         /// The stream.

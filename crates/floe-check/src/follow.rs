@@ -1,5 +1,7 @@
 //! What follows from the peer's checks: candidates learnt, triggered checks, nominations (RFC 8445 7.3.1.3 to 7.3.1.5).
 
+use std::time::Instant;
+
 use floe_core::{PairId, Priority, Role, StreamId, Transport, address};
 
 use crate::{
@@ -19,7 +21,7 @@ const MAX_CROWD: usize = 8;
 
 impl CheckSet {
     /// Follows up an authentic check, or, before the peer's description, remembers to. Says whether it could.
-    pub(crate) fn follow_up(&mut self, incoming: &Incoming<'_>) -> bool {
+    pub(crate) fn follow_up(&mut self, now: Instant, incoming: &Incoming<'_>) -> bool {
         let Some(list) = self.lists.get_mut(&incoming.stream) else { return false };
         let early = Early {
             base: incoming.base,
@@ -32,7 +34,7 @@ impl CheckSet {
         };
         match &list.remote {
             Some(remote) if remote.credentials.ufrag() == incoming.peer => {
-                self.trigger(incoming.stream, &early).is_some()
+                self.trigger(now, incoming.stream, &early).is_some()
             }
             // Another agent, where the offer was forked: its description is not the one that was chosen.
             Some(_) => false,
@@ -46,18 +48,18 @@ impl CheckSet {
 
     /// The peer's description is there: what its early checks asked for is made up for (RFC 8445 7.3), and those of
     /// other agents are forgotten.
-    pub(crate) fn follow_up_early(&mut self, stream: StreamId) {
+    pub(crate) fn follow_up_early(&mut self, now: Instant, stream: StreamId) {
         let Some(list) = self.lists.get_mut(&stream) else { return };
         let Some(remote) = &list.remote else { return };
         let mut early = std::mem::take(&mut list.early);
         early.retain(|(peer, _)| &**peer == remote.credentials.ufrag());
         for (_, early) in early {
-            self.trigger(stream, &early);
+            self.trigger(now, stream, &early);
         }
     }
 
     /// A check of the peer came in on this path; gives the pair of it, if there is one and it was followed up.
-    fn trigger(&mut self, stream: StreamId, check: &Early) -> Option<PairId> {
+    fn trigger(&mut self, now: Instant, stream: StreamId, check: &Early) -> Option<PairId> {
         let id = self.pair_of_check(stream, check)?;
         let pair = self.pairs.get_mut(id)?;
         pair.counts.requests_received += 1;
@@ -75,7 +77,7 @@ impl CheckSet {
             let again = !news;
             news |= pair.is_retired();
             if self.supersedes(id, check.nomination, again) {
-                self.peer_nominates(id)?;
+                self.peer_nominates(now, id)?;
             }
         }
         if news {
@@ -101,8 +103,9 @@ impl CheckSet {
             None => self.learn_remote(stream, check, &base, transport)?,
         };
         let ends = self.ends(base.local, remote)?;
-        // RFC 8445 8.1.2: a concluded component is answered and not checked, unless the peer nominates.
-        if concluded {
+        // RFC 8445 8.1.2: a concluded component is answered and not checked, unless the peer nominates; and a lite agent
+        // checks nothing (2.5).
+        if concluded || self.config.lite {
             return self.insert_pair(ends, Membership::Retired, PairState::Frozen);
         }
         if !self.make_room(stream, Claim::Triggered) {
@@ -155,7 +158,10 @@ impl CheckSet {
 
     /// RFC 8445 7.3.1.5: the peer nominates the pair; it holds once the pair is valid. `None` where it cannot: there is
     /// no room for a pair that was retired, or what it had made valid is so no more.
-    fn peer_nominates(&mut self, id: PairId) -> Option<()> {
+    fn peer_nominates(&mut self, now: Instant, id: PairId) -> Option<()> {
+        if self.config.lite {
+            return self.accept_nomination(now, id);
+        }
         self.revive(id)?;
         let pair = self.pairs.get_mut(id)?;
         pair.nominate_when_valid = true;

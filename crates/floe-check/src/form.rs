@@ -64,6 +64,8 @@ impl CheckSet {
         if self.lists.get(&stream).is_none_or(|list| list.remote.is_none()) {
             return;
         }
+        // RFC 8445 6.2: a lite agent forms no check list.
+        let ends = if self.config.lite { Vec::new() } else { ends };
         let mut columns = BTreeSet::new();
         for (local, remote) in ends {
             columns.extend(self.pair_one(local, remote));
@@ -119,7 +121,7 @@ impl CheckSet {
         })
     }
 
-    fn go_together(&self, ends: &Ends) -> bool {
+    pub(crate) fn go_together(&self, ends: &Ends) -> bool {
         let candidates = self.locals.get(ends.local).zip(self.remotes.get(ends.remote));
         candidates.is_some_and(|(local, remote)| {
             compatible(local.candidate(), local.local.base_address, &remote.candidate, remote.address)

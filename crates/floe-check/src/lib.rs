@@ -70,7 +70,7 @@
 //! | RFC 8445 11 keepalives, where consent is off | yes |
 //! | silence on the pair in use of each component, told within three round trips and 500 ms | yes |
 //! | RFC 8445 9 restart | yes: the pair in use stays so until the new generation has one |
-//! | RFC 8445 7.3.2 lite | not yet |
+//! | RFC 8445 2.5, 7.3.2, 8.2 lite agents | yes |
 
 mod budget;
 mod candidates;
@@ -84,10 +84,12 @@ mod event;
 mod follow;
 mod form;
 mod list;
+mod lite;
 mod liveness;
 mod look;
 mod outlook;
 mod pair;
+mod preference;
 mod quality;
 mod queue;
 mod reason;
@@ -106,10 +108,11 @@ mod warm;
 pub use config::CheckConfig;
 pub use event::{CheckKind, Command, Event, Outcome, PairView, Route};
 pub use list::{ListState, RemoteParameters};
+pub use lite::Agreed;
 pub use pair::{PairCounters, PairState};
 pub use reason::{
     AddLocalError, AddRemoteError, AddedRemote, ConsentLoss, Counters, DropReason, FailReason,
-    ListFailReason, SetRemoteError,
+    ListFailReason, ReconcileError, SetRemoteError,
 };
 pub use set::CheckSet;
 pub use snapshot::Snapshot;

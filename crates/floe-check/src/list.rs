@@ -98,6 +98,16 @@ pub(crate) enum Patience {
     Over,
 }
 
+impl Patience {
+    pub(crate) fn is_over(self, now: Instant) -> bool {
+        match self {
+            Self::Unset => false,
+            Self::Until(at) => at <= now,
+            Self::Over => true,
+        }
+    }
+}
+
 /// How many early checks of different paths are remembered for one stream.
 const MAX_EARLY: usize = 64;
 
@@ -119,6 +129,10 @@ pub(crate) struct CheckList {
     pub(crate) former: Vec<Former>,
     /// Whether both sides take a second nomination.
     pub(crate) renomination: bool,
+    /// Whether the peer is a lite agent.
+    pub(crate) peer_lite: bool,
+    /// Between lite agents: whether the pairs were chosen.
+    pub(crate) settled: bool,
 }
 
 impl CheckList {
@@ -137,6 +151,8 @@ impl CheckList {
             last_failure: None,
             former: Vec::new(),
             renomination: false,
+            peer_lite: false,
+            settled: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use floe_core::{StreamId, address::Unusable};
+use floe_core::{ComponentId, StreamId, address::Unusable};
 
 /// Why a datagram changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -146,6 +146,27 @@ pub enum SetRemoteError {
     /// Other credentials are set already; only a restart changes them (RFC 8445 9).
     #[error("stream {0} has other remote credentials; only a restart changes them")]
     AlreadySet(StreamId),
+}
+
+/// Why the outcome of an updated candidate exchange between lite agents was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReconcileError {
+    /// The stream is not there.
+    #[error("stream {0} is not there")]
+    UnknownStream(StreamId),
+    /// One of the sides is a full agent, or the peer's description is still to come: checks decide, and nominations.
+    #[error("stream {0} is not between two lite agents")]
+    Checked(StreamId),
+    /// Other pairs are selected already; only a restart changes that (RFC 8445 9).
+    #[error("stream {0} has other selected pairs; only a restart changes them")]
+    Completed(StreamId),
+    /// A component is left out.
+    #[error("component {0} is left out")]
+    Missing(ComponentId),
+    /// The two candidates of a component are not those of the candidate exchange, or do not go together.
+    #[error("component {0} has no such pair")]
+    NoSuchPair(ComponentId),
 }
 
 /// What became of a remote candidate.

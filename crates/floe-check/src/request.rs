@@ -76,7 +76,7 @@ impl CheckSet {
             Err(rejection) => return self.reject(now, base, from, message, &rejection),
         };
         self.note_heard(now, base, from);
-        let (code, why) = match self.accept(stream, base, from, message) {
+        let (code, why) = match self.accept(now, stream, (base, from), message) {
             Ok(()) => (None, None),
             Err((code, why)) => (Some(code), Some(why)),
         };
@@ -86,6 +86,7 @@ impl CheckSet {
         let payload = answer.write(message);
         let transmit = payload.and_then(|payload| self.transmit(base, from, payload));
         self.out.transmits.extend(transmit);
+        self.note_answer(now, base, from);
         why.map_or(Outcome::Handled, Outcome::Dropped)
     }
 
@@ -143,9 +144,9 @@ impl CheckSet {
     /// An authentic check: settles a role conflict and follows it up; or says with which error it is answered, and why.
     fn accept(
         &mut self,
+        now: Instant,
         stream: StreamId,
-        base: BaseId,
-        from: SocketAddr,
+        (base, from): (BaseId, SocketAddr),
         message: &Message<'_>,
     ) -> Result<(), (u16, DropReason)> {
         let (fields, [mine, peer]) =
@@ -164,7 +165,7 @@ impl CheckSet {
             }
         }
         let incoming = Incoming { stream, base, from, id: message.transaction_id(), fields, peer };
-        let followed = self.follow_up(&incoming);
+        let followed = self.follow_up(now, &incoming);
         // RFC 8445 7.3.1.5: a success would tell the peer that its nomination holds here as well.
         let nominates = self.is_nomination(stream, fields.use_candidate, fields.nomination);
         if nominates && self.role == Role::Controlled && !followed {

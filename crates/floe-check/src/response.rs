@@ -159,7 +159,7 @@ impl CheckSet {
     }
 
     /// RFC 8445 7.2.5.3.3.
-    fn make_valid(&mut self, now: Instant, checked: PairId, valid: PairId) {
+    pub(crate) fn make_valid(&mut self, now: Instant, checked: PairId, valid: PairId) {
         for id in [checked, valid] {
             self.settle(id);
             self.pairs.set_state(id, PairState::Succeeded);

@@ -33,6 +33,10 @@ const MAX_ROLE_CHANGES: u32 = 16;
 impl CheckSet {
     /// What a claimed role means for this agent now.
     pub(crate) fn conflict_with(&self, claim: Option<(Role, TieBreaker)>) -> Conflict {
+        // RFC 8445 7.3.1.1 is for full agents; what a lite one is follows from what the other is (6.1.1).
+        if self.config.lite {
+            return Conflict::None;
+        }
         match conflict(self.role, self.tie_breaker, claim) {
             Conflict::Switch if !self.may_switch_role() => Conflict::PeerMustSwitch,
             conflict => conflict,

@@ -37,6 +37,9 @@ impl CheckSet {
     /// risk that carries data. Then come nominating checks; then, going round the streams, triggered checks, then
     /// ordinary ones. Probes of pairs in use that have fallen silent take turns with all of these.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
+        if self.config.lite {
+            return None;
+        }
         if let Some(consent) = self.start_consent(now) {
             return Some(consent);
         }
@@ -69,6 +72,10 @@ impl CheckSet {
     /// Whether [`start_next`](Self::start_next) has something to send.
     #[must_use]
     pub fn has_next(&self) -> bool {
+        // RFC 8445 2.5, RFC 7675 1: of whatever kind it might be.
+        if self.config.lite {
+            return false;
+        }
         self.consents.is_due()
             || !self.nominations.is_empty()
             || self.has_warm()

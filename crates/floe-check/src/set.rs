@@ -177,7 +177,7 @@ impl CheckSet {
         // RFC 8863 4: both sides' credentials are known, patience begins.
         list.patience = Patience::Until(now + self.config.patience.min(MAX_PATIENCE));
         self.pair_stream(now, stream);
-        self.follow_up_early(stream);
+        self.follow_up_early(now, stream);
         self.tell_changed(stream);
         Ok(())
     }

@@ -64,7 +64,7 @@ impl CheckSet {
 
     /// From now on the pairs of this component are kept warm, if they are to be.
     pub(crate) fn keep_warm(&mut self, now: Instant, key: Purpose) {
-        if self.may_renominate(key.0) && self.config.max_warm > 0 {
+        if self.may_renominate(key.0) && self.config.max_warm > 0 && !self.config.lite {
             let next = now + self.warm_interval();
             self.warm.next.entry(key).or_insert(next);
         }

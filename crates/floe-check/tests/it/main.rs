@@ -15,6 +15,7 @@ mod consent;
 mod counter;
 mod formation;
 mod invariants;
+mod lite;
 mod renominate;
 mod requests;
 mod roles;

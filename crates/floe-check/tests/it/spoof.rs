@@ -60,7 +60,11 @@ const STEPS: &[Step] = &[
 
 impl Play {
     fn new(role: Role) -> Self {
-        let mut bench = Bench::with(CheckConfig::default().role(role), &[(S0, &[RTP])]);
+        Self::with(CheckConfig::default().role(role))
+    }
+
+    fn with(config: CheckConfig) -> Self {
+        let mut bench = Bench::with(config, &[(S0, &[RTP])]);
         bench.local(S0, &Cand::host("10.0.0.1:1000"));
         Self { bench, wire: Vec::new(), events: Vec::new(), said: Vec::new(), last: None }
     }
@@ -131,6 +135,10 @@ impl Play {
         let requests = self.said.iter().filter(|seen| seen.class == Class::Request);
         requests.map(|seen| (seen.id, seen.to.to_string())).collect()
     }
+}
+
+fn lite() -> CheckConfig {
+    CheckConfig::default().role(Role::Controlled).lite(true)
 }
 
 /// A datagram, and where it comes from.
@@ -240,8 +248,9 @@ fn strike(play: &mut Play, bytes: &[u8], from: &str) {
 #[test]
 fn what_is_sent_without_the_password_changes_nothing_now_or_later() {
     let mut tried = 0;
-    for role in [Role::Controlling, Role::Controlled] {
-        let (mut attacked, mut spared) = (Play::new(role), Play::new(role));
+    let full = [Role::Controlling, Role::Controlled].map(|role| CheckConfig::default().role(role));
+    for config in full.into_iter().chain([lite()]) {
+        let (mut attacked, mut spared) = (Play::with(config.clone()), Play::with(config));
         for step in STEPS {
             attacked.step(*step);
             spared.step(*step);
@@ -279,6 +288,20 @@ fn the_play_that_is_attacked_goes_through_all_that_matters() {
         assert!(has(|event| matches!(event, Event::Nominated { .. })));
         assert!(has(|event| matches!(event, Event::ListCompleted(_))), "{role}: {:?}", play.events);
     }
+}
+
+#[test]
+fn a_lite_agent_that_is_attacked_has_something_to_lose() {
+    let mut play = Play::with(lite());
+    for step in STEPS {
+        play.step(*step);
+    }
+    assert!(play.said.iter().all(|seen| seen.class == Class::Success));
+    let has = |what: fn(&Event) -> bool| play.events.iter().any(what);
+    assert!(has(|event| matches!(event, Event::PeerReflexive { local: false, .. })));
+    assert!(has(|event| matches!(event, Event::Validated { .. })));
+    assert!(has(|event| matches!(event, Event::Nominated { .. })));
+    assert!(has(|event| matches!(event, Event::ListCompleted(_))), "{:?}", play.events);
 }
 
 #[test]
