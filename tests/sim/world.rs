@@ -48,6 +48,7 @@ pub(crate) struct Setup {
     pub(crate) patience: Duration,
     pub(crate) consent: bool,
     pub(crate) keepalive: Duration,
+    pub(crate) lite: [bool; 2],
     pub(crate) renomination: [bool; 2],
     pub(crate) liveness: bool,
 }
@@ -67,6 +68,7 @@ impl Setup {
             patience: ms(39_500),
             consent: true,
             keepalive: ms(15_000),
+            lite: [false; 2],
             renomination: [true; 2],
             liveness: true,
         }
@@ -176,7 +178,7 @@ impl World {
     /// What a side would tell the other of a stream.
     pub(crate) fn description(&self, side: Side, stream: StreamId) -> RemoteDescription {
         let local = self.session(side).local(stream).unwrap();
-        RemoteDescription::new(local.credentials).options(local.options).pacing(Some(local.pacing))
+        RemoteDescription::from(&local)
     }
 
     fn streams(&self) -> Vec<StreamId> {
@@ -353,6 +355,7 @@ fn config(setup: &Setup, side: Side) -> SessionConfig {
         .patience(setup.patience)
         .consent(setup.consent)
         .keepalive(setup.keepalive)
+        .lite(setup.lite[side as usize])
         .renomination(setup.renomination[side as usize])
         .liveness(setup.liveness)
 }

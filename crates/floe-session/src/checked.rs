@@ -70,9 +70,12 @@ impl Session {
             }
             CheckEvent::RoleChanged(role) => {
                 tracing::debug!(%role, "the role has changed");
-                self.nominator.set_role(role);
+                if !self.lite {
+                    self.nominator.set_role(role);
+                }
                 self.tell(Event::Role(role));
             }
+            CheckEvent::Undecided(stream) => self.tell_undecided(stream),
             CheckEvent::ListCompleted(stream) => {
                 // RFC 8445 5.1.1.4: the bindings at the servers were for candidates.
                 self.gatherer.finish(stream);

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use floe_check::{AddedRemote, RemoteParameters};
 use floe_core::{
-    Candidate, CandidateAddress, Generation, IceOptions, Role, StreamId, TcpType, Transport,
+    Candidate, CandidateAddress, Generation, IceOptions, StreamId, TcpType, Transport,
     address::check_destination,
 };
 
@@ -65,10 +65,13 @@ impl Session {
             return Err(SetRemoteError::Closed);
         }
         let stream = self.streams.get(&id).ok_or(floe_check::SetRemoteError::UnknownStream(id))?;
-        let known = stream.remote.as_ref().map(|remote| &remote.description.credentials);
-        if known == Some(&new.credentials) {
-            return Ok(News::None);
+        let known = stream.remote.as_ref().map(|remote| &remote.description);
+        if let Some(known) = known.filter(|known| known.credentials == new.credentials) {
+            // RFC 8445 9: only a restart makes a lite agent of a full one, or the other way round.
+            let same = known.lite == new.lite;
+            return if same { Ok(News::None) } else { Err(SetRemoteError::Lite(id)) };
         }
+        let known = known.map(|known| &known.credentials);
         if new.components == Some(0) {
             return Err(SetRemoteError::NoComponents(id));
         }
@@ -91,12 +94,13 @@ impl Session {
         let ta = self.pace.agree(description.pacing);
         self.check.set_ta(ta);
         self.gatherer.set_ta(ta);
-        // RFC 8445 6.1.1: of a full and a lite agent the full one controls.
-        if description.lite {
-            self.check.set_role(Role::Controlling);
-        }
+        self.take_role_facing(description.lite);
+        self.check.set_peer_lite(id, description.lite);
         // draft-thatcher-ice-renomination 3: only where both sides have said that they can.
-        let renomination = self.renomination && description.options.contains(IceOptions::RENOMINATION);
+        // Two lite agents nominate nothing.
+        let lite = self.lite && description.lite;
+        let renomination =
+            self.renomination && !lite && description.options.contains(IceOptions::RENOMINATION);
         self.check.set_renomination(id, renomination);
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let credentials = description.credentials.clone();

@@ -115,6 +115,7 @@ impl Session {
         let warm = self.components().flat_map(|(stream, component)| self.check.warm(stream, component));
         let used: BTreeSet<BaseId> = selected
             .chain(warm)
+            .chain(self.kept_for_peer())
             .chain(coming)
             .filter_map(|pair| self.check.route(pair).map(|route| route.base))
             .collect();

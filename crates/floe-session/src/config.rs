@@ -31,6 +31,13 @@ pub struct SessionConfig {
     pub seed: [u8; 32],
     /// The role at the start (RFC 8445 6.1.1): of two full agents the initiator controls. Default: controlling.
     pub role: Role,
+    /// Whether this is a lite agent (RFC 8445 2.5): for hosts that everybody can reach, such as servers. It gathers host
+    /// candidates only, answers checks and sends no request of any kind, and a full peer always controls it. Default: no.
+    ///
+    /// What it cannot know it does not judge: it waits for a nomination without end, for a full peer's checks may take as
+    /// long as they like, and it asks for no consent (RFC 7675 1), so that it sends until it is closed, its socket is gone
+    /// or the peer nominates another pair. Watch for silence yourself. Keepalives go where nothing else does (RFC 8445 11).
+    pub lite: bool,
     /// The streams. Default: one of one component.
     pub streams: Vec<StreamConfig>,
     /// What is gathered. Its servers are taken from [`servers`](Self::servers).
@@ -74,7 +81,7 @@ pub struct SessionConfig {
 
 impl fmt::Debug for SessionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed: _, role, streams, gather, nomination, policy, ta, max_pairs, .. } = self;
+        let Self { seed: _, role, lite, streams, gather, nomination, policy, ta, max_pairs, .. } = self;
         let Self {
             servers,
             max_remote_candidates,
@@ -89,6 +96,7 @@ impl fmt::Debug for SessionConfig {
         } = self;
         f.debug_struct("SessionConfig")
             .field("role", role)
+            .field("lite", lite)
             .field("streams", streams)
             .field("gather", gather)
             .field("servers", servers)
@@ -115,6 +123,7 @@ impl SessionConfig {
         Self {
             seed,
             role: Role::Controlling,
+            lite: false,
             streams: vec![StreamConfig::default()],
             gather: GatherConfig::default(),
             servers: Vec::new(),
@@ -137,6 +146,13 @@ impl SessionConfig {
     #[must_use]
     pub const fn role(mut self, role: Role) -> Self {
         self.role = role;
+        self
+    }
+
+    /// These settings for a lite agent, or a full one.
+    #[must_use]
+    pub const fn lite(mut self, lite: bool) -> Self {
+        self.lite = lite;
         self
     }
 

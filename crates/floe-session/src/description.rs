@@ -10,8 +10,10 @@ pub struct LocalParameters {
     pub credentials: Credentials,
     /// The options: `ice2`, `trickle` and `renomination`, as far as they apply.
     pub options: IceOptions,
-    /// The pacing interval proposed.
-    pub pacing: Pacing,
+    /// The pacing interval proposed; a lite agent proposes none.
+    pub pacing: Option<Pacing>,
+    /// Whether it is a lite agent.
+    pub lite: bool,
 }
 
 /// What the peer signalled for a stream.
@@ -69,6 +71,7 @@ impl RemoteDescription {
 impl From<&LocalParameters> for RemoteDescription {
     /// What the peer of that side is to be told: for where both ends are in one program.
     fn from(local: &LocalParameters) -> Self {
-        Self::new(local.credentials.clone()).options(local.options.clone()).pacing(Some(local.pacing))
+        let description = Self::new(local.credentials.clone()).options(local.options.clone());
+        description.pacing(local.pacing).lite(local.lite)
     }
 }

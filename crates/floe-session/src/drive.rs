@@ -112,6 +112,8 @@ impl Session {
         self.check.apply(now, Command::Retire { stream, component, keep: pair });
         self.tally.select((stream, component));
         self.bind_channel(now, pair);
+        // Two lite agents nominate by what they know already.
+        let why = if self.check.is_without_checks(stream) { Why::AlreadyNominated } else { why };
         let Some(view) = self.check.describe(pair) else { return };
         let remote = self.streams.get(&stream).and_then(|stream| stream.remote.as_ref());
         self.tell(Event::Selected {
@@ -145,7 +147,8 @@ impl Session {
     fn update_routes(&mut self, now: Instant, work: &Work) {
         // A selected pair may have failed before its socket goes, and then says nothing.
         let orphaned = self.routes.orphaned(|route| self.route_of(route.pair).is_none());
-        for (stream, component) in work.to_route.iter().copied().chain(orphaned) {
+        let changed = work.to_route.iter().copied().chain(orphaned).collect();
+        for (stream, component) in self.with_siblings(changed) {
             let wanted = self.find_route((stream, component));
             let pair = wanted.map(|route| route.pair);
             self.check.apply(now, Command::Use { stream, component, pair });

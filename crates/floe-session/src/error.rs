@@ -74,6 +74,10 @@ pub enum SetRemoteError {
     /// Another password goes with the ufrag that is known: a restart changes both (RFC 8445 9).
     #[error("the description of {0} has the known ufrag and another password")]
     SameUfrag(StreamId),
+    /// The credentials are the known ones, and the peer has become a lite agent, or is none any more: that takes a restart
+    /// (RFC 8445 9).
+    #[error("the description of {0} changes full to lite, or lite to full, without a restart")]
+    Lite(StreamId),
     /// A stream has at least one component.
     #[error("the description of {0} has no component")]
     NoComponents(StreamId),

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_check::{CheckKind, FailReason};
+use floe_check::{Agreed, CheckKind, FailReason};
 use floe_core::{Candidate, ComponentId, Generation, PairId, Role, StreamId, Transport, address::Redacted};
 use floe_gather::{GatherError, ServerError, ServerId};
 use floe_nominate::Why;
@@ -250,6 +250,16 @@ pub enum Event {
         stream: StreamId,
         /// The component.
         component: ComponentId,
+    },
+    /// Both sides are lite agents, there are several pairs that data could take, and this side, which controls, has chosen
+    /// these by RFC 6724. Data may go over them at once. Tell the peer in an updated candidate exchange (RFC 8445 8.2; in
+    /// SDP an offer with `remote-candidates`, RFC 8839 4.4.1.3) and call
+    /// [`Session::reconcile`](crate::Session::reconcile) when it has answered: before that the stream is not completed.
+    Undecided {
+        /// The stream.
+        stream: StreamId,
+        /// One pair for each component.
+        chosen: Vec<Agreed>,
     },
     /// Every component of a stream has its selected pair (RFC 8445 8.1.2).
     StreamCompleted {

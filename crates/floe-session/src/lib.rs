@@ -87,7 +87,8 @@
 //! | silence while data is sent: disconnected within three round trips and 500 ms, and back with the first sign of life | yes |
 //! | RFC 8445 9 restart, make before break | yes, of all streams or of one |
 //! | RFC 8445 5.1.1.2 server-reflexive and relayed candidates, over UDP (RFC 8489, RFC 8656) | yes |
-//! | TCP, lite | not yet |
+//! | RFC 8445 2.5, 8.2 lite, on this side and on the other | yes |
+//! | TCP | not yet |
 
 mod checked;
 mod clock;
@@ -100,6 +101,7 @@ mod drive;
 mod error;
 mod event;
 mod handle;
+mod lite;
 mod local;
 mod pace;
 mod relay;
@@ -119,8 +121,8 @@ pub use description::{LocalParameters, RemoteDescription};
 pub use error::{AddRemoteError, Reason, Refusal, SetRemoteError};
 pub use event::{Disposition, DropReason, Event, Output, SocketId, Span};
 pub use floe_check::{
-    AddedRemote, CheckKind, ConsentLoss, Counters, FailReason, ListFailReason, PairCounters, PairState,
-    PairView,
+    AddedRemote, Agreed, CheckKind, ConsentLoss, Counters, FailReason, ListFailReason, PairCounters,
+    PairState, PairView, ReconcileError,
 };
 pub use floe_gather::{GatherConfig, GatherError, ServerError, ServerId};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};

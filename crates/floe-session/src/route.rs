@@ -93,6 +93,9 @@ impl Session {
         if self.check.list_state(stream)? == ListState::Failed {
             return None;
         }
+        if !self.may_begin(stream) {
+            return None;
+        }
         let valid = self.check.valid(stream, component);
         let best = || valid.first().map(|pair| pair.id);
         let mut selected = self.nominator.selected(stream, component);
@@ -108,7 +111,7 @@ impl Session {
     pub(crate) fn former_route(&self, (stream, component): Purpose) -> Option<Route> {
         let pair = self.routes.get((stream, component))?.pair;
         let stands = self.check.is_former(pair) && self.check.may_send(pair);
-        let replaced = self.nominator.selected(stream, component).is_some();
+        let replaced = self.nominator.selected(stream, component).is_some() && self.may_begin(stream);
         self.route_of(pair).filter(|_| stands && !replaced)
     }
 

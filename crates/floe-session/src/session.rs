@@ -75,6 +75,8 @@ pub struct Session {
     pub(crate) aggressive: bool,
     /// Whether this side takes and makes a second nomination.
     pub(crate) renomination: bool,
+    /// Whether this is a lite agent.
+    pub(crate) lite: bool,
 }
 
 /// What waits in the outbox.
@@ -103,7 +105,8 @@ impl Session {
         // One generator for each use: how many secrets one draws tells nothing about another.
         let mut secrets = ChaCha20Rng::from_rng(&mut root);
         let mut check = CheckSet::new(check_config, ChaCha20Rng::from_rng(&mut root));
-        let gather = config.gather.servers(config.servers.iter().map(IceServer::to_gather));
+        let lite = config.gather.lite || config.lite;
+        let gather = config.gather.lite(lite).servers(config.servers.iter().map(IceServer::to_gather));
         let gatherer = Gatherer::new(gather, ChaCha20Rng::from_rng(&mut root));
         let relays = Relays::new(config.servers, ChaCha20Rng::from_rng(&mut root));
         let mut streams = BTreeMap::new();
@@ -116,7 +119,8 @@ impl Session {
         Self {
             check,
             gatherer,
-            nominator: Nominator::new(config.role, policy),
+            // A lite agent nominates nothing, whatever its role.
+            nominator: Nominator::new(if config.lite { Role::Controlled } else { config.role }, policy),
             pace: Pace::new(config.ta),
             clock: Clock::default(),
             sockets: Sockets::default(),
@@ -130,6 +134,7 @@ impl Session {
             max_early: config.max_remote_candidates,
             aggressive,
             renomination: config.renomination && !aggressive,
+            lite: config.lite,
         }
     }
 
@@ -142,7 +147,9 @@ impl Session {
         let renomination = self.renomination.then_some(IceOptions::RENOMINATION);
         let mut tokens = ice2.into_iter().chain([IceOptions::TRICKLE]).chain(renomination);
         let options = tokens.try_fold(IceOptions::new(), IceOptions::with).ok()?;
-        Some(LocalParameters { credentials, options, pacing: self.pace.proposed() })
+        // RFC 8839 4.3.1: who sends no checks proposes no pace for them.
+        let pacing = (!self.lite).then(|| self.pace.proposed());
+        Some(LocalParameters { credentials, options, pacing, lite: self.lite })
     }
 
     /// The state.
@@ -217,12 +224,13 @@ impl Session {
 }
 
 fn is_aggressive(config: &SessionConfig) -> bool {
-    config.policy.is_none() && config.nomination == Nomination::Aggressive
+    config.policy.is_none() && config.nomination == Nomination::Aggressive && !config.lite
 }
 
 fn check_config(config: &SessionConfig) -> CheckConfig {
     let checks = CheckConfig::default()
         .role(config.role)
+        .lite(config.lite)
         .max_pairs(config.max_pairs)
         .max_remote_candidates(config.max_remote_candidates)
         .max_peer_reflexive(config.max_peer_reflexive)

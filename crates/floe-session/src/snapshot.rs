@@ -55,6 +55,7 @@ impl fmt::Debug for State<'_> {
             max_early,
             aggressive,
             renomination,
+            lite,
         } = self.0;
         let Tally { dropped: _, refused, withheld, stray_answers, selections } = tally;
         // Debug hides addresses, and two that differ must not look alike.
@@ -82,6 +83,7 @@ impl fmt::Debug for State<'_> {
             .field("max_early", max_early)
             .field("aggressive", aggressive)
             .field("renomination", renomination)
+            .field("lite", lite)
             .finish()
     }
 }

@@ -198,7 +198,7 @@ fn what_is_signalled_announces_ice2_trickle_and_renomination_for_every_stream() 
     for stream in (0..3).map(StreamId) {
         let local = session.local(stream).unwrap();
         assert_eq!(local.options.to_string(), "ice2 trickle renomination");
-        assert_eq!(local.pacing.to_string(), "30");
+        assert_eq!(local.pacing.unwrap().to_string(), "30");
     }
     let options = |config| floe_session::Session::new(config).local(STREAM).unwrap().options.to_string();
     assert_eq!(options(controlling().renomination(false)), "ice2 trickle");

@@ -8,6 +8,7 @@ mod data;
 mod failing;
 mod floods;
 mod hostile;
+mod lite;
 mod misuse;
 mod nominating;
 mod pacing;

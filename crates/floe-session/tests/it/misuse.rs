@@ -16,7 +16,7 @@ fn a_description_is_taken_once_and_the_same_again_changes_nothing() {
     let theirs = RemoteDescription::new(wire.hosts[B].parameters(STREAM).credentials);
     let now = wire.now;
     let events = wire.hosts[A].events.len();
-    assert_eq!(wire.a().set_remote(now, STREAM, theirs.clone().lite(true)), Ok(()));
+    assert_eq!(wire.a().set_remote(now, STREAM, theirs.clone()), Ok(()));
     // One ufrag has one password (RFC 8839 5.4).
     let ufrag = theirs.credentials.ufrag();
     let other = RemoteDescription::new(floe_core::Credentials::new(ufrag, &"x".repeat(22)).unwrap());

@@ -117,7 +117,7 @@ fn a_peer_that_names_no_pace_means_50_ms() {
     let mut wire = Wire::new(controlling().ta(ms(20)), controlled());
     let theirs = wire.hosts[B].parameters(STREAM).credentials;
     let now = wire.now;
-    assert_eq!(wire.hosts[A].parameters(STREAM).pacing, Pacing::from_millis(20).unwrap());
+    assert_eq!(wire.hosts[A].parameters(STREAM).pacing, Pacing::from_millis(20));
     wire.a().set_remote(now, STREAM, RemoteDescription::new(theirs)).unwrap();
     assert_eq!(wire.a().stats().ta, ms(50));
 }

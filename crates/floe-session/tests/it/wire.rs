@@ -210,7 +210,7 @@ impl Wire {
     pub(crate) fn describe_to(&mut self, host: usize) {
         for stream in (0..).map(StreamId) {
             let Some(local) = self.hosts[1 - host].session.local(stream) else { return };
-            let description = RemoteDescription::new(local.credentials).pacing(Some(local.pacing));
+            let description = RemoteDescription::new(local.credentials).pacing(local.pacing).lite(local.lite);
             self.hosts[host].session.set_remote(self.now, stream, description).unwrap();
         }
     }

@@ -17,7 +17,8 @@ pub(crate) fn builder(role: Role) -> AgentBuilder {
 pub(crate) async fn signal(one: &Agent, other: &Agent) {
     for (from, to) in [(one, other), (other, one)] {
         let local = from.local();
-        let description = RemoteDescription::new(local.credentials.clone()).pacing(Some(local.pacing));
+        let description =
+            RemoteDescription::new(local.credentials.clone()).pacing(local.pacing).lite(local.lite);
         to.set_remote(description).await.unwrap();
         let (mut events, to) = (from.events(), to.clone());
         from.gather().await.unwrap();
