@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use floe_core::{Candidate, ComponentId};
-use floe_session::{AddedRemote, LocalParameters, RemoteDescription};
+use floe_session::{AddedRemote, Agreed, LocalParameters, RemoteDescription};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    AddRemoteError, AgentBuilder, Closed, ConnectError, Connection, Events, GatherError, SetRemoteError,
-    Stats,
+    AddRemoteError, AgentBuilder, Closed, ConnectError, Connection, Events, GatherError, ReconcileError,
+    SetRemoteError, Stats,
     connection::Component,
     driver::{Command, Subscribers},
 };
@@ -193,6 +193,29 @@ impl Agent {
     pub async fn end_of_remote_candidates(&self, ufrag: Option<&str>) -> Result<(), AddRemoteError> {
         let ufrag = ufrag.map(Into::into);
         Ok(self.ask(|reply| Command::EndOfRemote(ufrag, reply)).await??)
+    }
+
+    /// Between two lite agents with several possible pairs: the updated candidate exchange that
+    /// [`Event::Undecided`](crate::Event::Undecided) asked one of them for has come to these, one for each component (RFC
+    /// 8445 8.2). The side that asked calls it when it has the answer, the other one when the update comes.
+    ///
+    /// # Errors
+    /// See [`ReconcileError`]; nothing has changed then.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped, it may have been taken nevertheless.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn example(agent: floe::Agent, theirs: Vec<floe::Agreed>) -> Result<(), floe::ReconcileError> {
+    /// let ours: Vec<_> = theirs.into_iter().map(floe::Agreed::mirrored).collect();
+    /// agent.reconcile(&ours).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn reconcile(&self, agreed: &[Agreed]) -> Result<(), ReconcileError> {
+        let agreed = agreed.to_vec();
+        Ok(self.ask(|reply| Command::Reconcile(agreed, reply)).await??)
     }
 
     /// Waits until data can flow on a component: until one of its pairs is valid. The selected pair may come later, and

@@ -26,6 +26,7 @@ const COMMANDS: usize = 64;
 #[must_use]
 pub struct AgentBuilder {
     role: Role,
+    lite: bool,
     components: u16,
     nomination: Nomination,
     policy: Option<Box<dyn Policy>>,
@@ -44,6 +45,7 @@ impl AgentBuilder {
     pub(crate) fn new() -> Self {
         Self {
             role: Role::Controlling,
+            lite: false,
             components: 1,
             nomination: Nomination::Eager,
             policy: None,
@@ -63,6 +65,14 @@ impl AgentBuilder {
     /// controlling.
     pub fn role(mut self, role: Role) -> Self {
         self.role = role;
+        self
+    }
+
+    /// Whether this is a lite agent (RFC 8445 2.5), for hosts that everybody can reach: it answers checks and sends none, and
+    /// a full peer always controls it. It does not notice that the peer is gone, and never fails by itself: watch for
+    /// silence yourself. Default: no.
+    pub fn lite(mut self, lite: bool) -> Self {
+        self.lite = lite;
         self
     }
 
@@ -207,6 +217,7 @@ impl AgentBuilder {
         }
         let mut config = SessionConfig::new(seed)
             .role(self.role)
+            .lite(self.lite)
             .streams(vec![StreamConfig { components: self.components }])
             .gather(self.gather)
             .nomination(self.nomination)
@@ -251,6 +262,7 @@ impl fmt::Debug for AgentBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgentBuilder")
             .field("role", &self.role)
+            .field("lite", &self.lite)
             .field("components", &self.components)
             .field("nomination", &self.nomination)
             .field("gather", &self.gather)

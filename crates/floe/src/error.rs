@@ -57,6 +57,18 @@ pub enum SetRemoteError {
     Closed(#[from] Closed),
 }
 
+/// Why the outcome of an updated candidate exchange between lite agents was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReconcileError {
+    /// It does not fit what the agent has.
+    #[error(transparent)]
+    Refused(#[from] floe_session::ReconcileError),
+    /// The agent is closed.
+    #[error(transparent)]
+    Closed(#[from] Closed),
+}
+
 /// Why a candidate of the peer was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

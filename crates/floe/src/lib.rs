@@ -55,7 +55,8 @@
 //! | RFC 8445 with STUN (server-reflexive) and RFC 8656 TURN (relayed) candidates | not yet |
 //! | RFC 7675 consent, which is the keepalive as well (RFC 8445 11) | yes |
 //! | RFC 8445 9 restart, make before break | yes |
-//! | RFC 6544 ICE over TCP, lite agents, mDNS names, port mapping | not yet |
+//! | RFC 8445 2.5, 8.2 lite, on this side and on the other | yes |
+//! | RFC 6544 ICE over TCP, mDNS names, port mapping | not yet |
 #![forbid(unsafe_code)]
 #![allow(
     clippy::disallowed_methods,
@@ -79,7 +80,8 @@ pub use agent::Agent;
 pub use builder::AgentBuilder;
 pub use connection::Connection;
 pub use error::{
-    AddRemoteError, BuildError, Closed, ConnectError, GatherError, RecvError, SendError, SetRemoteError,
+    AddRemoteError, BuildError, Closed, ConnectError, GatherError, ReconcileError, RecvError, SendError,
+    SetRemoteError,
 };
 pub use events::Events;
 pub use floe_core::{
@@ -90,7 +92,7 @@ pub use floe_core::{
 };
 pub use floe_net::{Arrival, Net, SystemNet, UdpSocket};
 pub use floe_session::{
-    AddedRemote, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
+    AddedRemote, Agreed, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
     LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, Refusal,
     RemoteDescription, Why,
 };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use floe_core::Candidate;
-use floe_session::{AddedRemote, LocalParameters, PairView, RemoteDescription};
+use floe_session::{AddedRemote, Agreed, LocalParameters, PairView, RemoteDescription};
 use tokio::sync::oneshot;
 
 use super::{Closing, Done, Driver, STREAM, now};
@@ -17,6 +17,7 @@ pub(crate) enum Command {
     SetRemote(Box<RemoteDescription>, oneshot::Sender<Result<(), floe_session::SetRemoteError>>),
     AddRemote(Box<Candidate>, oneshot::Sender<Result<AddedRemote, floe_session::AddRemoteError>>),
     EndOfRemote(Option<Box<str>>, oneshot::Sender<Result<(), floe_session::AddRemoteError>>),
+    Reconcile(Vec<Agreed>, oneshot::Sender<Result<(), floe_session::ReconcileError>>),
     Stats(oneshot::Sender<Box<Stats>>),
     Close(oneshot::Sender<()>),
 }
@@ -41,6 +42,9 @@ impl Driver {
             }
             Some(Command::EndOfRemote(ufrag, reply)) => {
                 let _ = reply.send(self.session.end_of_remote(now, STREAM, ufrag.as_deref()));
+            }
+            Some(Command::Reconcile(agreed, reply)) => {
+                let _ = reply.send(self.session.reconcile(now, STREAM, &agreed));
             }
             Some(Command::Stats(reply)) => {
                 let stats = self.stats();
