@@ -13,6 +13,9 @@ pub(crate) struct Options {
     /// The role at the start; a conflict is repaired.
     #[arg(long, value_enum, default_value_t = RoleOption::Controlling)]
     role: RoleOption,
+    /// Be a lite agent: answer checks and send none.
+    #[arg(long)]
+    lite: bool,
     /// How many components the stream has.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     components: u16,
@@ -52,8 +55,6 @@ struct Later {
     turn_user: Vec<String>,
     #[arg(long, hide = true, value_name = "PASSWORD")]
     turn_password: Vec<String>,
-    #[arg(long, hide = true)]
-    lite: bool,
     #[arg(long, hide = true)]
     no_udp: bool,
     #[arg(long, hide = true)]
@@ -111,7 +112,6 @@ impl Options {
             (!later.turn_password.is_empty(), "--turn-password", TURN),
             (later.tls_ca.is_some(), "--tls-ca", TURN),
             (self.policy == PolicyOption::Relay, "--policy relay", TURN),
-            (later.lite, "--lite", "this version is a full agent only"),
             (later.no_udp, "--no-udp", TCP),
             (later.ice_tcp, "--ice-tcp", TCP),
             (later.port_mapping, "--port-mapping", "this version asks no router for a port"),
@@ -125,6 +125,7 @@ impl Options {
     pub(crate) fn agent(&self) -> AgentBuilder {
         let mut agent = Agent::builder()
             .role(self.role())
+            .lite(self.lite)
             .components(self.components)
             .include_loopback(self.include_loopback)
             .ipv6(!self.no_ipv6)

@@ -100,8 +100,7 @@ impl Peer {
         let peer = Self { agent, out, sends, sending, components, refused: 0, gathered };
         let local = peer.agent.local();
         let options = local.options.iter().map(ToString::to_string).collect();
-        // This version is a full agent only.
-        peer.put(Output::credentials(&local.credentials, options, false)).await;
+        peer.put(Output::credentials(&local.credentials, options, local.lite)).await;
         peer.put(Output::role(role)).await;
         peer.put(Output::State { state: IceState::New.to_string(), reason: None }).await;
         for component in (1..=components).filter_map(|id| ComponentId::new(id).ok()) {

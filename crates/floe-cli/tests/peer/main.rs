@@ -85,6 +85,29 @@ async fn the_lines_out_are_those_of_the_protocol() {
 }
 
 #[tokio::test]
+async fn a_lite_peer_says_so_and_talks_to_a_full_one_in_either_role() {
+    for (full, lite) in [("controlling", "controlled"), ("controlled", "controlling")] {
+        let mut a = Peer::start("full", &["--role", full, LOOPBACK, "--no-ipv6"]);
+        let mut b = Peer::start("lite", &["--role", lite, LOOPBACK, "--no-ipv6", "--lite", "--echo"]);
+        signal_until(&mut a, &mut b, |peer| peer.has_state("completed")).await;
+        assert_eq!(b.seen[0]["lite"], true);
+        a.say(&json!({"type": "send", "component": 1, "text": "there and back"})).await;
+        assert_eq!(text(&a.wait_for("data").await), "there and back");
+        b.say(&json!({"type": "stats"})).await;
+        let stats = b.wait_for("stats").await;
+        for pair in stats["pairs"].as_array().unwrap() {
+            assert_eq!(pair["requestsSent"], 0, "{pair}");
+            assert_eq!(pair["consentRequestsSent"], 0, "{pair}");
+        }
+        for (peer, role) in [(a, "controlling"), (b, "controlled")] {
+            let lines = close(peer).await;
+            let last = lines.iter().rfind(|line| line["type"] == "role").unwrap();
+            assert_eq!(last["role"], role);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_bad_line_is_answered_with_what_was_wrong_and_changes_nothing() {
     let mut a = Peer::start("controlling", &[LOOPBACK]);
     let mut b = Peer::start("controlled", &["--role", "controlled", LOOPBACK]);
@@ -309,13 +332,12 @@ async fn a_failed_agent_ends_with_its_reason_and_status_1() {
 #[tokio::test]
 async fn options_that_cannot_be_used_are_refused_by_name() {
     let peer = ["peer", "--stdio"];
-    let later: [&[&str]; 12] = [
+    let later: [&[&str]; 11] = [
         &["--stun", "stun:192.0.2.1"],
         &["--turn", "turn:192.0.2.1"],
         &["--turn-user", "u"],
         &["--turn-password", "p"],
         &["--policy", "relay"],
-        &["--lite"],
         &["--no-udp"],
         &["--ice-tcp"],
         &["--tls-ca", "ca.pem"],
