@@ -7,6 +7,7 @@ mod early;
 mod failure;
 mod grid;
 mod idle;
+mod lite;
 mod liveness;
 mod loss;
 mod nomination;
