@@ -61,7 +61,7 @@ impl Pair {
         }
         for (from, to) in [(hidden, open), (open, hidden)] {
             let local = simulation.node(from).unwrap().session().local(STREAM).unwrap();
-            let description = RemoteDescription::new(local.credentials).pacing(Some(local.pacing));
+            let description = RemoteDescription::new(local.credentials).pacing(local.pacing);
             let node = simulation.node_mut(to).unwrap();
             node.drive(start, |session| session.set_remote(start, STREAM, description)).unwrap();
         }

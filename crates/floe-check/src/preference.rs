@@ -59,10 +59,9 @@ fn policy(address: Ipv6Addr) -> (u8, u8) {
 fn scope(address: Ipv6Addr) -> u8 {
     match address.to_ipv4_mapped() {
         Some(v4) if v4.is_loopback() || v4.is_link_local() => 2,
-        Some(_) => 14,
         None if address.is_loopback() || address.is_unicast_link_local() => 2,
         None if address.segments().first().is_some_and(|first| first & 0xffc0 == 0xfec0) => 5,
-        None => 14,
+        _ => 14,
     }
 }
 
