@@ -313,7 +313,8 @@ impl CheckSet {
             priority: known.priority,
             role: self.role,
             tie_breaker: self.tie_breaker,
-            use_candidate: false,
+            // RFC 5245 8.1.1.2: every one nominates. A peer may have forgotten what came before its own check succeeded.
+            use_candidate: self.config.aggressive && self.role == Role::Controlling,
             nomination: None,
             key: &known.key,
         };

@@ -119,3 +119,19 @@ fn a_path_whose_consent_was_lost_is_not_asked_again_with_the_same_credentials() 
     assert_eq!(asked_until(&mut bench, 80_000).len(), 0);
     assert!(!bench.set.may_send(pair));
 }
+
+#[test]
+fn an_aggressive_side_nominates_with_every_request_for_consent_too() {
+    for aggressive in [false, true] {
+        let config = floe_check::CheckConfig::default().role(Role::Controlling).aggressive(aggressive);
+        let mut bench = Bench::with(config, &[(S0, &[RTP])]);
+        bench.describe(S0);
+        bench.local(S0, &Cand::host("10.0.0.1:1000"));
+        bench.remote(S0, &Cand::host(PEER));
+        bench.succeed_next();
+        let pair = bench.valid_ids()[0];
+        bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(pair) });
+        let asked = asked_until(&mut bench, 7_000);
+        assert!(!asked.is_empty() && asked.iter().all(|request| request.use_candidate == aggressive));
+    }
+}
