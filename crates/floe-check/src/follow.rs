@@ -188,7 +188,7 @@ impl CheckSet {
         Some(())
     }
 
-    /// Whether a pair that is not valid yet may still be nominated above this one: the peer has nominated it, or our
+    /// Whether a pair that is not valid yet may still be nominated in the place of this one: the peer has nominated it, or our
     /// aggressive check of it is on its way. It is not taken off the list then (RFC 8445 8.1.1, RFC 5245 8.1.1.2).
     pub(crate) fn may_overtake(&self, pair: &Pair, selected: &Pair) -> bool {
         let nominating = match self.role {
@@ -196,6 +196,7 @@ impl CheckSet {
             // Whether it waits to be sent again says nothing: what was sent before may have nominated it over there.
             Role::Controlling => self.config.aggressive && pair.counts.requests_sent > 0,
         };
-        nominating && pair.is_open() && pair.priority() > selected.priority()
+        let above = pair.priority() > selected.priority() || self.latest_counts(pair.ends.stream);
+        nominating && pair.is_open() && above
     }
 }

@@ -133,6 +133,8 @@ pub(crate) struct CheckList {
     pub(crate) peer_lite: bool,
     /// Between lite agents: whether the pairs were chosen.
     pub(crate) settled: bool,
+    /// Whether the peer is one of RFC 8445.
+    pub(crate) ice2: bool,
 }
 
 impl CheckList {
@@ -153,6 +155,7 @@ impl CheckList {
             renomination: false,
             peer_lite: false,
             settled: false,
+            ice2: false,
         }
     }
 

@@ -1,6 +1,7 @@
-//! Several nominations, one after the other: the last one counts (draft-thatcher-ice-renomination).
+//! Several nominations, one after the other: the last one counts, where that is agreed on
+//! (draft-thatcher-ice-renomination), and with a peer of RFC 8445, which nominates a second pair only after the first failed.
 
-use floe_core::{PairId, StreamId};
+use floe_core::{PairId, Role, StreamId};
 
 use crate::{CheckSet, codec::MAX_NOMINATION, pair::Validity};
 
@@ -45,6 +46,23 @@ impl CheckSet {
         self.lists.get(&stream).is_some_and(|list| list.renomination)
     }
 
+    /// Whether the peer is one of RFC 8445: it has announced the option `ice2`. To be said before its description is set.
+    ///
+    /// Such a peer brings exactly one nomination of a component to success (RFC 8445 8.1.1). If it nominates another pair
+    /// all the same, the one before has failed on its side, so the latest counts. Of those of an older peer, which may
+    /// nominate all it checks, the best does.
+    pub fn set_ice2(&mut self, stream: StreamId, ice2: bool) {
+        if let Some(list) = self.lists.get_mut(&stream) {
+            list.ice2 = ice2;
+        }
+    }
+
+    /// Whether of several nominations only the latest counts. What the peer is says nothing of our own.
+    pub(crate) fn latest_counts(&self, stream: StreamId) -> bool {
+        let Some(list) = self.lists.get(&stream) else { return false };
+        list.renomination || (list.ice2 && self.role == Role::Controlled)
+    }
+
     /// The value of the next NOMINATION: larger than all before. After 16 million of them it stays the same.
     pub(crate) const fn next_nomination(&mut self) -> u32 {
         if self.nomination < MAX_NOMINATION {
@@ -59,13 +77,15 @@ impl CheckSet {
         use_candidate || (value.is_some() && self.may_renominate(stream))
     }
 
-    /// Whether a nomination counts, and from now on no other before it. Without renomination every one does.
+    /// Whether a nomination counts, and from now on no other before it. Where several may count every one does.
     pub(crate) fn supersedes(&mut self, checked: PairId, value: Option<u32>, again: bool) -> bool {
         let Some(ends) = self.pairs.get(checked).map(|pair| pair.ends.clone()) else { return false };
-        let Some(list) = self.lists.get_mut(&ends.stream) else { return false };
-        if !list.renomination {
+        if !self.latest_counts(ends.stream) {
             return true;
         }
+        let Some(list) = self.lists.get_mut(&ends.stream) else { return false };
+        // A value says something only where it was agreed on.
+        let value = value.filter(|_| list.renomination);
         let Some(component) = list.components.get_mut(&ends.component) else { return false };
         let new = InForce { pair: checked, value };
         if component.in_force.is_some_and(|held| !held.gives_way_to(new, again)) {
@@ -91,7 +111,7 @@ impl CheckSet {
     /// This pair is about to be nominated: where the last nomination counts no other of its component is any more.
     pub(crate) fn release_nominations(&mut self, valid: PairId) {
         let Some(ends) = self.pairs.get(valid).map(|pair| pair.ends.clone()) else { return };
-        if !self.may_renominate(ends.stream) {
+        if !self.latest_counts(ends.stream) {
             return;
         }
         let others: Vec<_> =

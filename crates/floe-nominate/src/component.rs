@@ -117,8 +117,8 @@ impl Component {
         Verdict::Select { pair, why }
     }
 
-    /// The nominated pair that is to be selected now, if it is another than before (RFC 8445 8.1.1). Where renomination
-    /// is agreed on only the latest one counts as nominated.
+    /// The nominated pair that is to be selected now, if it is another than before (RFC 8445 8.1.1). Where only the
+    /// latest nomination counts no other pair is shown as nominated.
     fn to_select(&self, role: Role, valid: &[ValidPair], outlook: &Outlook) -> Option<(PairId, Why)> {
         let best = best_nominated(valid)?;
         let why = match self.phase {
@@ -135,6 +135,8 @@ impl Component {
                         Role::Controlling => Why::AlreadyNominated,
                         Role::Controlled => Why::PeerMoved { from: held },
                     },
+                    // A later nomination has taken the place of its own.
+                    Some(held) if role == Role::Controlled && !held.nominated => Why::PeerMoved { from: held.id },
                     Some(held) if best.priority > held.priority => Why::BetterNominated { than: held.id },
                     _ => return None,
                 }

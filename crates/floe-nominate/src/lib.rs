@@ -52,7 +52,7 @@
 //! | RFC 8445 | here |
 //! |---|---|
 //! | 8.1.1 when to stop checking, which pair to nominate, and only one | yes |
-//! | 8.1.1 peers that nominate more than once | yes: the highest-priority nominated pair is selected |
+//! | 8.1.1 peers that nominate more than once | yes: the highest-priority one of those that are shown as nominated is selected |
 //! | 7.2.5.3.4, 7.3.1.5 the nominated flag | no: the connectivity checks set it |
 //! | 7.3.1.1 roles that change midway | yes, once told by [`Nominator::set_role`] |
 //! | 8.1.2 states of the check lists | no: floe-check |

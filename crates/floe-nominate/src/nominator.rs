@@ -56,7 +56,7 @@ pub enum Decision {
 /// (RFC 8445 8.1.1), unless both sides have agreed on renomination ([`Outlook::renomination`]): then the policy may
 /// move the selection, and [`Decision::Nominate`] comes again for another pair. There the pair nominated last is the one
 /// selected. Without, a selection moves only to a nominated pair of higher priority, or off a pair that is not valid any
-/// more. Each time it moves there is a [`Decision::Select`] with the reason.
+/// more; and on the controlled side off one that is shown as nominated no longer, because the peer nominated another. Each time it moves there is a [`Decision::Select`] with the reason.
 ///
 /// Moves to a better pair are bounded, whatever the policy wants: after the first the next ones are 10, 20, 40, 80 and
 /// then 160 s apart, until five minutes have passed without one. So there are three in a minute at most.

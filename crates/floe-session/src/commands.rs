@@ -102,6 +102,7 @@ impl Session {
         let renomination =
             self.renomination && !lite && description.options.contains(IceOptions::RENOMINATION);
         self.check.set_renomination(id, renomination);
+        self.check.set_ice2(id, description.options.contains(IceOptions::ICE2));
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let credentials = description.credentials.clone();
         let parameters = RemoteParameters { credentials, components: description.components };

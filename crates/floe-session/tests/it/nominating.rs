@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use floe_core::{Outlook, ValidPair};
-use floe_session::{Choice, ConsentLoss, Event, IceState, Nomination, Policy, Reason};
+use floe_core::{IceOptions, Outlook, ValidPair};
+use floe_session::{Choice, ConsentLoss, Event, IceState, Nomination, Policy, Reason, RemoteDescription};
 use floe_stun::{Message, attribute::UseCandidate};
 
 use crate::{
@@ -107,6 +107,51 @@ fn a_path_lost_while_it_is_nominated_disconnects_when_consent_ends_and_says_why(
     wire.run_for(Duration::from_secs(60));
     use IceState::{Checking, Connected, Disconnected, Failed};
     assert_eq!(wire.hosts[A].states(), [Checking, Connected, Disconnected, Failed]);
+}
+
+/// Both sides know of each other that they announced these options, and nothing else.
+fn begin_with(wire: &mut Wire, options: &IceOptions) {
+    wire.gather();
+    for host in [A, B] {
+        let credentials = wire.hosts[1 - host].parameters(STREAM).credentials;
+        let description = RemoteDescription::new(credentials).options(options.clone());
+        let now = wire.now;
+        wire.hosts[host].session.set_remote(now, STREAM, description).unwrap();
+    }
+    wire.settle();
+}
+
+/// The addresses of A that this side selected, in order.
+fn selections_of_a(wire: &Wire, host: usize) -> Vec<String> {
+    let of_a = |event: &Event| match event {
+        Event::Selected { local, remote, .. } => {
+            let candidate = if host == A { local } else { remote };
+            Some(candidate.socket_addr().unwrap().ip().to_string())
+        }
+        _ => None,
+    };
+    wire.hosts[host].events.iter().filter_map(|(_, event)| of_a(event)).collect()
+}
+
+// proves: 8445-8.1.1-b
+#[test]
+fn a_nomination_that_failed_on_its_own_side_only_gives_way_to_the_next_on_both() {
+    let (better, other) = ("192.0.2.1", "192.0.2.3");
+    let ice2 = IceOptions::new().with(IceOptions::ICE2).unwrap();
+    // To a peer of RFC 5245 the best of several nominated pairs is the selected one.
+    for (options, selected) in [(ice2, vec![better, other]), (IceOptions::new(), vec![better])] {
+        let mut wire = Wire::pair().delay(ms(10)).addresses(A, &[better, other]);
+        // The nominating check arrives, no answer to it does. B's own checks of the pair are answered.
+        wire.passes = Box::new(move |sent| {
+            !(sent.host == B && sent.is_answer() && sent.to.ip().to_string() == better && sent.at > ms(30))
+        });
+        begin_with(&mut wire, &options);
+        wire.run_until_completed();
+        assert_eq!(selections_of_a(&wire, B), [better]);
+        wire.run_for(Duration::from_secs(60));
+        assert_eq!(selections_of_a(&wire, A), [other]);
+        assert_eq!(selections_of_a(&wire, B), selected, "{options}");
+    }
 }
 
 /// A peer that leaves nominating to the test.
