@@ -12,6 +12,7 @@ use crate::{
     list::Early,
     pair::{Membership, Pair, PairState},
     request::Incoming,
+    sight::Sight,
 };
 
 /// How many peer-reflexive candidates are learnt on one base from one IP address. A NAT that has a mapping for each
@@ -20,19 +21,24 @@ use crate::{
 const MAX_CROWD: usize = 8;
 
 impl CheckSet {
-    /// Follows up an authentic check, or, before the peer's description, remembers to. Says whether it could.
+    /// Follows up an authentic check, or, before the peer's description, remembers to. Says whether it could, and it
+    /// nominates if it asks for that: what is a copy of a nominating check that came on another path does not, and is
+    /// followed up like any other.
     pub(crate) fn follow_up(&mut self, now: Instant, incoming: &Incoming<'_>) -> bool {
+        let sight = self.sight_of(incoming);
         let Some(list) = self.lists.get_mut(&incoming.stream) else { return false };
+        let may_nominate = sight != Sight::Elsewhere;
         let early = Early {
             base: incoming.base,
             from: incoming.from,
             priority: incoming.fields.priority,
-            use_candidate: incoming.fields.use_candidate,
-            nomination: incoming.fields.nomination,
+            use_candidate: incoming.fields.use_candidate && may_nominate,
+            nomination: incoming.fields.nomination.filter(|_| may_nominate),
+            again: sight == Sight::Again,
             id: incoming.id,
             requests: RecentRequests::default(),
         };
-        match &list.remote {
+        let followed = match &list.remote {
             Some(remote) if remote.credentials.ufrag() == incoming.peer => {
                 self.trigger(now, incoming.stream, &early).is_some()
             }
@@ -43,6 +49,19 @@ impl CheckSet {
                 self.out.counters.early_over_cap += u64::from(!room);
                 room
             }
+        };
+        followed && may_nominate
+    }
+
+    /// Whether this nominating check is a new one; any other counts as new.
+    fn sight_of(&mut self, incoming: &Incoming<'_>) -> Sight {
+        let fields = &incoming.fields;
+        let nominates = fields.use_candidate || fields.nomination.is_some();
+        match self.lists.get_mut(&incoming.stream) {
+            Some(list) if nominates && self.role == Role::Controlled => {
+                list.sights.note(incoming.id, (incoming.base, incoming.from))
+            }
+            _ => Sight::First,
         }
     }
 
@@ -74,9 +93,8 @@ impl CheckSet {
         if self.role == Role::Controlled && self.is_nomination(stream, check.use_candidate, check.nomination)
         {
             let pair = self.pairs.get(id)?;
-            let again = !news;
             news |= pair.is_retired();
-            if self.supersedes(id, check.nomination, again) {
+            if self.supersedes(id, check.nomination, check.again) {
                 self.peer_nominates(now, id)?;
             }
         }

@@ -101,6 +101,7 @@ mod role;
 mod rto;
 mod schedule;
 mod set;
+mod sight;
 mod snapshot;
 mod table;
 mod warm;

@@ -9,7 +9,7 @@ use std::{
 use floe_core::{BaseId, ComponentId, Credentials, PairId, Priority};
 use floe_stun::{Key, TransactionId};
 
-use crate::{FailReason, counter::RecentRequests, queue::Queue, renominate::InForce};
+use crate::{FailReason, counter::RecentRequests, queue::Queue, renominate::InForce, sight::Sights};
 
 /// The state of a check list (RFC 8445 6.1.2.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -84,6 +84,8 @@ pub(crate) struct Early {
     pub(crate) use_candidate: bool,
     /// The value of its NOMINATION.
     pub(crate) nomination: Option<u32>,
+    /// Whether it nominates and has done so before: it was resent, or is a copy.
+    pub(crate) again: bool,
     pub(crate) id: TransactionId,
     /// The latest on this path, whose answers are counted.
     pub(crate) requests: RecentRequests,
@@ -135,6 +137,8 @@ pub(crate) struct CheckList {
     pub(crate) settled: bool,
     /// Whether the peer is one of RFC 8445.
     pub(crate) ice2: bool,
+    /// The peer's nominating checks.
+    pub(crate) sights: Sights,
 }
 
 impl CheckList {
@@ -156,17 +160,25 @@ impl CheckList {
             peer_lite: false,
             settled: false,
             ice2: false,
+            sights: Sights::default(),
         }
     }
 
-    /// Remembers an early check; a repeated one adds its USE-CANDIDATE. Says whether there was room.
+    /// Remembers an early check; a repeated one adds its USE-CANDIDATE, and one that nominates goes behind those that did
+    /// before. Says whether there was room.
     pub(crate) fn remember(&mut self, ufrag: &str, mut early: Early) -> bool {
         let same =
-            |(u, e): &&mut (Box<str>, Early)| &**u == ufrag && e.base == early.base && e.from == early.from;
-        if let Some((_, known)) = self.early.iter_mut().find(same) {
-            known.use_candidate |= early.use_candidate;
-            known.requests.note(early.id);
-            known.nomination = known.nomination.max(early.nomination);
+            |(u, e): &(Box<str>, Early)| &**u == ufrag && e.base == early.base && e.from == early.from;
+        if let Some(at) = self.early.iter().position(same) {
+            let is_latest = early.use_candidate && !early.again;
+            if let Some((_, known)) = self.early.get_mut(at) {
+                known.use_candidate |= early.use_candidate;
+                known.requests.note(early.id);
+                known.nomination = known.nomination.max(early.nomination);
+            }
+            if is_latest && let Some(later) = self.early.get_mut(at..) {
+                later.rotate_left(1);
+            }
             return true;
         }
         early.requests.note(early.id);

@@ -44,8 +44,9 @@ pub enum DropReason {
     /// A role conflict that the peer has to repair (answered 487).
     #[error("a role conflict, answered 487")]
     RoleConflict,
-    /// A nominating check of a pair that there is no room for (answered 400, RFC 8445 7.3.1.5).
-    #[error("a nomination of a pair that there is no room for")]
+    /// A nominating check of a pair that there is no room for, or a copy of one that came on another path before (answered
+    /// 400, RFC 8445 7.3.1.5).
+    #[error("a nomination of a pair that there is no room for, or one copied from another path")]
     Nomination,
 }
 

@@ -166,7 +166,8 @@ impl CheckSet {
         }
         let incoming = Incoming { stream, base, from, id: message.transaction_id(), fields, peer };
         let followed = self.follow_up(now, &incoming);
-        // RFC 8445 7.3.1.5: a success would tell the peer that its nomination holds here as well.
+        // RFC 8445 7.3.1.5: a success would tell the peer that its nomination holds here as well. Neither does that of a
+        // copy from elsewhere: should the copy have overtaken the check, the peer nominates anew.
         let nominates = self.is_nomination(stream, fields.use_candidate, fields.nomination);
         if nominates && self.role == Role::Controlled && !followed {
             return Err((ErrorCode::BAD_REQUEST, DropReason::Nomination));

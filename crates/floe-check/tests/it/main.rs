@@ -16,6 +16,7 @@ mod counter;
 mod formation;
 mod invariants;
 mod lite;
+mod nominations;
 mod renominate;
 mod requests;
 mod roles;

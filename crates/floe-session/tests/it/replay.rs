@@ -32,10 +32,8 @@ impl Replayer {
         }
     }
 
-    /// A whole copy is of what has arrived, and comes where that came: an answer that is overtaken by its copy from
-    /// elsewhere fails its check (RFC 8445 7.2.5.2.1), and a check does not say to which address of the host it was sent, so
-    /// that a copy of a nominating one to another address nominates that, too. What is damaged may be of anything, and
-    /// come anywhere.
+    /// A whole copy is of what has arrived: one that overtakes it is as good as the message itself, and somebody who can do
+    /// that can also keep a path to himself. It comes anywhere, and so does what is damaged, which may be of anything.
     fn copy(&mut self, wire: &Wire) -> Option<(usize, SocketId, SocketAddr, Vec<u8>)> {
         let is_old = self.rng.random_ratio(1, 2);
         let of = if is_old { &wire.delivered } else { &wire.log };
@@ -46,9 +44,7 @@ impl Replayer {
         let data = self.spoil(&sent, is_old);
         let sockets: Vec<_> = wire.hosts[host].sockets.keys().copied().collect();
         let any = *sockets.get(self.rng.random_range(0..sockets.len().max(1)))?;
-        let socket =
-            if data == sent.data && host != sent.host { wire.hosts[host].socket_at(sent.to)? } else { any };
-        Some((host, socket, from, data))
+        Some((host, any, from, data))
     }
 
     fn source(&mut self, sent: &Sent) -> SocketAddr {
