@@ -18,7 +18,7 @@ use floe_stun::{
 };
 use rand::RngExt as _;
 
-use crate::{CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec, liveness::Liveness};
+use crate::{CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec, liveness::Liveness, pair::Pair};
 
 /// So long after the latest answer consent ends (RFC 7675 5.1).
 const EXPIRY: Duration = Duration::from_secs(30);
@@ -137,7 +137,10 @@ impl CheckSet {
         pair: Option<PairId>,
     ) {
         let key = (stream, component);
-        if self.consents.in_use.get(&key).map(|known| known.pair) == pair {
+        let base = pair.and_then(|pair| self.pairs.get(pair)).map(Pair::base);
+        // By another pair's check it may have become valid over another base.
+        let same = |known: &InUse| Some(known.pair) == pair && base.is_none_or(|base| base == known.base);
+        if self.consents.in_use.get(&key).map_or(pair.is_none(), same) {
             return;
         }
         let before = self.consents.stop(key);
@@ -162,7 +165,7 @@ impl CheckSet {
         let latest = pair.consent.asked.max(given);
         Some(InUse {
             pair: id,
-            base: ends.base,
+            base: pair.base(),
             to: ends.to,
             username: remote.username.clone(),
             key: remote.key.clone(),
@@ -416,7 +419,7 @@ impl CheckSet {
         self.consents.spent.insert(path, lost.username);
         self.out.events.push_back(Event::ConsentLost { stream, component, pair: lost.pair, why });
         // A restart has new credentials, and the way may well be open to those.
-        let former = self.pairs.get(lost.pair).is_some_and(crate::pair::Pair::is_former);
+        let former = self.pairs.get(lost.pair).is_some_and(Pair::is_former);
         let on_path = self.pairs.on_path(path.0, path.1).filter(|_| !former);
         for id in on_path.into_iter().filter(|&id| id != lost.pair).chain([lost.pair]) {
             if let Some(pair) = self.pairs.get_mut(id) {

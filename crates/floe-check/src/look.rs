@@ -46,12 +46,13 @@ impl CheckSet {
         Some((local, self.remotes.get(ends.remote)?.candidate.kind()))
     }
 
-    /// Where the datagrams of a pair go; `None` once its base is closed.
+    /// Where the datagrams of a pair go, and from where: those of a valid pair from the base that the check left from which
+    /// made it valid, whatever address the peer has seen. `None` once that base is closed.
     #[must_use]
     pub fn route(&self, pair: PairId) -> Option<Route> {
-        let ends = &self.pairs.get(pair)?.ends;
-        let base = self.locals.base(ends.base)?;
-        Some(Route { base: ends.base, to: address::scoped(ends.to, base.address) })
+        let pair = self.pairs.get(pair)?;
+        let base = self.locals.base(pair.base())?;
+        Some(Route { base: pair.base(), to: address::scoped(pair.ends.to, base.address) })
     }
 
     /// Whose data this is: an authentic check or answer has come from `from` on this base (RFC 8445 12.2). `None` for

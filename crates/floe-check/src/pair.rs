@@ -146,6 +146,8 @@ pub(crate) struct Ranked {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Validity {
     pub(crate) checked: PairId,
+    /// What that pair's check left from.
+    pub(crate) base: BaseId,
     pub(crate) since: Instant,
     pub(crate) nominated: bool,
 }
@@ -197,6 +199,12 @@ impl Pair {
     /// One more round trip was measured on it.
     pub(crate) fn note_round_trip(&mut self, rtt: Duration) {
         self.rtt = Some(self.rtt.map_or_else(|| RttEstimate::first(rtt), |known| known.then(rtt)));
+    }
+
+    /// What its datagrams leave from. A valid pair goes the way that was checked: where the peer sees this agent as another
+    /// base of its own, nobody knows whether that one leads there.
+    pub(crate) fn base(&self) -> BaseId {
+        self.validity.map_or(self.ends.base, |validity| validity.base)
     }
 
     /// Its place on the valid list.

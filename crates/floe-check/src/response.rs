@@ -172,12 +172,13 @@ impl CheckSet {
             pair.made = Some(valid);
             pair.consent.given = Some(now);
         }
+        let Some(base) = self.pairs.get(checked).map(|pair| pair.ends.base) else { return };
         let Some(pair) = self.pairs.get_mut(valid) else { return };
         // RFC 7675 5: a pair that succeeds has the peer's consent.
         pair.consent.given = Some(now);
         pair.counts.current_round_trip = round_trip;
-        let fresh = Validity { checked, since: now, nominated: false };
-        let validity = Validity { checked, ..pair.validity().unwrap_or(fresh) };
+        let fresh = Validity { checked, base, since: now, nominated: false };
+        let validity = Validity { checked, base, ..pair.validity().unwrap_or(fresh) };
         self.pairs.set_validity(valid, Some(validity));
     }
 

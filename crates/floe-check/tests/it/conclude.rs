@@ -645,20 +645,44 @@ fn closing_the_sockets_that_are_needed_no_more_disturbs_nothing() {
     assert_eq!((bench.valid_ids(), bench.set.list_state(S0)), (vec![keep], Some(ListState::Completed)));
 }
 
-#[test]
-fn a_valid_pair_whose_own_socket_closes_is_valid_no_more_though_another_ones_check_had_proven_it() {
-    let mut bench = Bench::ready(Role::Controlling);
+/// The peer sees what leaves from base 0 as base 1: the pair that is valid, and base 1.
+fn valid_by_another_base(role: Role) -> (Bench, PairId, BaseId) {
+    let mut bench = Bench::ready(role);
     let other_base = bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
     bench.remote(S0, &Cand::host(PEER));
-    let checks = bench.all_next();
-    let _ = bench.answer(&checks[0], "10.0.0.9:1009");
+    let check = bench.next();
+    assert_eq!(check.base, BASE);
+    let _ = bench.answer(&check, "10.0.0.9:1009");
     let other = bench.pair("10.0.0.9:1009", PEER);
-    bench.nominate(other);
+    assert_eq!(bench.valid_ids(), [other]);
+    bench.drain();
+    (bench, other, other_base)
+}
+
+#[test]
+fn a_valid_pair_goes_over_the_base_that_was_checked_though_the_peer_sees_another_of_ours() {
+    let (mut bench, valid, _) = valid_by_another_base(Role::Controlling);
+    assert_eq!(bench.set.route(valid).map(|route| route.base), Some(BASE));
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(valid) });
+    bench.at(7_000);
+    let consent = bench.next();
+    assert_eq!((consent.base, consent.use_candidate), (BASE, false));
+    let _ = bench.answer(&consent, "10.0.0.9:1009");
+    assert_eq!(bench.set.pairs().map(|pair| pair.counters.consent_responses_received).sum::<u64>(), 1);
+}
+
+#[test]
+fn a_valid_pair_falls_with_the_base_that_was_checked_and_outlives_the_one_the_peer_sees() {
+    let (mut bench, valid, other_base) = valid_by_another_base(Role::Controlling);
+    bench.nominate(valid);
     bench.next();
     bench.drain();
     bench.set.close_base(bench.now, other_base);
+    assert_eq!((bench.news(), bench.valid_ids()), (vec![], vec![valid]));
+    assert_eq!(bench.set.route(valid).map(|route| route.base), Some(BASE));
+    bench.set.close_base(bench.now, BASE);
     let why = FailReason::BaseClosed;
-    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: other, why };
-    assert_eq!(bench.news(), [failed(other, why), lost]);
+    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+    assert!(bench.news().contains(&lost));
     assert_eq!(bench.valid(), []);
 }
