@@ -109,8 +109,9 @@ impl CheckSet {
             }
         }
         // What ends a path of the generation before says nothing of this one's list.
-        if let Some(list) = self.lists.get_mut(&stream).filter(|_| !former) {
-            list.last_failure = Some(why);
+        let list = self.lists.get_mut(&stream).filter(|_| !former);
+        if let Some(component) = list.and_then(|list| list.components.get_mut(&component)) {
+            component.last_failure = Some(why);
         }
         self.update_list(now, stream);
     }
@@ -180,14 +181,13 @@ impl CheckSet {
     }
 
     fn set_list_state(&mut self, stream: StreamId, next: ListState) {
-        let why = self.list_failure(stream);
         let Some(list) = self.lists.get_mut(&stream) else { return };
         if std::mem::replace(&mut list.state, next) == next {
             return;
         }
         self.out.events.push_back(match next {
             ListState::Completed => Event::ListCompleted(stream),
-            ListState::Failed => Event::ListFailed { stream, why },
+            ListState::Failed => Event::ListFailed { stream, why: self.list_failure(stream) },
             ListState::Running => Event::ListResumed(stream),
         });
     }
@@ -205,10 +205,17 @@ impl CheckSet {
         over && !open && !waits && list.local_ended && !list.components.keys().all(has_valid)
     }
 
+    /// Why the first component without a valid pair has none: other components' pairs say nothing of that.
     fn list_failure(&self, stream: StreamId) -> ListFailReason {
-        let pairs = self.pairs.count_in_state(stream, PairState::Failed);
-        let last = self.lists.get(&stream).and_then(|list| list.last_failure);
-        match last {
+        let components = self.lists.get(&stream).into_iter().flat_map(|list| &list.components);
+        let mut lacking =
+            components.filter(|&(&id, _)| self.pairs.valid(stream, id).next().is_none());
+        let Some((&id, component)) = lacking.next() else {
+            return ListFailReason::NoPairs(self.config.patience);
+        };
+        let failed = self.pairs.in_state(stream, PairState::Failed).filter_map(|id| self.pairs.get(id));
+        let pairs = failed.filter(|pair| pair.ends.component == id).count();
+        match component.last_failure {
             Some(last) if pairs > 0 => ListFailReason::AllFailed { pairs, last },
             _ => ListFailReason::NoPairs(self.config.patience),
         }

@@ -73,6 +73,8 @@ pub(crate) struct Component {
     /// The shortest time that the answer to a check that was resent took, counted from its first sending: used while no
     /// round trip is measured.
     pub(crate) bound: Option<Duration>,
+    /// Why the latest of its pairs failed.
+    pub(crate) last_failure: Option<FailReason>,
 }
 
 /// A check that came before the peer's description (RFC 8445 7.3): answered, and still to be followed up.
@@ -126,7 +128,6 @@ pub(crate) struct CheckList {
     pub(crate) local_ended: bool,
     pub(crate) remote_ended: bool,
     pub(crate) patience: Patience,
-    pub(crate) last_failure: Option<FailReason>,
     /// The generations before, the latest last.
     pub(crate) former: Vec<Former>,
     /// Whether both sides take a second nomination.
@@ -154,7 +155,6 @@ impl CheckList {
             local_ended: false,
             remote_ended: false,
             patience: Patience::Unset,
-            last_failure: None,
             former: Vec::new(),
             renomination: false,
             peer_lite: false,

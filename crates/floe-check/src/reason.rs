@@ -96,13 +96,13 @@ pub enum FailReason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ListFailReason {
-    /// There was no pair to check: no candidates on one of the sides, or none that go together.
+    /// For some component there was no pair to check: no candidates on one of the sides, or none that go together.
     #[error("no candidates to pair within {0:?}")]
     NoPairs(Duration),
-    /// Every pair failed.
+    /// Every pair of some component failed.
     #[error("all {pairs} pairs failed, the last one because of: {last}")]
     AllFailed {
-        /// How many.
+        /// How many: of the first component that has no valid pair.
         pairs: usize,
         /// Why the last of them did.
         last: FailReason,

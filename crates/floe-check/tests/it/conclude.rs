@@ -523,6 +523,39 @@ fn no_list_fails_before_patience_ends_and_then_it_does_at_once() {
 }
 
 #[test]
+fn a_list_says_why_the_component_failed_that_has_no_valid_pair() {
+    // RTP has one pair that works and two that fail; RTCP has one that fails, or none at all.
+    for rtcp in [true, false] {
+        let mut bench = Bench::with(CheckConfig::default(), &[(S0, &[RTP, RTCP])]);
+        bench.local(S0, &Cand::host("10.0.0.1:1000"));
+        bench.local(S0, &Cand::host("10.0.0.1:1001").rtcp());
+        bench.describe(S0);
+        for port in [1, 2, 3] {
+            bench.remote(S0, &numbered(port));
+        }
+        if rtcp {
+            bench.remote(S0, &numbered(4).rtcp());
+        }
+        bench.end(S0);
+        for check in bench.all_next() {
+            let _ = match check.to.port() {
+                1 => bench.answer(&check, "10.0.0.1:1000"),
+                4 => bench.refuse(&check, 401),
+                _ => bench.refuse(&check, 400),
+            };
+        }
+        bench.drain();
+        bench.at(39_500);
+        let why = if rtcp {
+            ListFailReason::AllFailed { pairs: 1, last: FailReason::Error(401) }
+        } else {
+            ListFailReason::NoPairs(ms(39_500))
+        };
+        assert_eq!(bench.news(), [Event::ListFailed { stream: S0, why }]);
+    }
+}
+
+#[test]
 fn where_there_was_nothing_to_check_the_failure_says_so() {
     let mut bench = Bench::ready(Role::Controlling);
     bench.end(S0);
