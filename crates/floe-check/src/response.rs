@@ -150,9 +150,10 @@ impl CheckSet {
             return Some(checked);
         }
         if let Some(known) = self.pairs.with_ends(local, ends.remote) {
-            // The checked pair counts again after it was retired, and so does what it makes valid.
-            self.revive(known)?;
-            return Some(known);
+            // The checked pair counts again after it was retired, and so does what it makes valid. Where there is no room
+            // for that the path works all the same: it stands for itself.
+            let valid = if self.revive(known).is_some() { known } else { checked };
+            return Some(valid);
         }
         let valid = self.ends(local, ends.remote)?;
         self.insert_pair(valid, Membership::ValidOnly, PairState::Succeeded)

@@ -719,3 +719,27 @@ fn a_valid_pair_falls_with_the_base_that_was_checked_and_outlives_the_one_the_pe
     assert!(bench.news().contains(&lost));
     assert_eq!(bench.valid(), []);
 }
+
+#[test]
+fn a_pair_that_was_answered_is_valid_itself_where_there_is_no_room_for_the_one_the_peer_sees() {
+    let config = CheckConfig::default().role(Role::Controlled).max_pairs(4);
+    let mut bench = with_config(config, &[1, 2]);
+    bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    bench.succeed_next();
+    bench.nominated_from(BASE, "10.0.0.2:1");
+    let keep = to_port(&bench, 1);
+    bench.retire(keep);
+    let (pair, seen) = (to_port(&bench, 2), bench.pair("10.0.0.9:1009", "10.0.0.2:2"));
+    assert!(bench.view(pair).retired && bench.view(seen).retired);
+    // An older peer nominates more, until the list is full of what it was heard on.
+    for port in [2, 8, 9] {
+        bench.nominated_from(BASE, &format!("10.0.0.2:{port}"));
+    }
+    let check = bench.next();
+    assert_eq!(check.to, addr("10.0.0.2:2"));
+    let _ = bench.answer(&check, "10.0.0.9:1009");
+    assert_eq!((bench.state(pair), bench.view(seen).retired), (PairState::Succeeded, true));
+    let valid = bench.valid();
+    let valid = valid.iter().find(|valid| valid.id == pair).expect("its path works");
+    assert!(valid.nominated && valid.checked == pair);
+}
