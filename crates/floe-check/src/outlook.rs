@@ -6,7 +6,7 @@ use floe_core::{ComponentId, Contender, Outlook, PairId, StreamId, Turn};
 
 use crate::{
     CheckSet,
-    pair::{Pair, PairState},
+    pair::{ColumnId, Pair, PairState},
 };
 
 impl CheckSet {
@@ -42,14 +42,38 @@ impl CheckSet {
 
     /// The pairs of a list whose checks are still to be sent, with about the time when they will be: one slot for each
     /// check before them, times the lists that take turns.
+    ///
+    /// A frozen pair whose foundation has a check on its way, in whatever list, gets no slot before that is answered or
+    /// given up. Its slots count from when that was sent: a check that stays without an answer speaks against its
+    /// foundation, and its expected turn must not move on for as long as that takes to time out.
     fn expected_turns(&self, now: Instant, stream: StreamId) -> impl Iterator<Item = (PairId, Turn)> + '_ {
         let lists =
             self.rotation().into_iter().filter(|&s| s == stream || self.has_next_of(s)).count().max(1);
         let nominations = self.nominations.len();
+        let sent = self.latest_of_foundations();
         self.order_of_checks(stream).enumerate().map(move |(before, pair)| {
             let slots = u32::try_from((before + 1) * lists + nominations).unwrap_or(u32::MAX);
-            (pair, Turn::Expected(now + self.config.ta.saturating_mul(slots)))
+            let from = self.blocked_since(pair, &sent).unwrap_or(now);
+            (pair, Turn::Expected(from + self.config.ta.saturating_mul(slots)))
         })
+    }
+
+    /// When the latest of the checks under way of each foundation was first sent, over all lists.
+    fn latest_of_foundations(&self) -> BTreeMap<ColumnId, Instant> {
+        let in_progress = |&stream: &StreamId| self.pairs.in_state(stream, PairState::InProgress);
+        let pairs = self.lists.keys().flat_map(in_progress).filter_map(|id| self.pairs.get(id));
+        let mut latest = BTreeMap::new();
+        for (column, at) in pairs.filter_map(|pair| Some((pair.ranked.column, pair.first_sent?))) {
+            let known = latest.entry(column).or_insert(at);
+            *known = at.max(*known);
+        }
+        latest
+    }
+
+    /// Since when a frozen pair waits for a check of its foundation.
+    fn blocked_since(&self, id: PairId, sent: &BTreeMap<ColumnId, Instant>) -> Option<Instant> {
+        let pair = self.pairs.get(id).filter(|pair| pair.state() == PairState::Frozen)?;
+        sent.get(&pair.ranked.column).copied()
     }
 
     /// RFC 8445 6.1.4.2: the triggered checks, the waiting pairs, the frozen ones.

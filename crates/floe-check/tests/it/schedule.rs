@@ -294,3 +294,23 @@ fn an_answer_to_a_resent_check_tells_the_round_trip_only_while_nothing_better_is
     let _ = bench.answer(&second, "10.0.0.1:1000");
     assert_eq!(round_trip(&bench), Some(ms(20)));
 }
+
+#[test]
+fn the_turn_of_a_pair_that_is_frozen_behind_an_unanswered_check_of_another_list_does_not_move_on() {
+    let mut bench = Bench::with(CheckConfig::default(), &[(S0, &[RTP]), (S1, &[RTP])]);
+    for (stream, local, remote) in [(S0, "10.0.0.1:1000", 1), (S1, "10.0.0.1:1001", 11)] {
+        bench.local(stream, &Cand::host(local));
+        bench.describe(stream);
+        bench.remote(stream, &numbered(remote).foundation("one"));
+    }
+    let check = bench.next();
+    assert_eq!((check.to.port(), bench.try_next().is_none()), (1, true));
+    let turn = |bench: &Bench| bench.set.outlook(bench.now, S1, RTP).contenders[0].turn;
+    for at in [0, 1_000, 20_000] {
+        bench.at(at);
+        assert_eq!(turn(&bench), Turn::Expected(epoch() + ms(50)), "at {at} ms");
+    }
+    // The answer thaws it after all: its slot is the next one.
+    let _ = bench.answer(&check, "10.0.0.1:1000");
+    assert_eq!(turn(&bench), Turn::Expected(epoch() + ms(20_050)));
+}
