@@ -26,7 +26,8 @@ pub struct RemoteDescription {
     pub lite: bool,
     /// Its options.
     pub options: IceOptions,
-    /// The pacing interval it proposed; none counts as 50 ms (RFC 8445 14.2).
+    /// The pacing interval it proposed; none counts as 50 ms (RFC 8445 14.2), and more than
+    /// [2 s](Pacing::MOST_OF_PEER) as that.
     pub pacing: Option<Pacing>,
     /// Its highest component, where signalling tells.
     pub components: Option<u16>,

@@ -32,7 +32,7 @@ impl Pace {
         self.ta
     }
 
-    /// The peer has made a proposal, or none, for a stream: the larger interval holds, and the largest of all streams,
+    /// The peer has made a proposal, or none, for a stream: the larger interval holds, of the peer's up to 2 s, and the largest of all streams,
     /// which share one pace. A slot that is under way takes the new length.
     pub(crate) fn agree(&mut self, theirs: Option<Pacing>) -> Duration {
         self.ta = self.ta.max(Pacing::agreed(Some(self.proposed), theirs));

@@ -23,6 +23,8 @@ impl Pacing {
     pub const DEFAULT: Self = Self(50);
     /// 5 ms: no agent sends new transactions faster, whatever was agreed (RFC 8445 14.2).
     pub const LEAST: Self = Self(5);
+    /// 2 s: further no peer slows this agent down, whatever it proposes.
+    pub const MOST_OF_PEER: Self = Self(2_000);
     /// The largest that can be written.
     pub const MAX: Self = Self(9_999_999_999);
 
@@ -40,10 +42,11 @@ impl Pacing {
 
     /// The Ta that both agents use: the larger proposal, 50 ms for one who made none, and never less than 5 ms.
     ///
-    /// A peer may so slow this agent down as far as it likes; that costs the peer its own session only.
+    /// Of the peer's proposal no more than [`MOST_OF_PEER`](Self::MOST_OF_PEER) is taken, against the letter of RFC 8445 14.2:
+    /// the grammar lets a peer ask for 115 days, and a check that never has its turn never fails.
     #[must_use]
     pub fn agreed(local: Option<Self>, remote: Option<Self>) -> Duration {
-        let proposed = local.unwrap_or_default().max(remote.unwrap_or_default());
+        let proposed = local.unwrap_or_default().max(remote.unwrap_or_default().min(Self::MOST_OF_PEER));
         Duration::from_millis(proposed.max(Self::LEAST).0)
     }
 }
@@ -105,6 +108,20 @@ mod tests {
         ] {
             assert_eq!(Pacing::agreed(local, remote), Duration::from_millis(agreed));
             assert_eq!(Pacing::agreed(remote, local), Duration::from_millis(agreed));
+        }
+    }
+
+    #[test]
+    fn a_peer_slows_this_agent_down_to_2_s_and_no_further_and_itself_as_far_as_it_likes() {
+        let pacing = |millis| Pacing::from_millis(millis);
+        for (local, remote, agreed) in [
+            (None, pacing(2_000), 2_000),
+            (None, pacing(2_001), 2_000),
+            (pacing(20), Some(Pacing::MAX), 2_000),
+            (pacing(3_000), Some(Pacing::MAX), 3_000),
+            (pacing(60_000), None, 60_000),
+        ] {
+            assert_eq!(Pacing::agreed(local, remote), Duration::from_millis(agreed));
         }
     }
 }

@@ -134,3 +134,22 @@ fn a_late_timer_loses_no_check_and_sends_no_burst() {
     let times: Vec<_> = starts(&wire, A).into_iter().map(|(at, _)| at).collect();
     assert_eq!(times, [ms(0), ms(200), ms(250)]);
 }
+
+#[test]
+fn a_peer_that_proposes_to_wait_for_ever_is_checked_all_the_same_and_given_up_in_time() {
+    let mut wire = Wire::pair();
+    wire.gather();
+    wire.settle();
+    let credentials = wire.hosts[B].parameters(STREAM).credentials;
+    let description = RemoteDescription::new(credentials).pacing(Some(Pacing::MAX));
+    let now = wire.now;
+    wire.a().set_remote(now, STREAM, description).unwrap();
+    for n in 0..4 {
+        let text = format!("candidate:x{n} 1 udp {} 203.0.113.9 {} typ host", 9000 - n, 7000 + n);
+        wire.a().add_remote(now, STREAM, text.parse().unwrap()).unwrap();
+    }
+    wire.passes = Box::new(|_| false);
+    wire.run_until(|wire| wire.hosts[A].session.state() == IceState::Failed);
+    let starts: Vec<_> = starts(&wire, A).into_iter().map(|(at, _)| at).collect();
+    assert_eq!(starts, [0, 2, 4, 6, 8].map(Duration::from_secs));
+}
