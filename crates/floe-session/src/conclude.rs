@@ -101,7 +101,8 @@ impl Session {
         if facts.routed { self.why_silent() } else { self.progress.loss.clone() }
     }
 
-    /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed. A better
+    /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed: those of a
+    /// stream that has failed as well, so that only a restart brings it back. A better
     /// pair that an aggressive peer has nominated, or this side has, may still take the place of the selected one: its
     /// socket is looked at again three seconds later. Where another pair may be nominated at any time those that are still
     /// checked count as such, and the sockets of the warm ones stay.

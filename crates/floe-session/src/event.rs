@@ -266,7 +266,9 @@ pub enum Event {
         /// The stream.
         stream: StreamId,
     },
-    /// A stream failed. The session goes on with the others, if there are any (RFC 8445 8.1.2).
+    /// A stream failed. The session goes on with the others, if there are any (RFC 8445 8.1.2). A check of the peer may still
+    /// bring it back, until the session has been complete without it for three seconds: then its sockets are closed with
+    /// those that nobody needs, and nothing can reach it but a [restart](crate::Session::restart).
     StreamFailed {
         /// The stream.
         stream: StreamId,

@@ -12,7 +12,8 @@ impl Session {
     /// to [`set_remote`](Self::set_remote).
     ///
     /// Data goes on over the pairs in use, with consent kept up, until the new generation has selected others. Sockets
-    /// that are open are used again; addresses that have come since get theirs. The roles stay. A closed session stays
+    /// that are open are used again; addresses that have come since get theirs, and so do streams that had failed and whose
+    /// sockets were closed. The roles stay. A closed session stays
     /// closed.
     pub fn restart(&mut self, now: Instant) {
         let now = self.clock.tick(now);

@@ -1,12 +1,12 @@
 //! ICE restarts (RFC 8445 9): make before break.
 
-use floe_core::{Generation, Role};
+use floe_core::{Generation, Role, StreamId};
 use floe_session::{
     AddRemoteError, ConsentLoss, Disposition, Event, IceState, LocalParameters, Reason, RemoteDescription,
-    SetRemoteError,
+    SetRemoteError, StreamConfig,
 };
 
-use crate::wire::{A, B, Host, RTP, STREAM, Wire, ms};
+use crate::wire::{A, B, Host, RTP, STREAM, Wire, controlled, controlling, ms};
 
 fn restarts(host: &Host) -> Vec<(Generation, LocalParameters)> {
     let restart = |event: &Event| match event {
@@ -215,4 +215,28 @@ fn many_restarts_leave_nothing_behind() {
     assert!(sizes.iter().all(|&pairs| pairs == 1), "{sizes:?}");
     assert_eq!(wire.hosts[A].session.role(), Role::Controlling);
     assert_eq!((wire.hosts[A].sockets.len(), wire.hosts[B].sockets.len()), (1, 1));
+}
+
+#[test]
+fn a_stream_that_failed_beside_a_completed_one_loses_its_sockets_and_comes_back_with_a_restart() {
+    let streams = || vec![StreamConfig::default(); 2];
+    let mut wire = Wire::new(controlling().streams(streams()), controlled().streams(streams()));
+    // The second stream has no way at first: nobody can reach its sockets.
+    wire.passes = Box::new(|sent| sent.to.port() != 5001);
+    wire.begin();
+    wire.run_until_completed();
+    let second = StreamId(1);
+    let failed = |event: &Event| matches!(event, Event::StreamFailed { stream, .. } if *stream == second);
+    assert!(wire.hosts.iter().all(|host| host.count(failed) == 1 && host.sockets.len() == 2));
+    wire.run_for(ms(3_000));
+    for host in &wire.hosts {
+        assert_eq!((host.sockets.len(), host.session.state()), (1, IceState::Completed));
+        assert!(host.session.route(STREAM, RTP).is_some() && host.session.route(second, RTP).is_none());
+    }
+    restart(&mut wire, A);
+    wire.run_for(ms(5_000));
+    for host in &wire.hosts {
+        assert_eq!((host.sockets.len(), host.session.state()), (2, IceState::Completed));
+        assert!(host.session.route(STREAM, RTP).is_some() && host.session.route(second, RTP).is_some());
+    }
 }
