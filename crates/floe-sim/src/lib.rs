@@ -13,6 +13,9 @@
 //! Two features are on by default. With `session` an ICE session is such a node, `SessionNode`; with `server` there is a
 //! STUN and TURN server, `Server`.
 //!
+//! To put an application of your own on it and play a call again from its seed, begin with `examples/replay.rs` in the
+//! repository: `cargo run --example replay -- --seed 42`.
+//!
 //! There is UDP only: no TCP, no ICMP, no fragments.
 //!
 //! ```text
