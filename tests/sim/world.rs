@@ -140,6 +140,12 @@ impl World {
         Self { simulation, hosts, start, components: components.collect() }
     }
 
+    /// Sessions of one component that are on a network already.
+    pub(crate) fn over(simulation: Simulation<SessionNode>, hosts: [HostId; 2]) -> Self {
+        let start = simulation.now();
+        Self { simulation, hosts, start, components: vec![(StreamId(0), ComponentId::RTP)] }
+    }
+
     pub(crate) fn host(&self, side: Side) -> HostId {
         self.hosts[side as usize]
     }
