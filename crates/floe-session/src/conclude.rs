@@ -93,6 +93,9 @@ impl Session {
         self.progress.state = state;
         self.progress.reason.clone_from(&reason);
         self.progress.release_at = (state == IceState::Completed).then(|| now + RELEASE_AFTER);
+        if state == IceState::Completed {
+            self.bind_channels(now);
+        }
         self.tell(Event::State { state, reason });
     }
 

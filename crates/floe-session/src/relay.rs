@@ -325,6 +325,15 @@ impl Session {
         self.relays.all.clear();
     }
 
+    /// RFC 8445 7.2.1, 12.1: channels are for when ICE has completed.
+    pub(crate) fn bind_channels(&mut self, now: Instant) {
+        let selected =
+            self.components().filter_map(|(stream, component)| self.nominator.selected(stream, component));
+        for pair in selected.collect::<Vec<_>>() {
+            self.bind_channel(now, pair);
+        }
+    }
+
     /// RFC 8445 12.1: once a relayed pair is selected its data goes by channel.
     pub(crate) fn bind_channel(&mut self, now: Instant, pair: PairId) {
         let Some(route) = self.check.route(pair) else { return };
