@@ -234,6 +234,7 @@ impl Session {
             return;
         }
         self.progress.closed = true;
+        self.turn.leave();
         self.routes.clear();
         self.end_relays(now);
         for socket in self.sockets.drain() {

@@ -6,7 +6,7 @@ use floe_core::Role;
 use floe_gather::GatherConfig;
 use floe_nominate::{Nomination, Policy};
 
-use crate::IceServer;
+use crate::{IceServer, SharedPace};
 
 /// The components of one stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +51,9 @@ pub struct SessionConfig {
     /// The pacing interval this side proposes (RFC 8445 14.2); the larger of both holds, and never less than 5 ms.
     /// Default: 50 ms.
     pub ta: Duration,
+    /// A pace that is shared with other sessions: over all of them one transaction starts in 5 ms, as RFC 8445 14.2 asks of
+    /// all agents of a process. Default: none, for a session knows no other.
+    pub shared_pace: Option<SharedPace>,
     /// How many pairs are checked (RFC 8445 6.1.2.5). Default: 100.
     pub max_pairs: usize,
     /// How many candidates the peer may signal for one stream. Default: 100.
@@ -88,6 +91,7 @@ impl fmt::Debug for SessionConfig {
             max_peer_reflexive,
             patience,
             software,
+            shared_pace,
             consent,
             keepalive,
             renomination,
@@ -103,6 +107,7 @@ impl fmt::Debug for SessionConfig {
             .field("nomination", nomination)
             .field("policy", policy)
             .field("ta", ta)
+            .field("shared_pace", shared_pace)
             .field("max_pairs", max_pairs)
             .field("max_remote_candidates", max_remote_candidates)
             .field("max_peer_reflexive", max_peer_reflexive)
@@ -130,6 +135,7 @@ impl SessionConfig {
             nomination: Nomination::default(),
             policy: None,
             ta: Duration::from_millis(50),
+            shared_pace: None,
             max_pairs: 100,
             max_remote_candidates: 100,
             max_peer_reflexive: 32,
@@ -195,6 +201,13 @@ impl SessionConfig {
     #[must_use]
     pub const fn ta(mut self, ta: Duration) -> Self {
         self.ta = ta;
+        self
+    }
+
+    /// These settings with a pace that is shared with other sessions.
+    #[must_use]
+    pub fn shared_pace(mut self, pace: SharedPace) -> Self {
+        self.shared_pace = Some(pace);
         self
     }
 

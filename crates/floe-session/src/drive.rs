@@ -111,7 +111,10 @@ impl Session {
     fn select(&mut self, now: Instant, (stream, component): Purpose, pair: PairId, why: Why) {
         self.check.apply(now, Command::Retire { stream, component, keep: pair });
         self.tally.select((stream, component));
-        self.bind_channel(now, pair);
+        // RFC 8445 7.2.1: before that it would be for a pair that may not stay.
+        if self.state() == IceState::Completed {
+            self.bind_channel(now, pair);
+        }
         // Two lite agents nominate by what they know already.
         let why = if self.check.is_without_checks(stream) { Why::AlreadyNominated } else { why };
         let Some(view) = self.check.describe(pair) else { return };
@@ -131,6 +134,13 @@ impl Session {
     /// One new transaction, if its slot has come (RFC 8445 6.1.4.2, 14.2): servers and checks take turns.
     fn start_next(&mut self, now: Instant) -> bool {
         if !self.pace.may_start(now) {
+            return false;
+        }
+        if !self.has_next() {
+            self.turn.leave();
+            return false;
+        }
+        if !self.turn.take(now) {
             return false;
         }
         let transmit = if self.pace.is_turn_of_servers() {

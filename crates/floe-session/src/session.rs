@@ -18,6 +18,7 @@ use crate::{
     pace::Pace,
     relay::Relays,
     route::Routes,
+    shared::Turn,
     sockets::{Purpose, Sockets},
     stats::Tally,
     stream::Stream,
@@ -59,6 +60,8 @@ pub struct Session {
     pub(crate) gatherer: Gatherer,
     pub(crate) nominator: Nominator,
     pub(crate) pace: Pace,
+    /// When it may start a transaction among other sessions.
+    pub(crate) turn: Turn,
     pub(crate) clock: Clock,
     pub(crate) sockets: Sockets,
     pub(crate) relays: Relays,
@@ -122,6 +125,7 @@ impl Session {
             // A lite agent nominates nothing, whatever its role.
             nominator: Nominator::new(if config.lite { Role::Controlled } else { config.role }, policy),
             pace: Pace::new(config.ta),
+            turn: Turn::new(config.shared_pace),
             clock: Clock::default(),
             sockets: Sockets::default(),
             relays,
@@ -201,6 +205,11 @@ impl Session {
         }
     }
 
+    /// Whether a transaction waits for its slot.
+    pub(crate) fn has_next(&self) -> bool {
+        self.check.has_next() || self.gatherer.has_next() || self.relays.has_next()
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None` where nothing is. It may lie in the past: then it
     /// is due at once.
     #[must_use]
@@ -208,8 +217,8 @@ impl Session {
         if self.state() == IceState::Closed {
             return None;
         }
-        let has_next = || self.check.has_next() || self.gatherer.has_next() || self.relays.has_next();
-        let slot = self.pace.next_slot().filter(|_| has_next());
+        let slots = self.pace.next_slot().into_iter().chain(self.turn.next(self.clock.latest()));
+        let slot = slots.max().filter(|_| self.has_next());
         let deadlines = [
             self.clock.due(),
             self.gatherer.poll_timeout(),

@@ -43,6 +43,7 @@ impl fmt::Debug for State<'_> {
             gatherer,
             nominator,
             pace,
+            turn,
             clock,
             sockets,
             relays,
@@ -68,6 +69,7 @@ impl fmt::Debug for State<'_> {
             .field("gatherer", gatherer)
             .field("nominator", nominator)
             .field("pace", pace)
+            .field("turn", turn)
             .field("clock is unsettled", &clock.due().is_some())
             .field("sockets", sockets)
             .field("relays", relays)
