@@ -1,10 +1,14 @@
 //! Building an agent.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, LazyLock},
+    time::{Duration, Instant},
+};
 
 use floe_core::{ComponentId, Role};
 use floe_net::{Net, SystemNet};
-use floe_session::{GatherConfig, Nomination, Policy, Session, SessionConfig, StreamConfig};
+use floe_session::{GatherConfig, Nomination, Policy, Session, SessionConfig, SharedPace, StreamConfig};
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::Instrument as _;
 
@@ -22,6 +26,9 @@ const MIN_TA: Duration = Duration::from_millis(5);
 /// How many commands of handles wait for the driver; past that a handle waits.
 const COMMANDS: usize = 64;
 
+/// RFC 8445 14.2: all agents of the process together start one transaction in 5 ms.
+static PACE: LazyLock<SharedPace> = LazyLock::new(|| SharedPace::new(Instant::now()));
+
 /// Settings of an [`Agent`]. The defaults are those of the RFCs, and gather all host candidates there are but loopback.
 #[must_use]
 pub struct AgentBuilder {
@@ -33,6 +40,7 @@ pub struct AgentBuilder {
     renomination: bool,
     gather: GatherConfig,
     ta: Option<Duration>,
+    shared_pace: Option<SharedPace>,
     patience: Option<Duration>,
     liveness: bool,
     net: Option<Arc<dyn Net>>,
@@ -52,6 +60,7 @@ impl AgentBuilder {
             renomination: true,
             gather: GatherConfig::default(),
             ta: None,
+            shared_pace: None,
             patience: None,
             liveness: true,
             net: None,
@@ -135,6 +144,14 @@ impl AgentBuilder {
     /// [its own](floe_session::RemoteDescription::pacing) to the agent. Default: 50 ms.
     pub fn ta(mut self, ta: Duration) -> Self {
         self.ta = Some(ta);
+        self
+    }
+
+    /// The pace that this agent shares with others. Default: one of the whole process, so that all its agents together
+    /// start one transaction in 5 ms (RFC 8445 14.2). One of its own is for tests that must be repeatable, whatever else
+    /// runs in the process.
+    pub fn shared_pace(mut self, pace: SharedPace) -> Self {
+        self.shared_pace = Some(pace);
         self
     }
 
@@ -222,7 +239,8 @@ impl AgentBuilder {
             .gather(self.gather)
             .nomination(self.nomination)
             .renomination(self.renomination)
-            .liveness(self.liveness);
+            .liveness(self.liveness)
+            .shared_pace(self.shared_pace.unwrap_or_else(|| PACE.clone()));
         config.policy = self.policy;
         make_room(&mut config, usize::from(self.components));
         config.ta = self.ta.unwrap_or(config.ta);

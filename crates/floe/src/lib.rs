@@ -94,7 +94,7 @@ pub use floe_net::{Arrival, Net, SystemNet, UdpSocket};
 pub use floe_session::{
     AddedRemote, Agreed, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
     LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, Refusal,
-    RemoteDescription, Why,
+    RemoteDescription, SharedPace, Why,
 };
 pub use path::TrafficCounts;
 pub use selected::SelectedPair;
