@@ -12,6 +12,7 @@ mod lite;
 mod misuse;
 mod nominating;
 mod pacing;
+mod promises;
 mod replay;
 mod restarting;
 mod spoof;
