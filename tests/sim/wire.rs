@@ -1,7 +1,12 @@
 //! What was on the wire, as STUN.
 
-use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeSet,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 
+use floe_sim::{HostId, Network};
 use floe_stun::{Class, Message, TransactionId, attribute::UseCandidate};
 
 use crate::world::{Side, World};
@@ -60,4 +65,14 @@ impl World {
         let nominating = self.started(side).into_iter().filter(|sent| sent.use_candidate);
         nominating.map(|sent| (sent.from, sent.to)).collect()
     }
+}
+
+/// The first datagram of every transaction: whose it was, and when.
+pub(crate) fn first_requests(network: &Network) -> impl Iterator<Item = (HostId, Instant)> + '_ {
+    let mut seen = BTreeSet::new();
+    network.log().iter().filter(|record| !record.copy).filter_map(move |record| {
+        let message = Message::parse(&record.payload).ok()?;
+        let new = message.class() == Class::Request && seen.insert(*message.transaction_id().as_bytes());
+        new.then_some((record.sender?, record.sent))
+    })
 }
