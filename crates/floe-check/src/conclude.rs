@@ -208,8 +208,7 @@ impl CheckSet {
     /// Why the first component without a valid pair has none: other components' pairs say nothing of that.
     fn list_failure(&self, stream: StreamId) -> ListFailReason {
         let components = self.lists.get(&stream).into_iter().flat_map(|list| &list.components);
-        let mut lacking =
-            components.filter(|&(&id, _)| self.pairs.valid(stream, id).next().is_none());
+        let mut lacking = components.filter(|&(&id, _)| self.pairs.valid(stream, id).next().is_none());
         let Some((&id, component)) = lacking.next() else {
             return ListFailReason::NoPairs(self.config.patience);
         };

@@ -18,7 +18,9 @@ use floe_stun::{
 };
 use rand::RngExt as _;
 
-use crate::{CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec, liveness::Liveness, pair::Pair};
+use crate::{
+    CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec, liveness::Liveness, pair::Pair,
+};
 
 /// So long after the latest answer consent ends (RFC 7675 5.1).
 const EXPIRY: Duration = Duration::from_secs(30);

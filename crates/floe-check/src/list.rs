@@ -167,8 +167,7 @@ impl CheckList {
     /// Remembers an early check; a repeated one adds its USE-CANDIDATE, and one that nominates goes behind those that did
     /// before. Says whether there was room.
     pub(crate) fn remember(&mut self, ufrag: &str, mut early: Early) -> bool {
-        let same =
-            |(u, e): &(Box<str>, Early)| &**u == ufrag && e.base == early.base && e.from == early.from;
+        let same = |(u, e): &(Box<str>, Early)| &**u == ufrag && e.base == early.base && e.from == early.from;
         if let Some(at) = self.early.iter().position(same) {
             let is_latest = early.use_candidate && !early.again;
             if let Some((_, known)) = self.early.get_mut(at) {

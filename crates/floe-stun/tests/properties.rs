@@ -215,6 +215,16 @@ fn key() -> Key {
     Key::short_term("a password of 22 chars")
 }
 
+// proves: sec-parse-a
+#[test]
+fn a_parsed_message_owns_no_memory_but_its_own() {
+    // What is `Copy` has nothing on the heap, whatever lengths the datagram claims.
+    const fn bytes<T: Copy>() -> usize {
+        size_of::<T>()
+    }
+    assert!(bytes::<Message<'_>>() <= 256);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
@@ -237,6 +247,7 @@ proptest! {
         prop_assert_eq!(&buffer[..length], &bytes[..]);
     }
 
+    // proves: sec-parse-a
     #[test]
     fn no_bytes_do_harm(bytes in vec(any::<u8>(), 0..600)) {
         exercise(&bytes, &key());

@@ -76,6 +76,7 @@ fn after_consent_is_lost_the_same_credentials_are_not_used_on_that_path_again() 
     assert!(!bench.set.may_send(pair));
 }
 
+// proves: 7675-5.2-a
 #[test]
 fn an_authentic_403_revokes_at_once_and_a_forged_one_does_not() {
     let (mut bench, pair) = in_use();
