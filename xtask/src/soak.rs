@@ -30,7 +30,7 @@ pub(crate) struct Options {
 /// When some world breaks a rule, or nothing could be built.
 pub(crate) fn soak(options: &Options) -> anyhow::Result<()> {
     let mut command = Command::new(cargo());
-    command.current_dir(root()).args(["run", "--quiet", "--release", "--package", "floe-soak", "--"]);
+    command.current_dir(root()).args(["run", "--quiet", "--profile", "soak", "--package", "floe-soak", "--"]);
     command.args(["--seeds", &options.seeds.to_string(), "--first-seed", &options.first_seed.to_string()]);
     if options.journal {
         command.arg("--journal");

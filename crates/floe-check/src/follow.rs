@@ -72,7 +72,10 @@ impl CheckSet {
         let Some(remote) = &list.remote else { return };
         let mut early = std::mem::take(&mut list.early);
         early.retain(|(peer, _)| &**peer == remote.credentials.ufrag());
-        for (_, early) in early {
+        // What is nominated is what data waits for: it is checked first, and in the order of the nominations.
+        let (nominated, others): (Vec<_>, Vec<_>) =
+            early.into_iter().partition(|(_, early)| early.use_candidate);
+        for (_, early) in nominated.into_iter().chain(others) {
             self.trigger(now, stream, &early);
         }
     }

@@ -136,7 +136,9 @@ impl Component {
                         Role::Controlled => Why::PeerMoved { from: held },
                     },
                     // A later nomination has taken the place of its own.
-                    Some(held) if role == Role::Controlled && !held.nominated => Why::PeerMoved { from: held.id },
+                    Some(held) if role == Role::Controlled && !held.nominated => {
+                        Why::PeerMoved { from: held.id }
+                    }
                     Some(held) if best.priority > held.priority => Why::BetterNominated { than: held.id },
                     _ => return None,
                 }

@@ -89,7 +89,8 @@ pub trait Policy: fmt::Debug + Send {
 ///
 /// Where renomination is agreed on, [`Regular`](Self::Regular) and [`Eager`](Self::Eager) move a selection to another
 /// pair that is really better: one whose path is more direct, or as direct and faster in every one of three round trips,
-/// by a fifth and by 10 ms, or that loses far less; or to any that answers where the selected one has fallen silent.
+/// by a fifth and by 10 ms, or that loses far less; or to any that answers where the selected one has fallen silent. Moves are spaced, those off a
+/// silent pair as well: only a pair that has failed is left at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Nomination {

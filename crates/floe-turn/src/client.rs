@@ -110,12 +110,15 @@ impl Client {
     /// Whether a new transaction waits for a slot.
     #[must_use]
     pub fn has_next(&self) -> bool {
-        self.queue.has_waiting()
+        self.queue.has_waiting() || self.held.has_free()
     }
 
     /// Starts at most one new transaction: one slot of the pace.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
-        let mut transmit = None;
+        // What was held for a permission is mostly a check, which has waited for its slot once before.
+        let free = self.held.pop_free();
+        let mut transmit =
+            free.map(|payload| Transmit { base: self.config.base, to: self.config.server, payload });
         while transmit.is_none() {
             let Some(request) = self.queue.pop() else { break };
             transmit = self.launch(now, request);

@@ -83,6 +83,8 @@ impl Outbox {
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     datagrams: VecDeque<(SocketAddr, Bytes)>,
+    /// Those whose peers have it by now, and that wait for their slots.
+    free: VecDeque<Bytes>,
     dropped: u64,
 }
 
@@ -90,15 +92,29 @@ impl Held {
     /// Whether another one to this peer may be held.
     pub(crate) fn has_room(&self, peer: SocketAddr, length: usize, max: usize) -> bool {
         let of_peer = self.datagrams.iter().filter(|(to, _)| *to == peer).count();
-        length <= MAX_HELD_BYTES && of_peer < max && self.datagrams.len() < MAX_HELD
+        length <= MAX_HELD_BYTES && of_peer < max && self.len() < MAX_HELD
     }
 
     pub(crate) fn hold(&mut self, peer: SocketAddr, datagram: Bytes) {
         self.datagrams.push_back((peer, datagram));
     }
 
+    /// Those to this address may go, one in each slot: what waited together was not paced.
+    pub(crate) fn free(&mut self, ip: IpAddr) {
+        let free = self.release(ip);
+        self.free.extend(free);
+    }
+
+    pub(crate) fn pop_free(&mut self) -> Option<Bytes> {
+        self.free.pop_front()
+    }
+
+    pub(crate) fn has_free(&self) -> bool {
+        !self.free.is_empty()
+    }
+
     /// Those to this address, in their order.
-    pub(crate) fn release(&mut self, ip: IpAddr) -> Vec<Bytes> {
+    fn release(&mut self, ip: IpAddr) -> Vec<Bytes> {
         let all = std::mem::take(&mut self.datagrams);
         let (free, rest): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(|(to, _)| to.ip() == ip);
         self.datagrams = rest;
@@ -112,8 +128,9 @@ impl Held {
     }
 
     pub(crate) fn clear(&mut self) {
-        self.count_dropped(self.datagrams.len());
+        self.count_dropped(self.len());
         self.datagrams.clear();
+        self.free.clear();
     }
 
     pub(crate) fn count_dropped(&mut self, lost: usize) {
@@ -125,6 +142,6 @@ impl Held {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.datagrams.len()
+        self.datagrams.len() + self.free.len()
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use floe_core::{Role, StreamId};
-use floe_session::{Event, IceServer, IceState, RemoteDescription, Session, SessionConfig, Why};
+use floe_session::{Event, IceServer, IceState, Reason, RemoteDescription, Session, SessionConfig, Why};
 use floe_sim::{Built, HostId, PathClass, Server, SessionNode, Simulation, World};
 use rand::{RngExt as _, SeedableRng as _, rngs::ChaCha20Rng};
 
@@ -27,7 +27,9 @@ pub struct Ending {
     /// Its state.
     pub state: IceState,
     /// Why that is a bad one.
-    pub reason: Option<String>,
+    pub reason: Option<Reason>,
+    /// Whether any pair was ever checked.
+    pub checked: bool,
     /// The selected pair: its local and its remote address.
     pub pair: Option<[SocketAddr; 2]>,
     /// How good the path of each selection was, and why it was chosen.
@@ -165,10 +167,11 @@ impl Call {
         let mut ending = Ending::default();
         let Some(node) = self.simulation.node(host) else { return ending };
         ending.state = node.session().state();
-        ending.reason = node.session().reason().map(ToString::to_string);
+        ending.reason = node.session().reason().cloned();
         for (at, event) in node.events() {
             let at = *at - self.start;
             match event {
+                Event::Checking { .. } => ending.checked = true,
                 Event::Valid { .. } => drop(ending.connected.get_or_insert(at)),
                 Event::Selected { local, remote, why, .. } => {
                     ending.selected.push(at);
@@ -188,6 +191,7 @@ impl Default for Ending {
         Self {
             state: IceState::New,
             reason: None,
+            checked: false,
             pair: None,
             choices: Vec::new(),
             connected: None,

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use floe_core::{Candidate, CandidateKind};
-use floe_session::{IceState, Why};
+use floe_session::{IceState, ListFailReason, Reason, Why};
 use floe_sim::PathClass;
 
 use crate::{Call, wire};
@@ -119,29 +119,33 @@ fn check_agreement(call: &Call) -> Result<(), String> {
     Ok(())
 }
 
-/// The path is of the best class that there is. It may have been left for another one again where its requests were not
-/// answered: that is the network's doing, and only one that loses datagrams does so.
+/// The path is of the best class that there is. Where the network loses datagrams it may have been left for another one
+/// again, because its requests were not answered.
 fn check_class(call: &Call, best: PathClass) -> Result<(), String> {
     let [a, b] = call.ends.each_ref().map(|end| end.choices.last().map(|(class, _)| *class));
     // Each side sees its own half best: what one takes for a reflexive address the other knows to be a relay.
     let class = a.min(b);
-    let left = call.ends.iter().any(|end| left_for_loss(end, best));
-    if class == Some(best) || left {
+    let lossy = call.world.core.loss > 0.0 || call.world.core.bursts.is_some();
+    if class == Some(best) || (lossy && left_for_loss(call, best)) {
         return Ok(());
     }
     Err(format!("the best path is {best:?}, and they ended on {class:?}"))
 }
 
-/// Whether the best class was selected, and later left because it lost too much.
-fn left_for_loss(end: &crate::Ending, best: PathClass) -> bool {
-    let mut choices = end.choices.iter().skip_while(|(class, _)| *class < best);
-    choices.next();
-    choices.any(|(_, why)| {
+/// Whether both sides were on the best class, and it was left because it lost too much.
+fn left_for_loss(call: &Call, best: PathClass) -> bool {
+    let were_there = call.ends.iter().all(|end| end.choices.iter().any(|(class, _)| *class >= best));
+    let for_loss = |why: &Why| {
         matches!(
             why,
             Why::LessLoss { .. } | Why::OtherSilent { .. } | Why::SelectedLost { .. } | Why::Replaces { .. }
         )
-    })
+    };
+    let left = |end: &crate::Ending| {
+        let mut choices = end.choices.iter().skip_while(|(class, _)| *class < best).skip(1);
+        choices.any(|(_, why)| for_loss(why))
+    };
+    were_there && call.ends.iter().any(left)
 }
 
 fn check_failure(call: &Call) -> Result<(), String> {
@@ -149,8 +153,8 @@ fn check_failure(call: &Call) -> Result<(), String> {
         if end.state != IceState::Failed {
             return Err(format!("there is no path, and {name} is {}", end.state));
         }
-        if end.reason.is_none() {
-            return Err(format!("{name} failed without a reason"));
+        if !is_true(end) {
+            return Err(format!("{name} failed, and the reason is not true: {:?}", end.reason));
         }
         let bound = call.told + FAILURE;
         if end.failed.is_none_or(|at| at > bound) {
@@ -158,6 +162,17 @@ fn check_failure(call: &Call) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Whether the reason of a failure is what happened: there was nothing to check, or no check was answered as it should be.
+fn is_true(end: &crate::Ending) -> bool {
+    match &end.reason {
+        Some(Reason::ListFailed { why: ListFailReason::NoPairs(_), .. }) => !end.checked,
+        Some(Reason::ListFailed { why: ListFailReason::AllFailed { pairs, .. }, .. }) => {
+            end.checked && *pairs > 0
+        }
+        _ => false,
+    }
 }
 
 /// How good a path is, from the kinds of its ends.

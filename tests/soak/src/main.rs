@@ -132,11 +132,16 @@ fn work(options: &Options, next: &AtomicU64, tally: &Mutex<Tally>) {
             return;
         }
         let seed = options.first_seed.wrapping_add(number);
-        let played = play(seed);
+        // A panic is a broken rule like any other, and has a seed, too.
+        let played = std::panic::catch_unwind(|| play(seed));
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
         match played {
-            Ok(outcome) => tally.add(seed, &outcome),
-            Err(broken) => {
+            Ok(Ok(outcome)) => tally.add(seed, &outcome),
+            broken => {
+                let broken = match broken {
+                    Ok(Err(broken)) => broken.to_string(),
+                    _ => "somebody panicked; the message is above\n".to_owned(),
+                };
                 tally.broken.push(seed);
                 if tally.broken.len() <= options.failures {
                     eprintln!("seed {seed}: {broken}again: cargo xtask soak --seeds 1 --first-seed {seed}\n");

@@ -657,7 +657,7 @@ fn a_check_replayed_from_elsewhere_draws_a_check_there_and_moves_no_data() {
     let valid = bench.valid_ids();
     let route = bench.set.route(pair);
     // The attacker saw the check go by, and sends it again from its own address.
-    assert_eq!(bench.ask(BASE, "198.51.100.66:6", &check).0, Outcome::Handled);
+    assert_eq!(bench.ask(BASE, "198.51.100.66:6", &check).0, Outcome::Dropped(DropReason::Nomination));
     assert_eq!((bench.valid_ids(), bench.set.route(pair)), (valid.clone(), route));
     let drawn = bench.next();
     assert_eq!(drawn.to, addr("198.51.100.66:6"));

@@ -176,7 +176,12 @@ impl World {
     fn must_select(&mut self, pair: usize) {
         assert!(matches!(self.pairs[pair], Pair::Valid { nominated: true, .. }), "{pair} is not nominated");
         if let Some(before) = self.selected {
-            let lost = !matches!(self.pairs[before], Pair::Valid { .. });
+            // To a controlled side a later nomination may have taken the place of the one before.
+            let follows = self.role == Role::Controlled;
+            let lost = match self.pairs[before] {
+                Pair::Valid { nominated, .. } => follows && !nominated,
+                _ => true,
+            };
             assert!(lost || rank(priority(pair)) > rank(priority(before)), "from {before} back to {pair}");
         }
         self.selected = Some(pair);

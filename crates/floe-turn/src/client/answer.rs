@@ -42,11 +42,11 @@ impl Client {
             Ask::Refresh => self.refreshed(now, asked_at, response),
             Ask::Delete => self.end(),
             Ask::Reclaim => self.reclaimed(request),
-            Ask::Permit(ip) => self.permitted(now, ip, asked_at),
+            Ask::Permit(ip) => self.permitted(ip, asked_at),
             Ask::Bind(peer, channel) => {
                 let news = self.channels.granted(now, peer, asked_at);
                 // RFC 8656 12.2: it installs the permission as well.
-                self.permitted(now, peer.ip(), asked_at);
+                self.permitted(peer.ip(), asked_at);
                 if news {
                     self.out.tell(Event::ChannelBound { peer, channel });
                 }
@@ -96,13 +96,11 @@ impl Client {
         }
     }
 
-    fn permitted(&mut self, now: Instant, ip: IpAddr, asked_at: Instant) {
+    fn permitted(&mut self, ip: IpAddr, asked_at: Instant) {
         if self.permissions.granted(ip, asked_at) {
             self.out.tell(Event::Permitted { ip });
         }
-        for datagram in self.held.release(ip) {
-            self.put(now, datagram);
-        }
+        self.held.free(ip);
     }
 
     /// A request will get no other answer.

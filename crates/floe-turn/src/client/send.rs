@@ -30,7 +30,8 @@ impl Client {
     /// [`poll_transmit`](Self::poll_transmit); the payload is copied once.
     ///
     /// A peer without permission gets one, as by [`permit`](Self::permit). Until it is there a few datagrams to each
-    /// peer are held, so that an ICE check waits for the permission and not for its own repetition.
+    /// peer are held, so that an ICE check waits for the permission and not for its own repetition; after it they leave
+    /// through [`start_next`](Self::start_next), one in a slot.
     ///
     /// # Errors
     /// Nothing was sent, and nothing is held.
