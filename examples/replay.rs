@@ -2,7 +2,7 @@
 //!
 //! The application says something once a second, and answers what it hears. A seed decides everything else: the NATs and
 //! firewalls, the links and what they lose. The program prints the world and what happened in it, and writes all
-//! datagrams to a file for Wireshark.
+//! datagrams to a file for Wireshark where it is told to.
 //!
 //! ```text
 //! cargo run --example replay -- --seed 42 --capture call.pcapng
@@ -28,9 +28,9 @@ struct Options {
     /// How long it takes, in seconds of virtual time.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// Where the datagrams are written to.
-    #[arg(long, default_value = "replay.pcapng")]
-    capture: PathBuf,
+    /// Where the datagrams are written to, if they are.
+    #[arg(long)]
+    capture: Option<PathBuf>,
 }
 
 const STREAM: StreamId = StreamId(0);
@@ -116,8 +116,11 @@ fn main() -> anyhow::Result<()> {
     for (at, line) in journal(&simulation, hosts) {
         println!("{:>9.3} {line}", (at - start).as_secs_f64());
     }
-    std::fs::write(&options.capture, simulation.network().capture())?;
-    println!("\n{} datagrams: {}", simulation.network().log().len(), options.capture.display());
+    println!("{} datagrams", simulation.network().log().len());
+    if let Some(path) = options.capture {
+        #[allow(clippy::disallowed_methods, reason = "a program that writes a file")]
+        std::fs::write(path, simulation.network().capture())?;
+    }
     Ok(())
 }
 
