@@ -107,7 +107,7 @@ impl Relayed {
     }
 
     /// All that came from the server to an end, in the order of their arrival.
-    fn from_server(&self, end: usize) -> Vec<(Duration, Message<'_>)> {
+    fn sent_by_server(&self, end: usize) -> Vec<(Duration, Message<'_>)> {
         let host = self.hosts[end];
         let came = self.simulation.network().log().iter().filter(move |record| {
             record.from == self.server && record.arrival.is_some_and(|seen| seen.host == host)
@@ -131,7 +131,7 @@ impl Relayed {
             .map(|(_, message)| (message.transaction_id(), peer(&message).ip()))
             .collect();
         let mut granted = BTreeMap::<_, Vec<_>>::new();
-        for (at, message) in self.from_server(end) {
+        for (at, message) in self.sent_by_server(end) {
             if kind(Class::Success, method::CREATE_PERMISSION)(&message) {
                 granted.entry(asked[&message.transaction_id()]).or_default().push(at);
             }
@@ -247,7 +247,7 @@ fn a_check_through_a_relay_is_answered_with_the_address_that_the_relay_saw_it_co
     call.run_to(seconds(10));
     // The checks as the server brought them, and where from.
     let mut checks = BTreeMap::new();
-    for (_, message) in call.from_server(0) {
+    for (_, message) in call.sent_by_server(0) {
         let data = message.attribute::<Data<'_>>().unwrap();
         let check = data.and_then(|data| Message::parse(data.0).ok());
         if let Some(check) = check.filter(kind(Class::Request, Method::BINDING)) {
@@ -287,7 +287,8 @@ fn a_relay_that_was_not_selected_is_given_back_and_one_that_was_is_kept_with_its
         let deleted = call.times(end, is_deletion);
         assert_eq!(deleted, [completed + seconds(3)], "end {end}");
         // And the server has heard it.
-        let last = call.from_server(end).into_iter().rfind(|(_, m)| m.method() == method::REFRESH).unwrap();
+        let last =
+            call.sent_by_server(end).into_iter().rfind(|(_, m)| m.method() == method::REFRESH).unwrap();
         assert!(last.1.class() == Class::Success && last.0 > deleted[0]);
     }
     // Behind hard NATs one is needed, and the socket that it is reached by.

@@ -220,7 +220,7 @@ fn of_an_interface_that_goes_while_another_is_there_only_what_was_sent_to_it_is_
         // The controlling side nominates another pair with its next slot, in Ta at most, and the peer hears of it within
         // 30 ms. That a socket of the controlled one is gone the controlling one finds out by requests that are not
         // answered.
-        for (side, deaf) in SIDES.into_iter().zip([ms(80), SECOND * 6]) {
+        for (side, deaf) in SIDES.into_iter().zip([ms(80), SECOND * 8]) {
             assert_only_sent_to_the_dead(&talk, side, &gone[side as usize], [deaf, Duration::ZERO]);
             assert_eq!(talk.mute[side as usize], [], "{side:?}");
         }

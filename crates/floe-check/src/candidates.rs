@@ -241,16 +241,11 @@ impl Remotes {
         let Some(remote) = self.all.get_mut(&id) else { return };
         *self.foundations.entry(candidate.foundation().clone()).or_default() += 1;
         let before = std::mem::replace(&mut remote.candidate, candidate);
-        if let Some(users) = self.foundations.get_mut(before.foundation()) {
-            *users -= 1;
-            if *users == 0 {
-                self.foundations.remove(before.foundation());
-            }
-        }
         if !std::mem::replace(&mut remote.signalled, true) {
             *self.counts.entry((remote.stream, false)).or_default() -= 1;
             *self.counts.entry((remote.stream, true)).or_default() += 1;
         }
+        self.drop_foundation(before.foundation());
     }
 
     /// A restart of the stream: the peer's candidates are void (RFC 8445 9), and forgotten but for these.
@@ -265,7 +260,22 @@ impl Remotes {
     pub(crate) fn forget_unused(&mut self, stream: StreamId, kept: &BTreeSet<RemoteId>) {
         let current: BTreeSet<_> = self.by_address.values().copied().collect();
         let used = |id: &RemoteId| kept.contains(id) || current.contains(id);
-        self.all.retain(|id, remote| remote.stream != stream || used(id));
+        let gone = |(id, remote): &(&RemoteId, &Remote)| remote.stream == stream && !used(id);
+        let gone: Vec<_> = self.all.iter().filter(gone).map(|(&id, _)| id).collect();
+        for id in gone {
+            if let Some(remote) = self.all.remove(&id) {
+                self.drop_foundation(remote.candidate.foundation());
+            }
+        }
+    }
+
+    fn drop_foundation(&mut self, foundation: &Foundation) {
+        if let Some(users) = self.foundations.get_mut(foundation) {
+            *users -= 1;
+            if *users == 0 {
+                self.foundations.remove(foundation);
+            }
+        }
     }
 
     pub(crate) fn of_component(&self, stream: StreamId, component: ComponentId) -> Vec<RemoteId> {

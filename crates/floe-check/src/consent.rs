@@ -56,7 +56,7 @@ pub(crate) struct Consents {
     /// Whether a probe was the latest to have one.
     pub(crate) probed_last: bool,
     /// Paths whose consent was lost, and with which user names: those are not used there again (RFC 7675 5.1).
-    spent: BTreeMap<(BaseId, SocketAddr), Box<str>>,
+    pub(crate) spent: BTreeMap<(BaseId, SocketAddr), Box<str>>,
 }
 
 /// A pair that data goes over.

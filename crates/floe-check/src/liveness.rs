@@ -207,7 +207,9 @@ impl CheckSet {
                 && let Some(silence) = &mut known.life.silence
             {
                 silence.queued = true;
-                self.consents.probes.push_back(key);
+                if !self.consents.probes.contains(&key) {
+                    self.consents.probes.push_back(key);
+                }
             }
         }
     }

@@ -63,6 +63,11 @@ impl CheckSet {
         let (locals, remotes) = self.ends_of_former(stream);
         self.locals.restart(stream, &locals);
         self.remotes.restart(stream, &remotes);
+        // The user names that consent was lost with are used no more.
+        let locals = &self.locals;
+        self.consents
+            .spent
+            .retain(|(base, _), _| locals.base(*base).is_some_and(|base| base.stream != stream));
         let locals = &self.locals;
         self.remotes.forget_crowds(|base| locals.base(base).is_none_or(|base| base.stream == stream));
     }

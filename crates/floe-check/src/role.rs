@@ -66,6 +66,10 @@ impl CheckSet {
         self.role = role;
         self.nominations.clear();
         self.pairs.forget_nominations();
+        // The numbers of nominations were the other side's.
+        for component in self.lists.values_mut().flat_map(|list| list.components.values_mut()) {
+            component.in_force = None;
+        }
         let all: Vec<_> = self.pairs.iter().map(|pair| pair.id).collect();
         for pair in all {
             self.rerank(pair);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_check::{ConsentLoss, ListState, PairState, PairView};
+use floe_check::{ConsentLoss, PairState, PairView};
 use floe_core::{BaseId, StreamId};
 
 use crate::{
@@ -73,7 +73,7 @@ impl Session {
     fn stream_facts(&self, stream: StreamId) -> Option<StreamFacts> {
         Some(StreamFacts {
             list: self.check.list_state(stream)?,
-            cut_off: self.streams.get(&stream)?.cut_off,
+            cut_off: self.streams.get(&stream)?.cut_off && !self.is_valid(stream),
             routed: self.components_of(stream).all(|component| self.routes.get(component).is_some()),
             silent: self.is_silent(stream),
             selected: self
@@ -119,6 +119,7 @@ impl Session {
         let warm = self.components().flat_map(|(stream, component)| self.check.warm(stream, component));
         let used: BTreeSet<BaseId> = selected
             .chain(warm)
+            .chain(self.routes.pairs())
             .chain(self.kept_for_peer())
             .chain(coming)
             .filter_map(|pair| self.check.route(pair).map(|route| route.base))
@@ -144,7 +145,7 @@ impl Session {
         self.tell(Event::SocketLost { socket, stream, component, why: why.clone() });
         self.progress.loss = Some(Reason::SocketLost(why.clone()));
         self.check.close_base(now, base);
-        self.note_cut_off((stream, component), why);
+        self.note_cut_off((stream, component), Reason::SocketLost(why));
         Some(socket)
     }
 
@@ -154,19 +155,26 @@ impl Session {
         let why = Reason::ConsentLost { stream, component, why };
         tracing::warn!(%stream, %component, %why, "consent to send is lost");
         self.progress.loss = Some(why.clone());
+        self.note_cut_off((stream, component), why);
+    }
+
+    /// A list that is completed does not fail any more. But where a component was concluded no other pair is checked for it,
+    /// so that without a valid one its stream is over until a restart, or until the peer brings one after all.
+    pub(crate) fn note_cut_off(&mut self, (stream, component): Purpose, why: Reason) {
         let concluded = self.nominator.selected(stream, component).is_some();
-        if concluded && self.check.best_valid(stream, component).is_none() {
+        let here = |pair: &PairView| (pair.stream, pair.component) == (stream, component) && is_coming(pair);
+        let over = concluded
+            && self.check.best_valid(stream, component).is_none()
+            && !self.check.pairs().any(|pair| here(&pair));
+        if over {
             self.cut_off(stream, why);
         }
     }
 
-    /// A list that is completed does not fail any more, but where a component has no socket left nothing can come back.
-    fn note_cut_off(&mut self, (stream, component): Purpose, why: Box<str>) {
-        let completed = self.check.list_state(stream) == Some(ListState::Completed);
-        if !completed || self.sockets.serve((stream, component)) {
-            return;
-        }
-        self.cut_off(stream, Reason::SocketLost(why));
+    /// Whether every component of a stream has a valid pair.
+    fn is_valid(&self, stream: StreamId) -> bool {
+        self.components_of(stream)
+            .all(|(stream, component)| self.check.best_valid(stream, component).is_some())
     }
 
     /// Nothing can come back for a stream.

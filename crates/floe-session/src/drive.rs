@@ -148,7 +148,8 @@ impl Session {
         } else {
             self.check.start_next(now).or_else(|| self.start_server(now))
         };
-        let Some(transmit) = transmit else { return false };
+        // What could not be started may have ended something all the same.
+        let Some(transmit) = transmit else { return self.carry_gathered(now) || self.check.has_events() };
         self.pace.started(now);
         self.send(now, &transmit);
         true

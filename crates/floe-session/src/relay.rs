@@ -49,7 +49,7 @@ impl Relay {
 ///
 /// ```text
 ///   Asked ──allocated──> Open ──close──> Closing ──given back──> gone
-///     └──failed──> gone    └──lost──> gone
+///     └──failed──> Closing  └──lost──> gone
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -100,7 +100,9 @@ impl Relays {
     /// The allocation whose server sends from here to this socket.
     fn at(&self, host: BaseId, from: SocketAddr) -> Option<BaseId> {
         let same = |relay: &Relay| relay.host == host && relay.address == from;
-        self.all.iter().find(|(_, relay)| same(relay)).map(|(&base, _)| base)
+        let all = self.all.iter().filter(|(_, relay)| same(relay));
+        // One that is being given back may still get its answer, where nothing has taken its place.
+        all.min_by_key(|(_, relay)| relay.phase == Phase::Closing).map(|(&base, _)| base)
     }
 
     fn client(&mut self, base: BaseId) -> Option<&mut Client> {
@@ -187,11 +189,21 @@ impl Session {
         server: ServerId,
         host: BaseId,
     ) -> Option<Transmit> {
-        let same = |relay: &&Relay| relay.host == host && relay.server == server;
-        let known = self.relays.all.values().find(same).map(|relay| relay.phase);
-        if let Some(Phase::Open(allocated)) = known {
-            self.gatherer.allocated(now, job, Ok(allocated));
-            return None;
+        let same =
+            |relay: &Relay| relay.host == host && relay.server == server && relay.phase != Phase::Closing;
+        let known = self.relays.all.values_mut().find(|relay| same(relay));
+        match known.map(|relay| &mut relay.phase) {
+            Some(Phase::Open(allocated)) => {
+                let allocated = *allocated;
+                self.gatherer.allocated(now, job, Ok(allocated));
+                return None;
+            }
+            // The one that is under way is for this generation now.
+            Some(asked) => {
+                *asked = Phase::Asked(job);
+                return None;
+            }
+            None => {}
         }
         let made = self.relay(now, job, purpose, server, host);
         let base = match made {
@@ -296,6 +308,7 @@ impl Session {
         self.progress.loss = Some(Reason::RelayLost(why.into()));
         self.tell(Event::RelayLost { stream, component, server: relay.server, why: why.into() });
         self.check.close_base(now, base);
+        self.note_cut_off((stream, component), Reason::RelayLost(why.into()));
     }
 
     /// Gives back what was allocated as this base, or over it.

@@ -17,7 +17,7 @@ pub struct Route {
     /// The address to send to; a link-local one has the scope of the socket.
     pub to: SocketAddr,
     /// Whether the way leads over a TURN server, which the socket talks to: send with
-    /// [`Session::send`](crate::Session::send).
+    /// [`Session::send_data`](crate::Session::send_data).
     pub relayed: bool,
 }
 
@@ -62,6 +62,11 @@ impl Routes {
             Some(_) => Change::New,
             None => Change::Lost,
         }
+    }
+
+    /// The pairs that data goes over.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = PairId> + '_ {
+        self.0.values().map(|route| route.pair)
     }
 
     /// The components whose data would go a way that is gone.

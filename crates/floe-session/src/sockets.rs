@@ -117,11 +117,6 @@ impl Sockets {
         self.by_base.keys().copied()
     }
 
-    /// Whether a component has a socket, or is to get one.
-    pub(crate) fn serve(&self, purpose: Purpose) -> bool {
-        self.all.values().any(|socket| socket.purpose == purpose)
-    }
-
     /// Forgets all; gives those that are open. One that was asked for is closed when it comes.
     pub(crate) fn drain(&mut self) -> Vec<SocketId> {
         self.all.clear();
@@ -166,13 +161,12 @@ mod tests {
         let [first, second] = jobs();
         let mut sockets = Sockets::default();
         let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
-        assert_eq!((sockets.base(a), sockets.serve(RTP)), (None, true));
+        assert_eq!(sockets.base(a), None);
 
         let (job, base) = sockets.open(a, at(5000)).unwrap();
         assert_eq!((job, sockets.base(a), sockets.socket(base)), (first, Some(base), Some(a)));
         assert_eq!((sockets.open(a, at(5000)), sockets.refused(a)), (None, None), "it was answered already");
         assert_eq!(sockets.refused(b), Some(second));
-        assert!(!sockets.serve(RTCP));
 
         assert_eq!(sockets.close(base), Some((a, RTP)));
         assert_eq!((sockets.close(base), sockets.base(a), sockets.open(a, at(5000))), (None, None, None));

@@ -6,12 +6,10 @@ use std::{
 };
 
 use floe_sim::{Fate, HostId, Network};
-use floe_stun::{ChannelData, Class, Message, Method, attribute::AttributeType};
+use floe_stun::{Class, Message, Method};
 
 /// The number of the method Refresh (RFC 8656 17).
 const REFRESH: u16 = 4;
-/// The number of the attribute DATA (RFC 8656 18).
-const DATA: u16 = 0x0013;
 
 /// How many datagrams these hosts sent, those that the network doubled counted once.
 pub(crate) fn count(network: &Network, hosts: [HostId; 2]) -> usize {
@@ -20,13 +18,17 @@ pub(crate) fn count(network: &Network, hosts: [HostId; 2]) -> usize {
 }
 
 /// The first two new transactions of a host that are closer together than this, if there are any: the times of both.
-/// What goes over a relay counts as what it wraps. Refreshes do not count: what gives an allocation back waits for nobody
-/// (RFC 8445 14.2 paces gathering and checks).
+///
+/// A check that goes over a relay is not seen here: it spends its slot when the relay's client is given it, and leaves
+/// later where the permission is not there yet. Refreshes do not count: what gives an allocation back waits for nobody (RFC
+/// 8445 14.2 paces gathering and checks).
 pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option<[Instant; 2]> {
     let mut seen = BTreeSet::new();
     let mut last: Option<Instant> = None;
     for record in network.log().iter().filter(|record| record.sender == Some(host) && !record.copy) {
-        if begun(&record.payload).is_none_or(|id| !seen.insert(id)) {
+        let Ok(message) = Message::parse(&record.payload) else { continue };
+        let paced = message.class() == Class::Request && Some(message.method()) != Method::new(REFRESH);
+        if !paced || !seen.insert(*message.transaction_id().as_bytes()) {
             continue;
         }
         if let Some(before) = last.filter(|&before| record.sent < before + ta) {
@@ -35,21 +37,6 @@ pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option
         last = Some(record.sent);
     }
     None
-}
-
-/// The transaction that a datagram may begin, if the pace holds for it.
-fn begun(datagram: &[u8]) -> Option<[u8; 12]> {
-    if let Ok(channel) = ChannelData::parse(datagram) {
-        return begun(channel.data);
-    }
-    let message = Message::parse(datagram).ok()?;
-    match message.class() {
-        Class::Request if Some(message.method()) != Method::new(REFRESH) => {
-            Some(*message.transaction_id().as_bytes())
-        }
-        Class::Indication => begun(message.raw(AttributeType::new(DATA))?.value),
-        _ => None,
-    }
 }
 
 /// All datagrams of these hosts in words, a line each.

@@ -259,9 +259,10 @@ fn checks_before_the_description_are_answered_at_once_and_made_up_for_when_it_is
             _ => None,
         })
         .collect();
-    assert_eq!(learnt, [addr("10.0.0.2:2001"), addr("10.0.0.2:2002")]);
+    // What is nominated comes first.
+    assert_eq!(learnt, [addr("10.0.0.2:2002"), addr("10.0.0.2:2001")]);
     let checks = bench.all_next();
-    assert_eq!(checks.iter().map(|check| check.to.port()).collect::<Vec<_>>(), [2001, 2002, 2003]);
+    assert_eq!(checks.iter().map(|check| check.to.port()).collect::<Vec<_>>(), [2002, 2001, 2003]);
     for check in &checks {
         let _ = bench.answer(check, "10.0.0.1:1000");
     }

@@ -101,7 +101,7 @@ fn with_the_only_socket_of_a_completed_component_the_session_fails_and_says_why(
 }
 
 #[test]
-fn with_the_selected_socket_of_several_the_session_is_disconnected_and_says_why() {
+fn with_the_selected_socket_of_several_the_session_has_failed_until_a_restart_and_says_why() {
     let mut wire = Wire::pair().addresses(A, &["192.0.2.1", "192.0.2.3"]);
     wire.begin();
     wire.run_until_completed();
@@ -111,11 +111,15 @@ fn with_the_selected_socket_of_several_the_session_is_disconnected_and_says_why(
     wire.a().handle_socket_closed(now, used, "gone");
     wire.settle();
     let reason = Reason::SocketLost("gone".into());
-    assert_eq!((wire.a().state(), wire.a().reason()), (IceState::Disconnected, Some(&reason)));
+    // The component was concluded: no other pair of it is checked any more.
+    assert_eq!((wire.a().state(), wire.a().reason()), (IceState::Failed, Some(&reason)));
     // The spare socket stays: it may be all that is left.
     wire.run_for(Duration::from_secs(10));
     assert_eq!(wire.hosts[A].sockets.len(), 1);
-    assert_eq!(wire.a().state(), IceState::Disconnected);
+    let now = wire.now;
+    wire.a().restart(now);
+    wire.run_until_completed();
+    assert_eq!(wire.hosts[A].sockets.len(), 2, "the one that is there and one that is bound anew");
 }
 
 #[test]

@@ -94,7 +94,8 @@ fn without_a_restart_a_description_neither_moves_data_nor_makes_the_peer_lite() 
     let (now, route) = (wire.now, wire.a().route(STREAM, RTP));
     let known = RemoteDescription::new(wire.hosts[B].parameters(STREAM).credentials);
     let elsewhere = "candidate:9 1 udp 2130706431 203.0.113.9 9 typ host";
-    wire.a().set_remote(now, STREAM, known.clone().lite(true)).unwrap();
+    let lite = wire.a().set_remote(now, STREAM, known.clone().lite(true));
+    assert_eq!(lite, Err(floe_session::SetRemoteError::Lite(STREAM)));
     // B has said that it has no more of them.
     assert!(wire.a().add_remote(now, STREAM, elsewhere.parse().unwrap()).is_err());
     wire.run_for(Duration::from_secs(30));

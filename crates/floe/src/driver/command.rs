@@ -83,12 +83,14 @@ impl Driver {
         if !self.gathering {
             return self.go_on(after, None);
         }
+        self.restarting = !matches!(after, After::Gather(_));
         let net = Arc::clone(&self.net);
         self.jobs.push(Box::pin(async move { Done::Interfaces(net.interfaces().await, after) }));
     }
 
     /// The interfaces are listed, or `None` where nothing is gathered yet and nobody needs them.
     pub(super) fn go_on(&mut self, after: After, listed: Option<std::io::Result<()>>) {
+        self.restarting &= matches!(after, After::Gather(_));
         match after {
             After::Gather(reply) => {
                 let told = listed.unwrap_or(Ok(())).map_err(GatherError::Interfaces);

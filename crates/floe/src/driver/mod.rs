@@ -69,6 +69,8 @@ pub(crate) struct Driver {
     publisher: Publisher,
     /// Whether `gather` was called.
     gathering: bool,
+    /// Whether a restart waits for the list of interfaces: later commands wait for it, so that none overtakes it.
+    restarting: bool,
     closing: Closing,
 }
 
@@ -99,6 +101,7 @@ impl Driver {
             unsent: 0,
             publisher,
             gathering: false,
+            restarting: false,
             closing: Closing::No,
         }
     }
@@ -114,7 +117,7 @@ impl Driver {
             }
             let armed = arm(timer.as_mut(), self.deadline());
             tokio::select! {
-                command = self.commands.recv() => self.handle_command(command),
+                command = self.commands.recv(), if !self.restarting => self.handle_command(command),
                 heard = self.sockets.hear() => self.handle_heard(heard),
                 Some(done) = self.jobs.next() => self.handle_done(done),
                 () = self.sending.notified() => self.note_sent(Activity::see),
