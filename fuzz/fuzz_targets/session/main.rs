@@ -101,7 +101,7 @@ fn describe(world: &mut World, input: &mut Input<'_>) {
         RemoteDescription::new(credentials.clone()).lite(how & 8 != 0).pacing(pacing).components(components);
     let taken = world.with(side, |session, now| session.set_remote(now, STREAM, description));
     if taken.is_ok() {
-        world.sides[side].told.get_or_insert(credentials);
+        world.sides[side].told = Some(credentials);
     }
 }
 
@@ -123,7 +123,7 @@ fn signal_text(world: &mut World, input: &mut Input<'_>) {
 }
 
 fn signal_end(world: &mut World, input: &mut Input<'_>) {
-    let _ = world.with(side(input), |session, now| session.end_of_remote(now, STREAM));
+    let _ = world.with(side(input), |session, now| session.end_of_remote(now, STREAM, None));
 }
 
 /// The network at its best, for a number of deadlines.
