@@ -151,7 +151,7 @@ impl CheckSet {
             list.forget_base(base);
         }
         self.transactions.retain(|check| check.base != base);
-        let gone = |pair: &&Pair| pair.base() == base && pair.state() != PairState::Failed;
+        let gone = |pair: &&Pair| pair.rests_on(base) && pair.state() != PairState::Failed;
         let gone: Vec<_> = self.pairs.iter().filter(gone).map(|pair| (pair.id, pair.is_listed())).collect();
         for (id, listed) in gone {
             if listed {

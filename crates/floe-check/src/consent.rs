@@ -139,7 +139,7 @@ impl CheckSet {
         pair: Option<PairId>,
     ) {
         let key = (stream, component);
-        let base = pair.and_then(|pair| self.pairs.get(pair)).map(Pair::base);
+        let base = pair.and_then(|pair| self.pairs.get(pair)).map(|pair| pair.base);
         // By another pair's check it may have become valid over another base.
         let same = |known: &InUse| Some(known.pair) == pair && base.is_none_or(|base| base == known.base);
         if self.consents.in_use.get(&key).map_or(pair.is_none(), same) {
@@ -167,7 +167,7 @@ impl CheckSet {
         let latest = pair.consent.asked.max(given);
         Some(InUse {
             pair: id,
-            base: pair.base(),
+            base: pair.base,
             to: ends.to,
             username: remote.username.clone(),
             key: remote.key.clone(),

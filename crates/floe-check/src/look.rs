@@ -51,8 +51,8 @@ impl CheckSet {
     #[must_use]
     pub fn route(&self, pair: PairId) -> Option<Route> {
         let pair = self.pairs.get(pair)?;
-        let base = self.locals.base(pair.base())?;
-        Some(Route { base: pair.base(), to: address::scoped(pair.ends.to, base.address) })
+        let base = self.locals.base(pair.base)?;
+        Some(Route { base: pair.base, to: address::scoped(pair.ends.to, base.address) })
     }
 
     /// Whose data this is: an authentic check or answer has come from `from` on this base (RFC 8445 12.2). `None` for

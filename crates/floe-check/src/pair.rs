@@ -109,6 +109,9 @@ pub(crate) struct Ends {
 pub(crate) struct Pair {
     pub(crate) id: PairId,
     pub(crate) ends: Ends,
+    /// What its data leaves from, and its requests for consent: where it was valid, the base that the check left from which
+    /// made it so. Where the peer sees this agent as another base of its own, nobody knows whether that one leads there.
+    pub(crate) base: BaseId,
     pub(crate) ranked: Ranked,
     /// The transaction whose failure is the pair's; an older, cancelled one may only still succeed.
     pub(crate) transaction: Option<TransactionId>,
@@ -146,8 +149,6 @@ pub(crate) struct Ranked {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Validity {
     pub(crate) checked: PairId,
-    /// What that pair's check left from.
-    pub(crate) base: BaseId,
     pub(crate) since: Instant,
     pub(crate) nominated: bool,
 }
@@ -179,6 +180,7 @@ impl Pair {
     pub(crate) fn new(id: PairId, ends: Ends, ranked: Ranked) -> Self {
         Self {
             id,
+            base: ends.base,
             ends,
             ranked,
             transaction: None,
@@ -201,10 +203,9 @@ impl Pair {
         self.rtt = Some(self.rtt.map_or_else(|| RttEstimate::first(rtt), |known| known.then(rtt)));
     }
 
-    /// What its datagrams leave from. A valid pair goes the way that was checked: where the peer sees this agent as another
-    /// base of its own, nobody knows whether that one leads there.
-    pub(crate) fn base(&self) -> BaseId {
-        self.validity.map_or(self.ends.base, |validity| validity.base)
+    /// Whether it falls with this base: a valid pair with the one it was proven on, any other with the one it is checked on.
+    pub(crate) fn rests_on(&self, base: BaseId) -> bool {
+        base == self.validity.map_or(self.ends.base, |_| self.base)
     }
 
     /// Its place on the valid list.

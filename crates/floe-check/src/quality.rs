@@ -86,7 +86,7 @@ impl CheckSet {
     /// The pair that keeps the measurements of a pair's path: the one that is checked there. A valid pair whose local
     /// candidate is reflexive takes the same way.
     fn measured(&self, id: PairId) -> PairId {
-        let path = self.pairs.get(id).map(|pair| (pair.base(), pair.ends.to));
+        let path = self.pairs.get(id).map(|pair| (pair.base, pair.ends.to));
         path.and_then(|(base, to)| self.pairs.on_path(base, to)).unwrap_or(id)
     }
 

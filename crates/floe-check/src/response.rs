@@ -178,8 +178,9 @@ impl CheckSet {
         // RFC 7675 5: a pair that succeeds has the peer's consent.
         pair.consent.given = Some(now);
         pair.counts.current_round_trip = round_trip;
-        let fresh = Validity { checked, base, since: now, nominated: false };
-        let validity = Validity { checked, base, ..pair.validity().unwrap_or(fresh) };
+        pair.base = base;
+        let fresh = Validity { checked, since: now, nominated: false };
+        let validity = Validity { checked, ..pair.validity().unwrap_or(fresh) };
         self.pairs.set_validity(valid, Some(validity));
     }
 

@@ -283,7 +283,7 @@ mod tests {
 
     #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
     fn validity() -> Validity {
-        Validity { checked: PairId(0), base: BaseId(0), since: Instant::now(), nominated: false }
+        Validity { checked: PairId(0), since: Instant::now(), nominated: false }
     }
 
     fn priority(n: u32) -> PairPriority {

@@ -743,3 +743,14 @@ fn a_pair_that_was_answered_is_valid_itself_where_there_is_no_room_for_the_one_t
     let valid = valid.iter().find(|valid| valid.id == pair).expect("its path works");
     assert!(valid.nominated && valid.checked == pair);
 }
+
+#[test]
+fn a_pair_in_use_that_fails_with_its_base_does_not_go_on_over_one_that_nobody_has_checked() {
+    let (mut bench, valid, _) = valid_by_another_base(Role::Controlling);
+    let used = Command::Use { stream: S0, component: RTP, pair: Some(valid) };
+    bench.apply(used);
+    assert!(bench.set.may_send(valid));
+    bench.set.close_base(bench.now, BASE);
+    bench.apply(used);
+    assert_eq!(bench.set.route(valid), None);
+}
