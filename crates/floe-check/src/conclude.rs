@@ -16,6 +16,7 @@ impl CheckSet {
         match command {
             Command::Nominate(pair) => self.nominate(pair),
             Command::Use { stream, component, pair } => self.use_pair(now, stream, component, pair),
+            Command::Confirm(pair) => self.confirm(pair),
             Command::Retire { stream, component, keep } => self.retire(now, stream, component, keep),
         }
     }

@@ -195,6 +195,14 @@ impl CheckSet {
         in_use.is_some_and(|known| known.pair == pair && (known.granted || !self.seeks_consent()))
     }
 
+    /// Whether data could be sent over this pair at once, were it in use: the peer's latest answer there is not 30 s old
+    /// (RFC 7675 5.1), or consent is off.
+    #[must_use]
+    pub fn has_consent(&self, now: Instant, pair: PairId) -> bool {
+        let given = self.pairs.get(pair).and_then(|pair| pair.consent.given);
+        !self.seeks_consent() || given.is_some_and(|given| now < given + EXPIRY)
+    }
+
     /// The application has sent data over this pair: now something should be heard there, or [`Event::Silent`] is told.
     /// Where consent is off, it also puts off the keepalive. It need not be told of every datagram: once in 100 ms is
     /// enough.

@@ -191,6 +191,9 @@ pub enum Command {
         /// The pair.
         pair: Option<PairId>,
     },
+    /// Check this valid pair again, in the order of checks: data is to go over it, and the peer's latest consent there is
+    /// too old ([`has_consent`](crate::CheckSet::has_consent)). One that a check is under way for needs none.
+    Confirm(PairId),
 }
 
 /// What became of a datagram.

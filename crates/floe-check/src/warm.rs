@@ -86,6 +86,12 @@ impl CheckSet {
         }
     }
 
+    pub(crate) fn confirm(&mut self, id: PairId) {
+        if let Some(checked) = self.checked_of(id) {
+            self.warm.due.push(checked);
+        }
+    }
+
     /// Whether a warm pair is to be checked now.
     pub(crate) fn has_warm(&self) -> bool {
         self.warm.due.iter().any(|id| self.wants_warming(id))

@@ -1,6 +1,6 @@
 //! Where data goes (RFC 8445 12.1).
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
 use floe_check::ListState;
 use floe_core::{ComponentId, PairId, StreamId, address::Redacted};
@@ -83,7 +83,8 @@ impl Routes {
 impl Session {
     /// Where the data of a component goes now: over the selected pair, and before there is one over the best valid one
     /// (RFC 8445 12.1). After a restart it goes the way it went before until the new generation has selected a pair, or
-    /// consent on the old one is lost. `None` where it may not be sent.
+    /// consent on the old one is lost; and so it does where the peer has not lately consented to the pair that is selected
+    /// now. `None` where it may not be sent.
     #[must_use]
     pub fn route(&self, stream: StreamId, component: ComponentId) -> Option<Route> {
         self.routes.get((stream, component))
@@ -109,6 +110,15 @@ impl Session {
             selected = selected.filter(|selected| valid.iter().any(|pair| pair.id == *selected));
         }
         self.route_of(selected.or_else(best)?)
+    }
+
+    /// The way in use, where data stays on it until the peer consents to the wanted one (RFC 7675 5.1): the peer may
+    /// nominate a valid pair anew that this side has not checked for long.
+    pub(crate) fn kept_meanwhile(&self, now: Instant, component: Purpose, wanted: Route) -> Option<Route> {
+        let pair = self.routes.get(component)?.pair;
+        let stays =
+            pair != wanted.pair && self.check.may_renominate(component.0) && self.check.may_send(pair);
+        self.route_of(pair).filter(|_| stays && !self.check.has_consent(now, wanted.pair))
     }
 
     /// RFC 8445 12.1: while a restart has not selected a pair data goes over the one from before; should the restart
