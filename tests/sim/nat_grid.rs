@@ -101,7 +101,7 @@ fn world(seed: u64, loss: Loss, a: Behind, b: Behind) -> World {
 fn choices(world: &World) -> Vec<(PathClass, Why)> {
     let of = |side| {
         let selected = world.events(side).filter_map(|(_, event)| match event {
-            Event::Selected { local, remote, why, .. } => Some((served::class_of(local, remote), *why)),
+            Event::Selected { local, remote, why, .. } => Some((PathClass::of(local, remote), *why)),
             _ => None,
         });
         selected.collect::<Vec<_>>()

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use floe_core::{Candidate, CandidateKind, Role};
+use floe_core::Role;
 use floe_session::{IceServer, Session, SessionConfig};
 use floe_sim::{Built, Gateway, HostId, PathClass, Server, SessionNode, Simulation};
 
@@ -47,16 +47,4 @@ fn gather(simulation: &mut Simulation<SessionNode>, host: HostId) {
     let now = simulation.now();
     let interfaces = simulation.network().host(host).unwrap().interfaces().to_vec();
     simulation.node_mut(host).unwrap().gather(now, &interfaces);
-}
-
-/// How good a path is, from the kinds of its ends as one side sees them.
-pub(crate) fn class_of(local: &Candidate, remote: &Candidate) -> PathClass {
-    let kinds = [local.kind(), remote.kind()];
-    if kinds.contains(&CandidateKind::Relayed) {
-        PathClass::Relayed
-    } else if kinds == [CandidateKind::Host; 2] {
-        PathClass::Direct
-    } else {
-        PathClass::Reflexive
-    }
 }

@@ -160,13 +160,8 @@ impl Session {
         let orphaned = self.routes.orphaned(|route| self.route_of(route.pair).is_none());
         let changed = work.to_route.iter().copied().chain(orphaned).collect();
         for (stream, component) in self.with_siblings(changed) {
-            let mut wanted = self.find_route((stream, component));
-            if let Some(kept) =
-                wanted.and_then(|wanted| self.kept_meanwhile(now, (stream, component), wanted))
-            {
-                wanted.into_iter().for_each(|wanted| self.check.apply(now, Command::Confirm(wanted.pair)));
-                wanted = Some(kept);
-            }
+            let wanted = self.find_route((stream, component));
+            let wanted = wanted.map(|wanted| self.kept_meanwhile(now, (stream, component), wanted));
             let pair = wanted.map(|route| route.pair);
             self.check.apply(now, Command::Use { stream, component, pair });
             // RFC 7675 5.1: no data without consent.

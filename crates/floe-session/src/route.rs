@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
-use floe_check::ListState;
+use floe_check::{Command, ListState};
 use floe_core::{ComponentId, PairId, StreamId, address::Redacted};
 
 use crate::{Session, SocketId, sockets::Purpose};
@@ -112,13 +112,20 @@ impl Session {
         self.route_of(selected.or_else(best)?)
     }
 
-    /// The way in use, where data stays on it until the peer consents to the wanted one (RFC 7675 5.1): the peer may
-    /// nominate a valid pair anew that this side has not checked for long.
-    pub(crate) fn kept_meanwhile(&self, now: Instant, component: Purpose, wanted: Route) -> Option<Route> {
-        let pair = self.routes.get(component)?.pair;
-        let stays =
-            pair != wanted.pair && self.check.may_renominate(component.0) && self.check.may_send(pair);
-        self.route_of(pair).filter(|_| stays && !self.check.has_consent(now, wanted.pair))
+    /// The way wanted, or the one in use where data stays on it until the peer consents to the other, which it is asked for
+    /// (RFC 7675 5.1): the peer may nominate a valid pair anew that this side has not checked for long.
+    pub(crate) fn kept_meanwhile(&mut self, now: Instant, component: Purpose, wanted: Route) -> Route {
+        let stays = |used: &Route| used.pair != wanted.pair && self.check.may_send(used.pair);
+        let used = self.routes.get(component).filter(stays).and_then(|used| self.route_of(used.pair));
+        match used {
+            Some(used)
+                if self.check.may_renominate(component.0) && !self.check.has_consent(now, wanted.pair) =>
+            {
+                self.check.apply(now, Command::Confirm(wanted.pair));
+                used
+            }
+            _ => wanted,
+        }
     }
 
     /// RFC 8445 12.1: while a restart has not selected a pair data goes over the one from before; should the restart

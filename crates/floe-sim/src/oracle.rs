@@ -7,7 +7,7 @@ mod tests;
 
 use std::net::SocketAddr;
 
-use floe_core::CandidateKind;
+use floe_core::{Candidate, CandidateKind};
 
 use crate::{HostId, Network};
 
@@ -20,6 +20,22 @@ pub enum PathClass {
     Reflexive,
     /// Each sees the address that the other has.
     Direct,
+}
+
+impl PathClass {
+    /// The class of a pair, from the kinds of its ends as one side sees them: what is a relay to one may look like a
+    /// reflexive address to the other.
+    #[must_use]
+    pub fn of(local: &Candidate, remote: &Candidate) -> Self {
+        let kinds = [local.kind(), remote.kind()];
+        if kinds.contains(&CandidateKind::Relayed) {
+            Self::Relayed
+        } else if kinds == [CandidateKind::Host; 2] {
+            Self::Direct
+        } else {
+            Self::Reflexive
+        }
+    }
 }
 
 /// An ICE agent as the oracle sees it.

@@ -176,7 +176,7 @@ impl Call {
                 Event::Selected { local, remote, why, .. } => {
                     ending.selected.push(at);
                     ending.pair = local.socket_addr().zip(remote.socket_addr()).map(<[_; 2]>::from);
-                    ending.choices.push((crate::judge::class_of(local, remote), *why));
+                    ending.choices.push((PathClass::of(local, remote), *why));
                 }
                 Event::State { state: IceState::Failed, .. } => drop(ending.failed.get_or_insert(at)),
                 _ => {}

@@ -2,7 +2,6 @@
 
 use std::{fmt, time::Duration};
 
-use floe_core::{Candidate, CandidateKind};
 use floe_session::{IceState, ListFailReason, Reason, Why};
 use floe_sim::PathClass;
 
@@ -172,17 +171,5 @@ fn is_true(end: &crate::Ending) -> bool {
             end.checked && *pairs > 0
         }
         _ => false,
-    }
-}
-
-/// How good a path is, from the kinds of its ends.
-pub(crate) fn class_of(local: &Candidate, remote: &Candidate) -> PathClass {
-    let kinds = [local.kind(), remote.kind()];
-    if kinds.contains(&CandidateKind::Relayed) {
-        PathClass::Relayed
-    } else if kinds == [CandidateKind::Host; 2] {
-        PathClass::Direct
-    } else {
-        PathClass::Reflexive
     }
 }

@@ -23,18 +23,7 @@ fn with_remotes(role: Role, ports: &[u16]) -> Bench {
 }
 
 fn with_config(config: CheckConfig, ports: &[u16]) -> Bench {
-    let mut bench = Bench::with(config, &[(S0, &[RTP])]);
-    bench.local(S0, &Cand::host("10.0.0.1:1000"));
-    bench.describe(S0);
-    for &port in ports {
-        bench.remote(S0, &numbered(port));
-    }
-    bench.drain();
-    bench
-}
-
-fn to_port(bench: &Bench, port: u16) -> PairId {
-    bench.pair("10.0.0.1:1000", &format!("10.0.0.2:{port}"))
+    unchecked(config, false, ports)
 }
 
 #[test]

@@ -18,22 +18,6 @@ fn all_valid(role: Role, agreed: bool, ports: &[u16]) -> Bench {
     bench
 }
 
-fn unchecked(config: CheckConfig, agreed: bool, ports: &[u16]) -> Bench {
-    let mut bench = Bench::with(config, &[(S0, &[RTP])]);
-    bench.local(S0, &Cand::host("10.0.0.1:1000"));
-    bench.set.set_renomination(S0, agreed);
-    bench.describe(S0);
-    for &port in ports {
-        bench.remote(S0, &numbered(port));
-    }
-    bench.drain();
-    bench
-}
-
-fn to_port(bench: &Bench, port: u16) -> PairId {
-    bench.pair("10.0.0.1:1000", &format!("10.0.0.2:{port}"))
-}
-
 /// The pair is nominated and the check answered; gives its NOMINATION.
 fn renominate(bench: &mut Bench, pair: PairId) -> Option<u32> {
     bench.nominate(pair);

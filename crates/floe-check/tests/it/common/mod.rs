@@ -159,6 +159,23 @@ pub fn numbered(port: u16) -> Cand {
     Cand::host(&format!("10.0.0.2:{port}")).preference(60_000 - port).foundation(&format!("f{port}"))
 }
 
+/// One stream with remote candidates at these ports; `agreed` tells whether both can renominate.
+pub fn unchecked(config: CheckConfig, agreed: bool, ports: &[u16]) -> Bench {
+    let mut bench = Bench::with(config, &[(S0, &[RTP])]);
+    bench.local(S0, &Cand::host("10.0.0.1:1000"));
+    bench.set.set_renomination(S0, agreed);
+    bench.describe(S0);
+    for &port in ports {
+        bench.remote(S0, &numbered(port));
+    }
+    bench.drain();
+    bench
+}
+
+pub fn to_port(bench: &Bench, port: u16) -> PairId {
+    bench.pair("10.0.0.1:1000", &format!("10.0.0.2:{port}"))
+}
+
 fn foundation_text(address: SocketAddr) -> String {
     address.ip().to_string().chars().filter(char::is_ascii_alphanumeric).collect()
 }
