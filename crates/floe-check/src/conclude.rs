@@ -97,9 +97,14 @@ impl CheckSet {
         let lost = self.resting_on(id);
         let Some(pair) = self.pairs.get_mut(id) else { return };
         let (stream, component, former) = (pair.ends.stream, pair.ends.component, pair.is_former());
-        pair.made = None;
+        let made = pair.made.take();
         self.set_failed(id);
         self.out.events.push_back(Event::Failed { stream, component, pair: id, why });
+        // What became valid by another check since stays so.
+        let kept = made.filter(|made| nomination && !lost.iter().any(|(valid, _)| valid == made));
+        if let Some(pair) = kept {
+            self.out.events.push_back(Event::NominationFailed { stream, component, pair, why });
+        }
         for (valid, checked) in lost {
             self.set_failed(valid);
             if valid != id && self.pairs.get(valid).is_some_and(Pair::is_listed) {

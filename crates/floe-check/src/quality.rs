@@ -67,7 +67,10 @@ impl Measures {
             let counted = self.decided.iter().filter(|(_, was)| answered.is_none_or(|which| *was == which));
             u32::try_from(counted.count()).unwrap_or(u32::MAX)
         };
-        let silence = self.decided.iter().rev().take_while(|(_, answered)| !answered).count();
+        let in_a_row = |which: bool| {
+            let latest = self.decided.iter().rev().take_while(|(_, answered)| *answered == which);
+            u32::try_from(latest.count()).unwrap_or(u32::MAX)
+        };
         let three: Option<Vec<_>> = self.latest.iter().copied().collect();
         Quality {
             round_trip: self.smoothed,
@@ -76,7 +79,8 @@ impl Measures {
             samples: self.samples,
             asked: count(None),
             answered: count(Some(true)),
-            silence: u32::try_from(silence).unwrap_or(u32::MAX),
+            silence: in_a_row(false),
+            streak: in_a_row(true),
             latest: self.decided.back().map(|&(at, _)| at),
         }
     }
@@ -176,12 +180,14 @@ mod tests {
             measures.decide(at(second), false);
         }
         let view = measures.view();
-        assert_eq!((view.asked, view.lost(), view.silence, view.latest), (10, 10, 10, Some(at(9))));
+        assert_eq!((view.asked, view.lost(), view.silence, view.streak), (10, 10, 10, 0));
+        assert_eq!(view.latest, Some(at(9)));
         for second in 10..20 {
             measures.decide(at(second), true);
         }
         let view = measures.view();
-        assert_eq!((view.asked, view.lost(), view.silence, view.loss()), (16, 6, 0, Some(375)));
+        assert_eq!((view.asked, view.lost(), view.silence, view.streak), (16, 6, 0, 10));
+        assert_eq!(view.loss(), Some(375));
         measures.decide(at(135), true);
         assert_eq!(measures.view().asked, 5, "what is two minutes old has faded");
     }

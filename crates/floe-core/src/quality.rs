@@ -31,6 +31,8 @@ pub struct Quality {
     pub answered: u32,
     /// How many of the latest in a row were not.
     pub silence: u32,
+    /// How many of the latest in a row were.
+    pub streak: u32,
     /// When the latest was decided.
     pub latest: Option<Instant>,
 }

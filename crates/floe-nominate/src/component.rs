@@ -14,8 +14,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Component {
     phase: Phase,
-    /// Nominations that failed: the pair, and since when it was valid.
-    refused: Vec<(PairId, Instant)>,
+    /// Nominations that failed.
+    refused: Vec<Intent>,
     moves: Moves,
 }
 
@@ -78,7 +78,7 @@ impl Component {
         if intent.pair != pair {
             return false;
         }
-        self.refused.push((intent.pair, intent.since));
+        self.refused.push(intent);
         self.step(Step::Refuse);
         true
     }
@@ -91,12 +91,12 @@ impl Component {
         valid: &[ValidPair],
         outlook: &Outlook,
     ) -> Option<Verdict> {
-        self.refused.retain(|&refused| valid.iter().any(|pair| is(pair, refused)));
+        self.refused.retain(|refused| valid.iter().any(|pair| refused.is_again(pair)));
         if let Some((pair, why)) = self.to_select(role, valid, outlook) {
             return Some(self.select(now, pair, why));
         }
         if let Some(intent) = self.intent()
-            && !valid.iter().any(|pair| is(pair, (intent.pair, intent.since)))
+            && !valid.iter().any(|pair| intent.is_of(pair))
         {
             self.step(Step::Refuse);
         }
@@ -214,18 +214,15 @@ impl Component {
         if self.refused.is_empty() {
             return Cow::Borrowed(valid);
         }
-        let open = |pair: &&ValidPair| !self.refused.iter().any(|&refused| is(pair, refused));
+        let open = |pair: &&ValidPair| !self.refused.iter().any(|refused| refused.is_again(pair));
         Cow::Owned(valid.iter().filter(open).cloned().collect())
     }
 
     const fn nominate(&mut self, pair: &ValidPair, why: Why) -> Verdict {
-        self.step(Step::Nominate(Intent { pair: pair.id, since: pair.since, why }));
+        let intent = Intent { pair: pair.id, since: pair.since, check: pair.checked, why };
+        self.step(Step::Nominate(intent));
         Verdict::Nominate { pair: pair.id, check: pair.checked, why }
     }
-}
-
-fn is(pair: &ValidPair, (id, since): (PairId, Instant)) -> bool {
-    pair.id == id && pair.since == since
 }
 
 fn best_nominated(valid: &[ValidPair]) -> Option<&ValidPair> {

@@ -166,7 +166,7 @@ impl Nominator {
     }
 
     /// The nominating check of this valid pair failed or was refused: the component becomes due, and another pair may
-    /// be chosen. The pair itself may be chosen again only after it became valid anew.
+    /// be chosen. The pair itself may be chosen again only after it became valid anew, or by another check.
     pub fn nomination_failed(&mut self, stream: StreamId, component: ComponentId, pair: PairId) {
         let key = (stream, component);
         if self.components.get_mut(&key).is_some_and(|state| state.refuse(pair)) {

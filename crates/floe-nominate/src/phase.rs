@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use floe_core::PairId;
+use floe_core::{PairId, ValidPair};
 
 use crate::Why;
 
@@ -28,7 +28,21 @@ pub(crate) struct Intent {
     pub(crate) pair: PairId,
     /// Since when the pair is valid: one that failed and became valid again is another matter.
     pub(crate) since: Instant,
+    /// The pair that is checked again for it.
+    pub(crate) check: PairId,
     pub(crate) why: Why,
+}
+
+impl Intent {
+    /// Whether this is its pair, valid ever since.
+    pub(crate) fn is_of(&self, pair: &ValidPair) -> bool {
+        (pair.id, pair.since) == (self.pair, self.since)
+    }
+
+    /// Whether to nominate this pair would be the same once more.
+    pub(crate) fn is_again(&self, pair: &ValidPair) -> bool {
+        self.is_of(pair) && pair.checked == self.check
+    }
 }
 
 /// What moves a component on.
@@ -94,8 +108,8 @@ mod tests {
 
     #[test]
     fn the_transition_table_is_the_documented_one() {
-        let old = Intent { pair: PairId(1), since: epoch(), why: Why::NothingBetter };
-        let new = Intent { pair: PairId(2), since: epoch(), why: Why::Policy };
+        let old = Intent { pair: PairId(1), since: epoch(), check: PairId(101), why: Why::NothingBetter };
+        let new = Intent { pair: PairId(2), since: epoch(), check: PairId(102), why: Why::Policy };
         let (soon, later) = (Some(epoch()), Some(epoch() + Duration::from_secs(1)));
         let (deciding, nominating) = (Phase::Deciding(soon), Phase::Nominating(old));
         let held = |until| Phase::Selected(PairId(1), until);

@@ -47,6 +47,8 @@ const LOSSIER: u32 = 250;
 const MIN_LOST: u32 = 5;
 /// After so many unanswered requests in a row a path is silent.
 const SILENT: u32 = 3;
+/// After so many answers in a row what was lost before counts for less.
+const RECOVERED: u32 = 4;
 /// Evidence that is older says nothing of now: warm pairs are checked every 6 s at the latest.
 const FRESH: Duration = Duration::from_secs(15);
 
@@ -102,8 +104,7 @@ pub(crate) fn gain(now: Instant, pair: &ValidPair, held: &ValidPair) -> Option<A
     if held.quality.silence >= SILENT {
         return Some(Advantage::Answers { unanswered: held.quality.silence });
     }
-    // One that was left for its loss looks nearly good by chance now and then.
-    let sound = pair.quality.lost() == 0;
+    let sound = is_sound(pair, held);
     let (mine, theirs) = (Class::now(pair), Class::now(held));
     if mine != theirs {
         return advantage(pair, held).filter(|_| sound || theirs == Class::Broken);
@@ -117,6 +118,13 @@ pub(crate) fn gain(now: Instant, pair: &ValidPair, held: &ValidPair) -> Option<A
 fn is_alive(now: Instant, pair: &ValidPair) -> bool {
     let Quality { silence, latest, .. } = pair.quality;
     silence == 0 && latest.is_some_and(|at| now.saturating_duration_since(at) < FRESH)
+}
+
+/// Whether a path that is to be gone to is no worse bet for what it lost. One that was left for its loss looks nearly good
+/// by chance now and then; one that lost a few requests early, in a network where all lose some, is as good as any.
+fn is_sound(pair: &ValidPair, held: &ValidPair) -> bool {
+    let recovered = pair.quality.streak >= RECOVERED && excess_loss(pair, held) < LOSSIER;
+    pair.quality.lost() == 0 || recovered
 }
 
 /// Three round trips of the selected pair in a row have to be longer, and the difference must be no chance.
@@ -144,9 +152,13 @@ fn round_trip(pair: &ValidPair) -> Option<Duration> {
 /// Whether a pair measurably loses more than another.
 fn is_lossier(pair: &ValidPair, than: &ValidPair) -> bool {
     let measured = pair.quality.asked >= ENOUGH_ASKED && pair.quality.lost() >= MIN_LOST;
-    let difference =
-        pair.quality.loss().unwrap_or_default().checked_sub(than.quality.loss().unwrap_or_default());
-    measured && difference >= Some(LOSSIER)
+    measured && excess_loss(pair, than) >= LOSSIER
+}
+
+/// By how many more of a thousand requests that one pair loses than another.
+fn excess_loss(pair: &ValidPair, than: &ValidPair) -> u32 {
+    let of = |pair: &ValidPair| pair.quality.loss().unwrap_or_default();
+    of(pair).saturating_sub(of(than))
 }
 
 fn loss(pair: &ValidPair, other: &ValidPair) -> Advantage {

@@ -6,3 +6,10 @@ fn a_pair_nominated_again_after_more_than_30_s_takes_no_data_before_there_is_con
     let outcome = floe_soak::play(348_844);
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
 }
+
+#[test]
+fn a_direct_pair_that_lost_its_first_requests_is_taken_once_it_answers_again() {
+    // One that had lost three of five was passed by for a reflexive one, and never taken.
+    let outcome = floe_soak::play(323_371);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}

@@ -710,6 +710,28 @@ fn a_valid_pair_falls_with_the_base_that_was_checked_and_outlives_the_one_the_pe
 }
 
 #[test]
+fn a_nomination_fails_with_the_check_it_waits_for_though_its_pair_became_valid_by_its_own_one() {
+    let mut bench = Bench::ready(Role::Controlling);
+    bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    bench.remote(S0, &Cand::host(PEER));
+    let [first, own] = [bench.next(), bench.next()];
+    let _ = bench.answer(&first, "10.0.0.9:1009");
+    let valid = bench.pair("10.0.0.9:1009", PEER);
+    bench.nominate(valid);
+    let nominating = bench.next();
+    assert_eq!((nominating.base, nominating.use_candidate), (BASE, true));
+    let _ = bench.answer(&own, "10.0.0.9:1009");
+    bench.drain();
+    assert_eq!(bench.refuse(&nominating, 400), Outcome::Handled);
+    let why = FailReason::Error(400);
+    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+    assert!(bench.news().contains(&lost));
+    assert_eq!(bench.valid_ids(), [valid]);
+    bench.nominate(valid);
+    assert_ne!(bench.next().base, BASE, "by the check that made it valid since");
+}
+
+#[test]
 fn a_pair_that_was_answered_is_valid_itself_where_there_is_no_room_for_the_one_the_peer_sees() {
     let config = CheckConfig::default().role(Role::Controlled).max_pairs(4);
     let mut bench = with_config(config, &[1, 2]);

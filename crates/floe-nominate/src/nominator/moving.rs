@@ -29,6 +29,7 @@ fn good(now: Instant, round_trip: u64) -> Quality {
         asked: 16,
         answered: 16,
         silence: 0,
+        streak: 16,
         latest: Some(now),
     }
 }
@@ -266,7 +267,9 @@ fn showing() -> impl Strategy<Value = Showing> {
         (5u64..400, 0u64..40, 0u32..17, 0u32..6).prop_map(|(round_trip, variation, lost, silence)| {
             let lost = if lost < 8 { 0 } else { lost };
             let silence = silence.min(lost);
-            Quality { variation: ms(variation), answered: 16 - lost, silence, ..good(epoch(), round_trip) }
+            let streak = if silence > 0 { 0 } else { 16 - lost };
+            let answered = 16 - lost;
+            Quality { variation: ms(variation), answered, silence, streak, ..good(epoch(), round_trip) }
         });
     (prop::bool::weighted(0.95), kind, quality).prop_map(|(valid, kind, quality)| Showing {
         valid,

@@ -185,6 +185,13 @@ fn a_failed_nomination_lets_it_choose_again_but_not_the_same() {
     // Valid anew.
     let again = [ValidPair { since: at(3), ..valid(1, 9) }, valid(2, 5)];
     assert_eq!(nominator.look(at(3), &again, &nothing_else()), [nominate(1, Why::NothingBetter)]);
+    nominator.nomination_failed(STREAM, RTP, PairId(1));
+    assert_eq!(nominator.look(at(4), &again, &nothing_else()), []);
+    // Valid by another check.
+    let otherwise = ValidPair { checked: PairId(1), ..again[0].clone() };
+    let (stream, component, pair, why) = (STREAM, RTP, PairId(1), Why::NothingBetter);
+    let nominate = Decision::Nominate { stream, component, pair, check: PairId(1), why };
+    assert_eq!(nominator.look(at(5), &[otherwise], &nothing_else()), [nominate]);
 }
 
 #[test]

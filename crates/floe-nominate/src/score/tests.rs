@@ -19,6 +19,7 @@ fn steady(round_trip: u64) -> Quality {
         asked: 16,
         answered: 16,
         silence: 0,
+        streak: 16,
         latest: Some(at(0)),
     }
 }
@@ -120,16 +121,28 @@ fn a_selected_pair_is_left_only_after_several_round_trips_and_for_no_chance() {
 #[test]
 fn it_is_left_for_none_that_may_not_work_now() {
     let good = steady(40);
-    assert!(!moves(Quality { silence: 1, answered: 15, ..good }, steady(300)));
-    assert!(
-        !moves(Quality { answered: 15, ..good }, steady(300)),
-        "it is gone to only where it loses nothing"
-    );
+    assert!(!moves(Quality { silence: 1, streak: 0, answered: 15, ..good }, steady(300)));
     let at_15_s = |latest| {
         let pair = with(2, 5, Quality { latest, ..good });
         gain(at(15_000), &pair, &with(1, 9, steady(300))).is_some()
     };
     assert_eq!([at_15_s(Some(at(1))), at_15_s(Some(at(0))), at_15_s(None)], [true, false, false]);
+}
+
+#[test]
+fn one_that_lost_requests_is_gone_to_after_four_answers_in_a_row_where_it_does_not_lose_far_more() {
+    let after = |streak: u32, lost: u32, asked: u32, held: u32| {
+        let mine = Quality { streak, asked, answered: asked - lost, ..steady(40) };
+        let held = Quality { answered: 16 - held, ..steady(300) };
+        let relayed = of(RELAYED, with(1, 9, held));
+        let by_class = gain(at(0), &with(2, 5, mine), &relayed).is_some();
+        assert_eq!(by_class, moves(mine, held), "be it for its speed or for its class");
+        by_class
+    };
+    assert_eq!([after(3, 1, 16, 0), after(4, 1, 16, 0)], [false, true]);
+    // 250 of a thousand more are far more.
+    assert_eq!([after(4, 3, 12, 0), after(4, 3, 13, 0), after(4, 3, 12, 1)], [false, true, true]);
+    assert!(after(1, 0, 1, 0), "of one that lost nothing a single answer is enough");
 }
 
 #[test]
