@@ -53,6 +53,7 @@ mod client;
 mod config;
 pub mod error;
 mod event;
+mod held;
 mod keepalive;
 mod lease;
 pub mod method;

@@ -6,10 +6,8 @@ use std::{
 };
 
 use floe_sim::{Fate, HostId, Network};
-use floe_stun::{Class, Message, Method};
-
-/// The number of the method Refresh (RFC 8656 17).
-const REFRESH: u16 = 4;
+use floe_stun::{Class, Message};
+use floe_turn::{Data, method};
 
 /// How many datagrams these hosts sent, those that the network doubled counted once.
 pub(crate) fn count(network: &Network, hosts: [HostId; 2]) -> usize {
@@ -18,17 +16,22 @@ pub(crate) fn count(network: &Network, hosts: [HostId; 2]) -> usize {
 }
 
 /// The first two new transactions of a host that are closer together than this, if there are any: the times of both.
+/// Checks inside relays count like all others.
 ///
-/// A check that goes over a relay is not seen here: it spends its slot when the relay's client is given it, and leaves
-/// later where the permission is not there yet. Refreshes do not count: what gives an allocation back waits for nobody (RFC
-/// 8445 14.2 paces gathering and checks).
+/// Two kinds do not. Refreshes: what gives an allocation back waits for nobody (RFC 8445 14.2 paces gathering and checks).
+/// And checks that were held until the relay permitted them: they had their slots when they were held.
 pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option<[Instant; 2]> {
+    let permitted = permissions(network, host);
     let mut seen = BTreeSet::new();
     let mut last: Option<Instant> = None;
     for record in network.log().iter().filter(|record| record.sender == Some(host) && !record.copy) {
-        let Ok(message) = Message::parse(&record.payload) else { continue };
-        let paced = message.class() == Class::Request && Some(message.method()) != Method::new(REFRESH);
+        let (payload, relayed) = unwrap(&record.payload);
+        let Ok(message) = Message::parse(payload) else { continue };
+        let paced = message.class() == Class::Request && message.method() != method::REFRESH;
         if !paced || !seen.insert(*message.transaction_id().as_bytes()) {
+            continue;
+        }
+        if relayed && permitted.contains(&record.sent) {
             continue;
         }
         if let Some(before) = last.filter(|&before| record.sent < before + ta) {
@@ -39,15 +42,46 @@ pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option
     None
 }
 
+/// When relays answered this host that they permit a peer.
+fn permissions(network: &Network, host: HostId) -> BTreeSet<Instant> {
+    let permits = |payload: &[u8]| {
+        Message::parse(payload).is_ok_and(|message| {
+            message.class() == Class::Success && message.method() == method::CREATE_PERMISSION
+        })
+    };
+    let came = network.log().iter().filter(|record| record.arrival.is_some_and(|seen| seen.host == host));
+    came.filter_map(|record| match record.fate {
+        Fate::Delivered { at } if permits(&record.payload) => Some(at),
+        _ => None,
+    })
+    .collect()
+}
+
+/// What a datagram carries, and whether that is inside a relay's message: a Send indication or ChannelData.
+fn unwrap(payload: &[u8]) -> (&[u8], bool) {
+    if let Ok(message) = Message::parse(payload) {
+        let inner = message.attribute::<Data<'_>>().ok().flatten();
+        return inner.map_or((payload, false), |data| (data.0, true));
+    }
+    match payload {
+        [0x40..=0x4f, _, _, _, inner @ ..] => (inner, true),
+        _ => (payload, false),
+    }
+}
+
 /// All datagrams of these hosts in words, a line each.
 pub(crate) fn words(network: &Network, start: Instant) -> impl Iterator<Item = (Instant, String)> + '_ {
     network.log().iter().filter(|record| !record.copy).map(move |record| {
-        let what = match Message::parse(&record.payload) {
+        let (payload, relayed) = unwrap(&record.payload);
+        let mut what = match Message::parse(payload) {
             Ok(message) => {
                 format!("{:?} {:?} {:?}", message.method(), message.class(), message.transaction_id())
             }
-            Err(_) => format!("{} bytes", record.payload.len()),
+            Err(_) => format!("{} bytes", payload.len()),
         };
+        if relayed {
+            what += " relayed";
+        }
         let sender = record.sender.map_or_else(String::new, |host| host.to_string());
         let (from, to, fate) = (record.from, record.to, fate(record, start));
         (record.sent, format!("{sender} {from} > {to}: {what}: {fate}"))

@@ -13,3 +13,10 @@ fn a_direct_pair_that_lost_its_first_requests_is_taken_once_it_answers_again() {
     let outcome = floe_soak::play(323_371);
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
 }
+
+#[test]
+fn a_repetition_of_a_relayed_check_does_not_overtake_the_first_while_that_waits_for_its_slot() {
+    // The permission was there, and the repetition left at once: a new transaction within Ta of another.
+    let outcome = floe_soak::play(1_053);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}

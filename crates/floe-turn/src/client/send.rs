@@ -7,13 +7,15 @@ use std::{
 
 use bytes::Bytes;
 use floe_stun::{
-    CHANNEL_HEADER_LENGTH, ChannelData, ChannelNumber, Class, HEADER_LENGTH, MessageWriter, TransactionId,
+    CHANNEL_HEADER_LENGTH, ChannelData, ChannelNumber, Class, HEADER_LENGTH, Message, MessageWriter,
+    TransactionId,
 };
 
 use super::{Client, canonical};
 use crate::{
     Data, XorPeerAddress,
     event::{SendError, Sent},
+    held::MAX_HELD_BYTES,
     method,
     permissions::Standing,
 };
@@ -31,7 +33,7 @@ impl Client {
     ///
     /// A peer without permission gets one, as by [`permit`](Self::permit). Until it is there a few datagrams to each
     /// peer are held, so that an ICE check waits for the permission and not for its own repetition; after it they leave
-    /// through [`start_next`](Self::start_next), one in a slot.
+    /// through [`start_next`](Self::start_next), one in a slot. A repetition of a check that is held takes its place.
     ///
     /// # Errors
     /// Nothing was sent, and nothing is held.
@@ -40,6 +42,11 @@ impl Client {
         self.check_peer(peer)?;
         if payload.len() > MAX_DATAGRAM - overhead(peer, false) {
             return Err(SendError::TooLong);
+        }
+        if let Some(transaction) = self.held_transaction(peer, payload) {
+            let datagram = self.send_indication(peer, payload).ok_or(SendError::TooLong)?;
+            self.held.replace(peer, transaction, datagram);
+            return Ok(Sent::Held);
         }
         match self.permissions.standing(peer.ip()) {
             Standing::Permitted => self.relay_data(now, peer, payload),
@@ -97,8 +104,17 @@ impl Client {
             return Err(SendError::Waiting);
         }
         let datagram = self.send_indication(peer, payload).ok_or(SendError::TooLong)?;
-        self.held.hold(peer, datagram);
+        self.held.hold(peer, transaction_of(payload), datagram);
         Ok(Sent::Held)
+    }
+
+    /// The transaction of a request that repeats one that is held. It takes that one's place: sent at once, it would
+    /// overtake the first, and go in no slot.
+    fn held_transaction(&self, peer: SocketAddr, payload: &[u8]) -> Option<TransactionId> {
+        if self.held.is_empty() || payload.len() > MAX_HELD_BYTES {
+            return None;
+        }
+        transaction_of(payload).filter(|&transaction| self.held.has(peer, transaction))
     }
 
     /// `None` where it does not fit into a message.
@@ -112,6 +128,10 @@ impl Client {
         buffer.truncate(length);
         Some(buffer.into())
     }
+}
+
+fn transaction_of(payload: &[u8]) -> Option<TransactionId> {
+    Message::parse(payload).ok().map(|message| message.transaction_id())
 }
 
 fn channel_data(channel: ChannelNumber, data: &[u8]) -> Option<Bytes> {

@@ -25,6 +25,34 @@ fn data_before_the_permission_waits_for_it_and_leaves_when_it_is_there() {
     assert_eq!(indicated(&rig.sent()[0]), (peer(), b"two".as_slice()));
 }
 
+/// A check of this transaction, whose content names the attempt.
+fn check(transaction: u8, attempt: u8) -> Vec<u8> {
+    let mut bytes = vec![0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x42];
+    bytes.extend_from_slice(&[transaction; 12]);
+    bytes.extend_from_slice(&[0x80, 0x99, 0, 4, 0, 0, 0, attempt]);
+    bytes
+}
+
+#[test]
+fn a_repetition_of_a_held_check_takes_its_place_and_overtakes_nothing() {
+    let mut rig = Rig::allocated(600);
+    let other_port = at("198.51.100.1:7");
+    assert_eq!(rig.client.send(rig.now, peer(), &check(1, 1)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, other_port, &check(1, 1)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, peer(), &check(1, 2)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, peer(), &check(2, 1)), Ok(Sent::Held));
+    let request = rig.slot();
+    rig.succeed(&request, &[]);
+    // The permission is there, and no slot was yet.
+    assert_eq!(rig.client.send(rig.now, peer(), &check(2, 2)), Ok(Sent::Held));
+    assert!(rig.sent().is_empty());
+    for (to, bytes) in [(peer(), check(1, 2)), (other_port, check(1, 1)), (peer(), check(2, 2))] {
+        assert_eq!(indicated(&rig.slot()), (to, bytes.as_slice()));
+    }
+    assert!(!rig.client.has_next());
+    assert_eq!(rig.client.send(rig.now, peer(), &check(2, 3)), Ok(Sent::Relayed));
+}
+
 #[test]
 fn what_waits_for_a_permission_is_bounded_and_given_up_when_it_is_refused() {
     let mut rig = Rig::allocated(600);

@@ -1,0 +1,106 @@
+//! What waits for a permission, and then for its slot.
+
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+};
+
+use bytes::Bytes;
+use floe_stun::TransactionId;
+
+/// Datagrams that may wait.
+const MAX_HELD: usize = 64;
+/// The most bytes of one of them: an ICE check is shorter than any MTU.
+pub(crate) const MAX_HELD_BYTES: usize = 1500;
+
+/// Datagrams to peers, in the order in which they came.
+#[derive(Debug, Default)]
+pub(crate) struct Held {
+    waiting: VecDeque<Waiting>,
+    dropped: u64,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    peer: SocketAddr,
+    /// The transaction, where it is a STUN message.
+    transaction: Option<TransactionId>,
+    /// Ready to be sent.
+    datagram: Bytes,
+    /// Whether the permission is there: what waited together for it was not paced, so it waits for a slot.
+    free: bool,
+}
+
+impl Held {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Whether another one to this peer may be held.
+    pub(crate) fn has_room(&self, peer: SocketAddr, length: usize, max: usize) -> bool {
+        let of_peer = self.waiting.iter().filter(|waiting| waiting.peer == peer).count();
+        length <= MAX_HELD_BYTES && of_peer < max && self.len() < MAX_HELD
+    }
+
+    pub(crate) fn hold(&mut self, peer: SocketAddr, transaction: Option<TransactionId>, datagram: Bytes) {
+        self.waiting.push_back(Waiting { peer, transaction, datagram, free: false });
+    }
+
+    /// Whether a request of this transaction waits for the same peer: another one is its repetition.
+    pub(crate) fn has(&self, peer: SocketAddr, transaction: TransactionId) -> bool {
+        self.waiting.iter().any(|waiting| waiting.is(peer, transaction))
+    }
+
+    /// A repetition takes the place of the one that is held.
+    pub(crate) fn replace(&mut self, peer: SocketAddr, transaction: TransactionId, datagram: Bytes) {
+        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.is(peer, transaction)) {
+            waiting.datagram = datagram;
+        }
+    }
+
+    /// Those to this address may go, one in each slot.
+    pub(crate) fn free(&mut self, ip: IpAddr) {
+        for waiting in self.waiting.iter_mut().filter(|waiting| waiting.peer.ip() == ip) {
+            waiting.free = true;
+        }
+    }
+
+    pub(crate) fn pop_free(&mut self) -> Option<Bytes> {
+        let first = self.waiting.iter().position(|waiting| waiting.free)?;
+        self.waiting.remove(first).map(|waiting| waiting.datagram)
+    }
+
+    pub(crate) fn has_free(&self) -> bool {
+        self.waiting.iter().any(|waiting| waiting.free)
+    }
+
+    /// Gives those to this address up.
+    pub(crate) fn give_up(&mut self, ip: IpAddr) {
+        let before = self.len();
+        self.waiting.retain(|waiting| waiting.free || waiting.peer.ip() != ip);
+        self.count_dropped(before - self.len());
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.count_dropped(self.len());
+        self.waiting.clear();
+    }
+
+    pub(crate) fn count_dropped(&mut self, lost: usize) {
+        self.dropped = self.dropped.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
+    }
+
+    pub(crate) const fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len()
+    }
+}
+
+impl Waiting {
+    fn is(&self, peer: SocketAddr, transaction: TransactionId) -> bool {
+        self.peer == peer && self.transaction == Some(transaction)
+    }
+}
