@@ -32,10 +32,12 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod dscp;
 mod error;
 mod net;
 mod system;
 
+pub use dscp::Dscp;
 pub use error::{Trouble, trouble};
 pub use net::{Arrival, Net, UdpSocket};
 pub use system::SystemNet;

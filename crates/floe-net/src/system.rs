@@ -8,20 +8,21 @@ use std::{io, net::SocketAddr, sync::Arc};
 use async_trait::async_trait;
 use floe_core::Interface;
 
-use crate::{Net, UdpSocket};
+use crate::{Dscp, Net, UdpSocket};
 
 /// The network of the operating system. Its sockets need a tokio runtime with the IO driver enabled.
 #[derive(Debug, Clone)]
 pub struct SystemNet {
     receive_buffer: usize,
     send_buffer: usize,
+    dscp: Dscp,
 }
 
 impl SystemNet {
     /// With receive and send buffers of 1 MiB per socket: some 80 ms of a stream of 100 Mbit/s.
     #[must_use]
     pub const fn new() -> Self {
-        Self { receive_buffer: 1 << 20, send_buffer: 1 << 20 }
+        Self { receive_buffer: 1 << 20, send_buffer: 1 << 20, dscp: Dscp::DEFAULT }
     }
 
     /// How many bytes of datagrams the system may hold for a socket until they are read. The system may grant less:
@@ -37,6 +38,15 @@ impl SystemNet {
     #[must_use]
     pub const fn send_buffer(mut self, bytes: usize) -> Self {
         self.send_buffer = bytes;
+        self
+    }
+
+    /// How all datagrams are marked, so that checks and their answers are treated as the data is (RFC 8445 7.2.3). The
+    /// system may refuse, which is only noted: Windows leaves the choice to its administrators. Default:
+    /// [`Dscp::DEFAULT`].
+    #[must_use]
+    pub const fn dscp(mut self, dscp: Dscp) -> Self {
+        self.dscp = dscp;
         self
     }
 }
@@ -55,7 +65,7 @@ impl Net for SystemNet {
     }
 
     async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
-        let socket = udp::SystemUdpSocket::bind(address, self.receive_buffer, self.send_buffer)?;
+        let socket = udp::SystemUdpSocket::bind(address, self)?;
         // Tokio takes a new socket for busy until the system has said otherwise: the first check would be lost.
         socket.writable().await?;
         Ok(Arc::new(socket))

@@ -171,7 +171,8 @@ impl AgentBuilder {
         self
     }
 
-    /// The network to use. Default: the operating system's, [`SystemNet`].
+    /// The network to use. Default: the operating system's, [`SystemNet`]. That is where sizes of buffers and the mark of
+    /// datagrams ([`Dscp`](crate::Dscp)) are set.
     pub fn net(mut self, net: Arc<dyn Net>) -> Self {
         self.net = Some(net);
         self

@@ -90,7 +90,7 @@ pub use floe_core::{
     Outlook, Pacing, PairId, PairPriority, ParseCandidateError, Role, StreamId, Transport, Turn, ValidPair,
     sdp,
 };
-pub use floe_net::{Arrival, Net, SystemNet, UdpSocket};
+pub use floe_net::{Arrival, Dscp, Net, SystemNet, UdpSocket};
 pub use floe_session::{
     AddedRemote, Agreed, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
     LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, Refusal,

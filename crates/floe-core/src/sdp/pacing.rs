@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(Pacing::from_millis(9_999_999_999), Some(Pacing::MAX));
     }
 
-    // proves: 8839-5.5-a, 8445-14.2-a
+    // proves: 8839-5.5-a
     #[test]
     fn both_use_the_larger_proposal_and_none_means_50() {
         let pacing = |millis| Pacing::from_millis(millis);

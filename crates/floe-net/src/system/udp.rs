@@ -11,7 +11,8 @@ use floe_core::address::Redacted;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{io::ReadBuf, net::UdpSocket as TokioUdpSocket};
 
-use crate::{Arrival, Trouble, UdpSocket, trouble};
+use super::SystemNet;
+use crate::{Arrival, Dscp, Trouble, UdpSocket, trouble};
 
 /// A socket of the system.
 pub(super) struct SystemUdpSocket {
@@ -21,13 +22,14 @@ pub(super) struct SystemUdpSocket {
 }
 
 impl SystemUdpSocket {
-    pub(super) fn bind(address: SocketAddr, receive_buffer: usize, send_buffer: usize) -> io::Result<Self> {
+    pub(super) fn bind(address: SocketAddr, net: &SystemNet) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if let IpAddr::V6(ip) = address.ip() {
             // An IPv4 peer on an IPv6 socket would show up as ::ffff:a.b.c.d, an address no candidate has.
             socket.set_only_v6(ip.to_ipv4_mapped().is_none())?;
         }
-        enlarge(&socket, receive_buffer, send_buffer);
+        enlarge(&socket, net.receive_buffer, net.send_buffer);
+        mark(&socket, address.ip(), net.dscp);
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         let socket = TokioUdpSocket::from_std(socket.into())?;
@@ -44,6 +46,46 @@ fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
     if let Err(error) = socket.set_send_buffer_size(send_buffer) {
         tracing::debug!(%error, send_buffer, "the send buffer keeps its size");
     }
+}
+
+/// Marks what leaves; a socket that cannot be marked is still good, so a refusal is only noted.
+fn mark(socket: &Socket, ip: IpAddr, dscp: Dscp) {
+    if dscp == Dscp::DEFAULT {
+        return;
+    }
+    let marked = match ip {
+        IpAddr::V4(_) => socket.set_tos_v4(dscp.octet()),
+        IpAddr::V6(_) => mark_v6(socket, dscp),
+    };
+    if let Err(error) = marked {
+        tracing::debug!(%error, %dscp, "datagrams are not marked");
+    }
+}
+
+#[cfg(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
+fn mark_v6(socket: &Socket, dscp: Dscp) -> io::Result<()> {
+    socket.set_tclass_v6(dscp.octet())
+}
+
+#[cfg(not(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "linux",
+    target_os = "macos",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+fn mark_v6(_socket: &Socket, _dscp: Dscp) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 #[async_trait]
@@ -140,6 +182,39 @@ mod tests {
             let (outcome, left) = read(vec![error(kind), error(kind)]);
             assert!(matches!(outcome, Poll::Ready(Err(found)) if found.kind() == kind));
             assert_eq!(left, 1);
+        }
+    }
+
+    fn bound(ip: &str) -> SystemUdpSocket {
+        let address = SocketAddr::new(ip.parse().unwrap(), 0);
+        SystemUdpSocket::bind(address, &SystemNet::new().dscp(Dscp::EXPEDITED)).unwrap()
+    }
+
+    // proves: 8445-7.2.3-a
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn all_that_leaves_has_the_mark() {
+        use std::{io::Read as _, time::Duration};
+
+        use socket2::SockRef;
+
+        let socket = bound("127.0.0.1");
+        assert_eq!(SockRef::from(&socket.socket).tos_v4().unwrap(), 46 << 2);
+        assert_eq!(SockRef::from(&bound("::1").socket).tclass_v6().unwrap(), 46 << 2);
+        // Who may look at whole packets sees it on the wire as well.
+        let Ok(mut wire) = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)) else { return };
+        wire.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let unmarked = SocketAddr::from(([127, 0, 0, 1], 0));
+        let unmarked = SystemUdpSocket::bind(unmarked, &SystemNet::new()).unwrap();
+        for (from, to, octet) in [(&socket, &unmarked, 46 << 2), (&unmarked, &socket, 0)] {
+            from.socket.send_to(b"floe", to.local).await.unwrap();
+            let ports = [from.local.port(), to.local.port()].map(u16::to_be_bytes).concat();
+            let mut packet = [0; 1500];
+            let of_others = |packet: &[u8]| packet.get(20..24) != Some(ports.as_slice());
+            while of_others(&packet) {
+                assert!(wire.read(&mut packet).unwrap() > 0);
+            }
+            assert_eq!(packet[1], octet);
         }
     }
 }
