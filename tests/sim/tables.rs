@@ -1,5 +1,4 @@
-//! The numbers of `docs/numbers.md`: asserted here, and printed by
-//! `FLOE_TABLES=1 cargo test -p floe-tests --test sim tables -- --nocapture`.
+//! The numbers of `docs/numbers.md`.
 
 use std::time::Duration;
 
@@ -7,12 +6,13 @@ use floe_sim::Link;
 
 use crate::world::{SIDES, Setup, Side, World, ms};
 
-/// Prints a row of a table where that is asked for.
-#[allow(clippy::print_stdout, reason = "a table for the docs, printed on request")]
-pub(crate) fn print(row: &str) {
-    if std::env::var_os("FLOE_TABLES").is_some() {
-        println!("{row}");
-    }
+pub(crate) const NUMBERS: &str = include_str!("../../docs/numbers.md");
+
+/// The docs say what was measured: these rows stand on this page of theirs. Where they do not they are told, to be taken
+/// over.
+pub(crate) fn assert_documented(page: &str, rows: &[String]) {
+    let missing: Vec<_> = rows.iter().filter(|row| !page.lines().any(|line| line == row.as_str())).collect();
+    assert!(missing.is_empty(), "not in the docs: {missing:#?}; measured:\n{}", rows.join("\n"));
 }
 
 #[test]
@@ -48,6 +48,7 @@ fn only_the_worst_pair_works(round_trip: u64, ta: u64) -> World {
 
 #[test]
 fn the_worst_of_a_hundred_pairs_is_selected_about_when_its_turn_and_two_round_trips_are_over() {
+    let mut rows = Vec::new();
     for ta in [50, 5] {
         for round_trip in [0, 50, 200] {
             let mut world = only_the_worst_pair_works(round_trip, ta);
@@ -58,7 +59,7 @@ fn the_worst_of_a_hundred_pairs_is_selected_about_when_its_turn_and_two_round_tr
             let ideal = ms(99 * ta + 2 * round_trip);
             let ratio = took.as_secs_f64() / ideal.as_secs_f64();
             let datagrams = world.simulation.network().counters().sent;
-            print(&format!(
+            rows.push(format!(
                 "| {ta} | {round_trip} | {} | {} | {} | {ratio:.2} | {datagrams} |",
                 ideal.as_millis(),
                 valid.as_millis(),
@@ -74,12 +75,7 @@ fn the_worst_of_a_hundred_pairs_is_selected_about_when_its_turn_and_two_round_tr
             }
         }
     }
-}
-
-/// How many seeds are tried: `FLOE_SEEDS`, or else few enough for every day.
-#[allow(clippy::disallowed_methods, reason = "how much is tried is up to who runs the tests")]
-pub(crate) fn seeds(everyday: u64) -> u64 {
-    std::env::var("FLOE_SEEDS").ok().and_then(|count| count.parse().ok()).unwrap_or(everyday)
+    assert_documented(NUMBERS, &rows);
 }
 
 pub(crate) const fn seconds(seconds: u64) -> Duration {
