@@ -1,6 +1,6 @@
 //! `cargo xtask soak`: two agents in random worlds.
 
-use std::process::Command;
+use std::{path::PathBuf, process::Command};
 
 use anyhow::Context as _;
 
@@ -22,6 +22,9 @@ pub(crate) struct Options {
     /// Print everything that happens in the first world, and no more.
     #[arg(long)]
     journal: bool,
+    /// Write what all hosts of the first world sent and received to this file, for Wireshark (pcapng), and no more.
+    #[arg(long)]
+    capture: Option<PathBuf>,
 }
 
 /// Plays the worlds.
@@ -34,6 +37,9 @@ pub(crate) fn soak(options: &Options) -> anyhow::Result<()> {
     command.args(["--seeds", &options.seeds.to_string(), "--first-seed", &options.first_seed.to_string()]);
     if options.journal {
         command.arg("--journal");
+    }
+    if let Some(path) = &options.capture {
+        command.arg("--capture").arg(std::path::absolute(path)?);
     }
     run(&mut command)
 }
@@ -49,5 +55,5 @@ pub(crate) fn smoke() -> anyhow::Result<()> {
     let commit = String::from_utf8_lossy(&output.stdout);
     let digits: String = commit.trim().chars().take(12).collect();
     let first_seed = u64::from_str_radix(&digits, 16).context("git names no commit")?;
-    soak(&Options { seeds: SEEDS_IN_CI, first_seed, journal: false })
+    soak(&Options { seeds: SEEDS_IN_CI, first_seed, journal: false, capture: None })
 }

@@ -154,6 +154,12 @@ impl Call {
         lines.into_iter().map(|(at, line)| format!("{:?} {line}", at - self.start)).collect()
     }
 
+    /// What all hosts sent and received, as Wireshark reads it (pcapng).
+    #[must_use]
+    pub fn capture(&self) -> Vec<u8> {
+        self.simulation.network().capture()
+    }
+
     fn told(&self, manner: &Manner) -> Duration {
         let last = self.hosts.iter().filter_map(|&host| {
             let events = self.simulation.node(host)?.events();

@@ -11,6 +11,7 @@
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     process::ExitCode,
     sync::{
         Mutex, PoisonError,
@@ -21,6 +22,9 @@ use std::{
 
 use clap::Parser;
 use floe_soak::{Call, Outcome, play};
+
+/// After so many worlds it is told how far this has come.
+const PROGRESS: u64 = 50_000;
 
 /// Plays random worlds with two agents in each.
 #[derive(Debug, Parser)]
@@ -37,6 +41,9 @@ struct Options {
     /// Print everything that happened in the first world, and no more.
     #[arg(long)]
     journal: bool,
+    /// Write what all hosts of the first world sent and received to this file, for Wireshark (pcapng), and no more.
+    #[arg(long)]
+    capture: Option<PathBuf>,
 }
 
 /// What all worlds came to.
@@ -45,20 +52,25 @@ struct Tally {
     classes: BTreeMap<String, u64>,
     datagrams: usize,
     most_datagrams: (usize, u64),
-    connected: Vec<Duration>,
-    selected: Vec<Duration>,
+    /// How long each took, and its seed.
+    connected: Vec<(Duration, u64)>,
+    selected: Vec<(Duration, u64)>,
+    played: u64,
     moved: u64,
     broken: Vec<u64>,
 }
 
 impl Tally {
     fn add(&mut self, seed: u64, outcome: &Outcome) {
+        let (connected, selected) = (outcome.connected, outcome.selected);
         let class = outcome.class.map_or("no path".to_owned(), |class| format!("{class:?}").to_lowercase());
         *self.classes.entry(class).or_default() += 1;
         self.datagrams += outcome.datagrams;
         self.most_datagrams = self.most_datagrams.max((outcome.datagrams, seed));
-        self.connected.extend(outcome.connected.filter(|_| outcome.class.is_some()));
-        self.selected.extend(outcome.selected.filter(|_| outcome.class.is_some()));
+        if outcome.class.is_some() {
+            self.connected.extend(connected.map(|after| (after, seed)));
+            self.selected.extend(selected.map(|after| (after, seed)));
+        }
         self.moved += u64::from(outcome.moves > 0);
     }
 
@@ -74,18 +86,12 @@ impl Tally {
         println!("worlds in which the selection moved: {}", self.moved);
         for (name, times) in [("connected", &mut self.connected), ("selected", &mut self.selected)] {
             times.sort_unstable();
-            let at = |share: f64| {
-                let index = (times.len() as f64 * share) as usize;
-                times
-                    .get(index.min(times.len().saturating_sub(1)))
-                    .map_or(0.0, |time| time.as_secs_f64() * 1e3)
-            };
+            let Some(&(longest, seed)) = times.last() else { continue };
+            let [p50, p95, p99] =
+                [50, 95, 99].map(|percent| times[(times.len() - 1) * percent / 100].0.as_millis());
+            let longest = longest.as_millis();
             println!(
-                "{name} after p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms, at most {:.0} ms",
-                at(0.5),
-                at(0.95),
-                at(0.99),
-                at(1.0)
+                "{name} after p50 {p50} ms, p95 {p95} ms, p99 {p99} ms, at most {longest} ms (seed {seed})"
             );
         }
     }
@@ -93,11 +99,8 @@ impl Tally {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if options.journal {
-        for line in Call::play(options.first_seed).journal() {
-            println!("{line}");
-        }
-        return ExitCode::SUCCESS;
+    if options.journal || options.capture.is_some() {
+        return show(&options);
     }
     let started = Instant::now();
     let next = AtomicU64::new(0);
@@ -125,6 +128,23 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Shows what happened in the first world.
+fn show(options: &Options) -> ExitCode {
+    let call = Call::play(options.first_seed);
+    if options.journal {
+        for line in call.journal() {
+            println!("{line}");
+        }
+    }
+    if let Some(path) = &options.capture
+        && let Err(error) = std::fs::write(path, call.capture())
+    {
+        eprintln!("{} cannot be written: {error}", path.display());
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
 fn work(options: &Options, next: &AtomicU64, tally: &Mutex<Tally>) {
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
@@ -135,6 +155,10 @@ fn work(options: &Options, next: &AtomicU64, tally: &Mutex<Tally>) {
         // A panic is a broken rule like any other, and has a seed, too.
         let played = std::panic::catch_unwind(|| play(seed));
         let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+        tally.played += 1;
+        if tally.played.is_multiple_of(PROGRESS) && tally.played < options.seeds {
+            eprintln!("{} of {} worlds, {} broke a rule", tally.played, options.seeds, tally.broken.len());
+        }
         match played {
             Ok(Ok(outcome)) => tally.add(seed, &outcome),
             broken => {
