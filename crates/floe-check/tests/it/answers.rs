@@ -9,10 +9,6 @@ use floe_stun::{
 
 use crate::common::*;
 
-fn failed(pair: floe_core::PairId, why: FailReason) -> Event {
-    Event::Failed { stream: S0, component: RTP, pair, why }
-}
-
 // proves: 8445-7.2.5.2.1-a
 #[test]
 fn an_answer_by_another_way_fails_the_pair() {

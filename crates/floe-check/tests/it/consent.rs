@@ -6,8 +6,6 @@ use floe_stun::Class;
 
 use crate::common::*;
 
-const PEER: &str = "10.0.0.2:2000";
-
 /// A pair that is valid and in use since 0 ms.
 fn in_use() -> (Bench, PairId) {
     let (mut bench, pair) = Bench::one_pair(Role::Controlling);

@@ -4,12 +4,10 @@ use floe_check::{
     AddedRemote, Agreed, CheckConfig, DropReason, Event, ListFailReason, ListState, Outcome, PairState,
     ReconcileError,
 };
-use floe_core::{BaseId, PairId, Role};
+use floe_core::{PairId, Role};
 use floe_stun::{Class, attribute::UseCandidate};
 
 use crate::common::*;
-
-const BASE: BaseId = BaseId(0);
 
 fn config() -> CheckConfig {
     CheckConfig::default().role(Role::Controlled).lite(true)

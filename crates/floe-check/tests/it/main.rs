@@ -8,14 +8,19 @@
 )]
 
 mod answers;
+mod bases;
 mod checks;
 mod common;
 mod conclude;
 mod consent;
 mod counter;
+mod early;
+mod failure;
 mod formation;
 mod invariants;
+mod learnt;
 mod lite;
+mod nominate;
 mod nominations;
 mod renominate;
 mod requests;
@@ -23,3 +28,4 @@ mod roles;
 mod schedule;
 mod sessions;
 mod spoof;
+mod triggered;

@@ -1,12 +1,10 @@
 //! Several nominations of the peer without renomination: which one counts, and what copies of them do.
 
 use floe_check::{CheckConfig, DropReason, Outcome};
-use floe_core::{BaseId, PairId, Role};
+use floe_core::{PairId, Role};
 use floe_stun::attribute::UseCandidate;
 
 use crate::common::*;
-
-const BASE: BaseId = BaseId(0);
 
 fn controlled(ice2: bool) -> Bench {
     let mut bench = Bench::with(CheckConfig::default().role(Role::Controlled), &[(S0, &[RTP])]);

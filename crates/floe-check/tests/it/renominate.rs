@@ -1,12 +1,10 @@
 //! A second nomination, the pairs kept warm for it, and what is measured of them (draft-thatcher-ice-renomination).
 
 use floe_check::{CheckConfig, Command, DropReason, Event, FailReason, Outcome, PairState};
-use floe_core::{BaseId, PairId, Role};
+use floe_core::{PairId, Role};
 use floe_stun::attribute::{Nomination, UseCandidate};
 
 use crate::common::*;
-
-const BASE: BaseId = BaseId(0);
 
 /// One stream with remote candidates at these ports, all of them valid; `agreed` tells whether both can renominate.
 fn all_valid(role: Role, agreed: bool, ports: &[u16]) -> Bench {

@@ -5,22 +5,8 @@ use floe_core::{Contender, PairId, Role, StreamId, Turn};
 
 use crate::common::*;
 
-/// One stream, one local candidate, and these remote ones.
-fn with_remotes(role: Role, ports: &[u16]) -> Bench {
-    let mut bench = Bench::ready(role);
-    for &port in ports {
-        bench.remote(S0, &numbered(port));
-    }
-    bench.drain();
-    bench
-}
-
 fn ports(checks: &[Seen]) -> Vec<u16> {
     checks.iter().map(|check| check.to.port()).collect()
-}
-
-fn to_port(bench: &Bench, port: u16) -> PairId {
-    bench.pair("10.0.0.1:1000", &format!("10.0.0.2:{port}"))
 }
 
 // proves: 8445-6.1.4.2-b

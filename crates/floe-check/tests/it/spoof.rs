@@ -14,7 +14,6 @@ use floe_stun::{
 
 use crate::common::*;
 
-const BASE: BaseId = BaseId(0);
 const ATTACKER: &str = "198.51.100.66:6666";
 
 /// A session that plays itself, step by step, and does the same each time.

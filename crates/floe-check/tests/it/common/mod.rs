@@ -10,8 +10,8 @@ use std::{
 };
 
 use floe_check::{
-    AddRemoteError, AddedRemote, CheckConfig, CheckSet, Command, Event, Outcome, PairState, PairView,
-    RemoteParameters,
+    AddRemoteError, AddedRemote, CheckConfig, CheckSet, Command, Event, FailReason, Outcome, PairState,
+    PairView, RemoteParameters,
 };
 use floe_core::{
     BaseId, Candidate, CandidateKind, ComponentId, Credentials, Foundation, LocalCandidate, PairId, Priority,
@@ -31,6 +31,11 @@ pub const S1: StreamId = StreamId(1);
 pub const S2: StreamId = StreamId(2);
 pub const RTP: ComponentId = ComponentId::RTP;
 pub const RTCP: ComponentId = ComponentId::RTCP;
+
+/// The base of the first local candidate.
+pub const BASE: BaseId = BaseId(0);
+/// The peer's candidate where it has only one.
+pub const PEER: &str = "10.0.0.2:2000";
 
 pub const OWN_UFRAG: &str = "ownufrag";
 pub const OWN_PWD: &str = "the+password+of+this+agent";
@@ -170,6 +175,16 @@ pub fn unchecked(config: CheckConfig, agreed: bool, ports: &[u16]) -> Bench {
     }
     bench.drain();
     bench
+}
+
+/// The same of a peer that cannot renominate.
+pub fn with_config(config: CheckConfig, ports: &[u16]) -> Bench {
+    unchecked(config, false, ports)
+}
+
+/// The same with the defaults, in this role.
+pub fn with_remotes(role: Role, ports: &[u16]) -> Bench {
+    with_config(CheckConfig::default().role(role), ports)
 }
 
 pub fn to_port(bench: &Bench, port: u16) -> PairId {
@@ -437,6 +452,11 @@ impl Bench {
     pub fn valid_ids(&self) -> Vec<PairId> {
         self.valid().iter().map(|pair| pair.id).collect()
     }
+}
+
+/// A pair of stream 0, component 1 has failed.
+pub fn failed(pair: PairId, why: FailReason) -> Event {
+    Event::Failed { stream: S0, component: RTP, pair, why }
 }
 
 /// A check of the peer that claims this role.

@@ -1,0 +1,134 @@
+//! The base that a pair is checked and used from, though the peer may see another of ours: a pair falls with it.
+
+use floe_check::{CheckConfig, Command, Event, FailReason, ListState, Outcome, PairState};
+use floe_core::{BaseId, PairId, Role};
+
+use crate::common::*;
+
+#[test]
+fn what_leaves_from_a_closed_socket_fails_and_the_rest_goes_on() {
+    let mut bench = Bench::ready(Role::Controlling);
+    let other = bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    bench.remote(S0, &Cand::host(PEER));
+    let pairs = [bench.pair("10.0.0.1:1000", PEER), bench.pair("10.0.0.9:1009", PEER)];
+    let checks = bench.all_next();
+    let _ = bench.answer(&checks[0], "203.0.113.1:4000");
+    let valid = bench.pair("203.0.113.1:4000", PEER);
+    bench.nominate(valid);
+    bench.drain();
+    bench.set.close_base(bench.now, BASE);
+    let why = FailReason::BaseClosed;
+    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+    assert_eq!(bench.news(), [failed(pairs[0], why), lost]);
+    assert_eq!([bench.state(pairs[0]), bench.state(valid)], [PairState::Failed; 2]);
+    assert_eq!((bench.valid(), bench.set.route(valid)), (vec![], None));
+    assert!(bench.try_next().is_none(), "no nominating check leaves from there");
+    // Nothing comes in there either, and no new pairs are made of it.
+    let check = bench.check().write();
+    let unknown = Outcome::Dropped(floe_check::DropReason::UnknownBase);
+    assert_eq!(bench.take(BASE, PEER, &check), unknown);
+    bench.remote(S0, &Cand::host("10.0.0.3:3000"));
+    assert_eq!(bench.find("10.0.0.1:1000", "10.0.0.3:3000"), None);
+    // The other goes on.
+    assert_eq!(bench.state(pairs[1]), PairState::InProgress);
+    let resent = bench.at(39_499);
+    assert!(!resent.is_empty() && resent.iter().all(|(_, seen)| seen.base == other));
+    // Twice, or one that never was, is nothing.
+    bench.drain();
+    bench.set.close_base(bench.now, BASE);
+    bench.set.close_base(bench.now, BaseId(99));
+    assert_eq!(bench.events(), []);
+}
+
+#[test]
+fn closing_the_sockets_that_are_needed_no_more_disturbs_nothing() {
+    let mut bench = with_remotes(Role::Controlled, &[1]);
+    let spare = bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    let check = bench.next();
+    bench.next();
+    let _ = bench.answer(&check, "10.0.0.1:1000");
+    bench.nominated_from(BASE, "10.0.0.2:1");
+    let keep = to_port(&bench, 1);
+    bench.retire(keep);
+    bench.drain();
+    bench.set.close_base(bench.now, spare);
+    assert_eq!(bench.events(), []);
+    assert_eq!((bench.valid_ids(), bench.set.list_state(S0)), (vec![keep], Some(ListState::Completed)));
+}
+
+/// The peer sees what leaves from base 0 as base 1: the pair that is valid, and base 1.
+fn valid_by_another_base(role: Role) -> (Bench, PairId, BaseId) {
+    let mut bench = Bench::ready(role);
+    let other_base = bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    bench.remote(S0, &Cand::host(PEER));
+    let check = bench.next();
+    assert_eq!(check.base, BASE);
+    let _ = bench.answer(&check, "10.0.0.9:1009");
+    let other = bench.pair("10.0.0.9:1009", PEER);
+    assert_eq!(bench.valid_ids(), [other]);
+    bench.drain();
+    (bench, other, other_base)
+}
+
+#[test]
+fn a_valid_pair_goes_over_the_base_that_was_checked_though_the_peer_sees_another_of_ours() {
+    let (mut bench, valid, _) = valid_by_another_base(Role::Controlling);
+    assert_eq!(bench.set.route(valid).map(|route| route.base), Some(BASE));
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(valid) });
+    bench.at(7_000);
+    let consent = bench.next();
+    assert_eq!((consent.base, consent.use_candidate), (BASE, false));
+    let _ = bench.answer(&consent, "10.0.0.9:1009");
+    assert_eq!(bench.set.pairs().map(|pair| pair.counters.consent_responses_received).sum::<u64>(), 1);
+}
+
+#[test]
+fn a_valid_pair_falls_with_the_base_that_was_checked_and_outlives_the_one_the_peer_sees() {
+    let (mut bench, valid, other_base) = valid_by_another_base(Role::Controlling);
+    bench.nominate(valid);
+    bench.next();
+    bench.drain();
+    bench.set.close_base(bench.now, other_base);
+    assert_eq!((bench.news(), bench.valid_ids()), (vec![], vec![valid]));
+    assert_eq!(bench.set.route(valid).map(|route| route.base), Some(BASE));
+    bench.set.close_base(bench.now, BASE);
+    let why = FailReason::BaseClosed;
+    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+    assert!(bench.news().contains(&lost));
+    assert_eq!(bench.valid(), []);
+}
+
+#[test]
+fn a_pair_that_was_answered_is_valid_itself_where_there_is_no_room_for_the_one_the_peer_sees() {
+    let config = CheckConfig::default().role(Role::Controlled).max_pairs(4);
+    let mut bench = with_config(config, &[1, 2]);
+    bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    bench.succeed_next();
+    bench.nominated_from(BASE, "10.0.0.2:1");
+    let keep = to_port(&bench, 1);
+    bench.retire(keep);
+    let (pair, seen) = (to_port(&bench, 2), bench.pair("10.0.0.9:1009", "10.0.0.2:2"));
+    assert!(bench.view(pair).retired && bench.view(seen).retired);
+    // An older peer nominates more, until the list is full of what it was heard on.
+    for port in [2, 8, 9] {
+        bench.nominated_from(BASE, &format!("10.0.0.2:{port}"));
+    }
+    let check = bench.next();
+    assert_eq!(check.to, addr("10.0.0.2:2"));
+    let _ = bench.answer(&check, "10.0.0.9:1009");
+    assert_eq!((bench.state(pair), bench.view(seen).retired), (PairState::Succeeded, true));
+    let valid = bench.valid();
+    let valid = valid.iter().find(|valid| valid.id == pair).expect("its path works");
+    assert!(valid.nominated && valid.checked == pair);
+}
+
+#[test]
+fn a_pair_in_use_that_fails_with_its_base_does_not_go_on_over_one_that_nobody_has_checked() {
+    let (mut bench, valid, _) = valid_by_another_base(Role::Controlling);
+    let used = Command::Use { stream: S0, component: RTP, pair: Some(valid) };
+    bench.apply(used);
+    assert!(bench.set.may_send(valid));
+    bench.set.close_base(bench.now, BASE);
+    bench.apply(used);
+    assert_eq!(bench.set.route(valid), None);
+}
