@@ -1,6 +1,6 @@
 //! A day without data, behind NATs that forget.
 
-use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 use floe_core::{ComponentId, StreamId};
 use floe_session::IceState;
@@ -8,7 +8,7 @@ use floe_sim::{Allocation, Dependence, Gateway, Nat, PathClass};
 
 use crate::{
     served,
-    tables::seconds,
+    tables::{NUMBERS, assert_documented, seconds},
     world::{SIDES, Side, World, ms},
 };
 
@@ -72,9 +72,9 @@ fn a_day_idle_behind_two_nats_that_forget_after_30_s_leaves_the_pair_as_it_was()
         (Symmetric, Independent, PathClass::Reflexive),
         (Symmetric, Symmetric, PathClass::Relayed),
     ];
-    let mut table = String::new();
+    let mut rows = Vec::new();
     for (seed, (a, b, class)) in (0..).zip(cells) {
-        let cell = format!("{} x {}", a.name(), b.name());
+        let cell = format!("{}, {}", a.name(), b.name());
         let (mut world, best) =
             served::world(&served::internet(seed, [a, b].map(|kind| Some(kind.gateway()))));
         assert_eq!(best, Some(class), "{cell}");
@@ -85,16 +85,12 @@ fn a_day_idle_behind_two_nats_that_forget_after_30_s_leaves_the_pair_as_it_was()
         world.run_to(seconds(120) + DAY);
         let datagrams = SIDES.map(|side| sent(&world, side) - before[side as usize]);
         let [of_a, of_b] = datagrams;
-        writeln!(table, "{cell}, {class:?}: {of_a} and {of_b}").unwrap();
+        rows.push(format!("| {cell} | {class:?} | {of_a} and {of_b} |"));
         assert_eq!(SIDES.map(|side| world.session(side).state()), [IceState::Completed; 2], "{cell}");
         assert_eq!(pairs(&world), selected, "{cell}");
         for (from, to) in [(Side::A, Side::B), (Side::B, Side::A)] {
             assert!(reaches(&mut world, from, to), "{cell}");
         }
     }
-    insta::assert_snapshot!(table, @"
-    port-restricted x port-restricted, Reflexive: 104977 and 104977
-    symmetric x endpoint-independent, Reflexive: 105004 and 105004
-    symmetric x symmetric, Relayed: 105057 and 104937
-    ");
+    assert_documented(NUMBERS, &rows);
 }

@@ -97,21 +97,19 @@ impl CheckSet {
         let lost = self.resting_on(id);
         let Some(pair) = self.pairs.get_mut(id) else { return };
         let (stream, component, former) = (pair.ends.stream, pair.ends.component, pair.is_former());
-        let made = pair.made.take();
+        pair.made = None;
         self.set_failed(id);
         self.out.events.push_back(Event::Failed { stream, component, pair: id, why });
-        // What became valid by another check since stays so.
-        let kept = made.filter(|made| nomination && !lost.iter().any(|(valid, _)| valid == made));
-        if let Some(pair) = kept {
-            self.out.events.push_back(Event::NominationFailed { stream, component, pair, why });
+        if nomination {
+            self.out.events.push_back(Event::NominationFailed { stream, component, check: id, why });
         }
         for (valid, checked) in lost {
             self.set_failed(valid);
             if valid != id && self.pairs.get(valid).is_some_and(Pair::is_listed) {
                 self.out.events.push_back(Event::Failed { stream, component, pair: valid, why });
             }
-            if nomination | self.end_nomination(checked) {
-                self.out.events.push_back(Event::NominationFailed { stream, component, pair: valid, why });
+            if self.end_nomination(checked) {
+                self.out.events.push_back(Event::NominationFailed { stream, component, check: checked, why });
             }
         }
         // What ends a path of the generation before says nothing of this one's list.
@@ -122,11 +120,11 @@ impl CheckSet {
         self.update_list(now, stream);
     }
 
-    /// No nomination of the pair is awaited any more; says whether one was.
+    /// No nomination of the pair is awaited any more; says whether one of this side was.
     fn end_nomination(&mut self, id: PairId) -> bool {
         let Some(pair) = self.pairs.get_mut(id) else { return false };
-        let ours = std::mem::take(&mut pair.nominating);
-        std::mem::take(&mut pair.nominate_when_valid) || ours
+        pair.nominate_when_valid = false;
+        std::mem::take(&mut pair.nominating)
     }
 
     /// The valid pairs that fall with this one: itself, and those that its checks made valid; each with its checked one.

@@ -162,8 +162,9 @@ impl CheckSet {
         if (ends.stream, ends.component) != (stream, component) || self.is_spent(id) {
             return None;
         }
-        // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes.
-        let given = pair.consent.given.filter(|&given| now < given + EXPIRY);
+        // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes. What is in doubt could
+        // end before the first request for it is answered, and the pair with it.
+        let given = pair.consent.given.filter(|&given| now < given + DOUBT);
         let latest = pair.consent.asked.max(given);
         Some(InUse {
             pair: id,
@@ -195,12 +196,13 @@ impl CheckSet {
         in_use.is_some_and(|known| known.pair == pair && (known.granted || !self.seeks_consent()))
     }
 
-    /// Whether data could be sent over this pair at once, were it in use: the peer's latest answer there is not 30 s old
-    /// (RFC 7675 5.1), or consent is off.
+    /// Whether data could be sent over this pair at once, were it in use: the peer's latest answer there is less than 15 s
+    /// old, or consent is off. RFC 7675 5.1 allows 30 s; but what is that old could end before the first request for it is
+    /// answered.
     #[must_use]
     pub fn has_consent(&self, now: Instant, pair: PairId) -> bool {
         let given = self.pairs.get(pair).and_then(|pair| pair.consent.given);
-        !self.seeks_consent() || given.is_some_and(|given| now < given + EXPIRY)
+        !self.seeks_consent() || given.is_some_and(|given| now < given + DOUBT)
     }
 
     /// The application has sent data over this pair: now something should be heard there, or [`Event::Silent`] is told.
@@ -342,8 +344,9 @@ impl CheckSet {
         let Some(known) = self.consents.in_use.get_mut(&key) else { return };
         let late = known.asked.iter_mut().filter(|asked| !asked.missed && asked.at <= before);
         let missed = late.map(|asked| asked.missed = true).count();
+        let measured = self.measured(pair);
         for _ in 0..missed {
-            self.note_lost(now, pair);
+            self.note_lost(now, measured);
         }
         if missed > 0 {
             self.tell_measured(pair);
@@ -390,11 +393,25 @@ impl CheckSet {
         Some(Outcome::Handled)
     }
 
-    fn renew_consent(&mut self, now: Instant, (stream, component): Purpose, asked: Asked) {
+    /// A check over this path was answered: where data goes that way that is consent as well, whatever was asked for.
+    pub(crate) fn note_checked(&mut self, now: Instant, key: Purpose, (base, to): (BaseId, SocketAddr)) {
+        if self.consents.in_use.get(&key).is_some_and(|known| (known.base, known.to) == (base, to)) {
+            self.grant(now, key);
+        }
+    }
+
+    fn grant(&mut self, now: Instant, (stream, component): Purpose) {
         let Some(known) = self.consents.in_use.get_mut(&(stream, component)) else { return };
         known.since = now;
         known.doubt = now + DOUBT;
-        let regained = !std::mem::replace(&mut known.granted, true);
+        if !std::mem::replace(&mut known.granted, true) {
+            self.out.events.push_back(Event::Changed { stream, component });
+        }
+    }
+
+    fn renew_consent(&mut self, now: Instant, key: Purpose, asked: Asked) {
+        self.grant(now, key);
+        let Some(known) = self.consents.in_use.get_mut(&key) else { return };
         let rtt = now.saturating_duration_since(asked.at);
         known.life.measure(rtt);
         if let Some(pair) = self.pairs.get_mut(known.pair) {
@@ -407,11 +424,8 @@ impl CheckSet {
             pair.counts.current_round_trip = Some(rtt);
             pair.counts.total_round_trip += rtt;
             let id = pair.id;
-            self.note_answered(now, id, Some(rtt));
+            self.note_answered(now, self.measured(id), Some(rtt));
             self.tell_measured(id);
-        }
-        if regained {
-            self.out.events.push_back(Event::Changed { stream, component });
         }
     }
 

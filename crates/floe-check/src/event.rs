@@ -64,14 +64,14 @@ pub enum Event {
         /// The valid pair.
         pair: PairId,
     },
-    /// A nominating check failed: the pair left the valid list, unless another check has made it valid since.
+    /// A nominating check failed: what it had made valid left the valid list.
     NominationFailed {
         /// The stream.
         stream: StreamId,
         /// The component.
         component: ComponentId,
-        /// The pair that was to be nominated: the valid one.
-        pair: PairId,
+        /// The pair that was checked again, as [`Command::Nominate`] had named it.
+        check: PairId,
         /// Why.
         why: FailReason,
     },
@@ -191,8 +191,8 @@ pub enum Command {
         /// The pair.
         pair: Option<PairId>,
     },
-    /// Check this valid pair again, in the order of checks: data is to go over it, and the peer's latest consent there is
-    /// too old ([`has_consent`](crate::CheckSet::has_consent)). One that a check is under way for needs none.
+    /// Check this valid pair again, before all that is not yet valid: data is to go over it, and the peer's latest consent
+    /// there is too old ([`has_consent`](crate::CheckSet::has_consent)). One that a check is under way for needs none.
     Confirm(PairId),
 }
 

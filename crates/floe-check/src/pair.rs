@@ -203,9 +203,14 @@ impl Pair {
         self.rtt = Some(self.rtt.map_or_else(|| RttEstimate::first(rtt), |known| known.then(rtt)));
     }
 
-    /// Whether it falls with this base: a valid pair with the one it was proven on, any other with the one it is checked on.
+    /// The base that its path begins at: of a valid pair the one it was proven on, of any other the one it is checked on.
+    pub(crate) fn path_base(&self) -> BaseId {
+        self.validity.map_or(self.ends.base, |_| self.base)
+    }
+
+    /// Whether it falls with this base.
     pub(crate) fn rests_on(&self, base: BaseId) -> bool {
-        base == self.validity.map_or(self.ends.base, |_| self.base)
+        base == self.path_base()
     }
 
     /// Its place on the valid list.

@@ -89,8 +89,8 @@ impl Measures {
 impl CheckSet {
     /// The pair that keeps the measurements of a pair's path: the one that is checked there. A valid pair whose local
     /// candidate is reflexive takes the same way.
-    fn measured(&self, id: PairId) -> PairId {
-        let path = self.pairs.get(id).map(|pair| (pair.base, pair.ends.to));
+    pub(crate) fn measured(&self, id: PairId) -> PairId {
+        let path = self.pairs.get(id).map(|pair| (pair.path_base(), pair.ends.to));
         path.and_then(|(base, to)| self.pairs.on_path(base, to)).unwrap_or(id)
     }
 
@@ -104,9 +104,8 @@ impl CheckSet {
         self.pairs.get(self.measured(id)).map_or(MIN_WAIT, |pair| pair.measures.patience())
     }
 
-    /// A request on the path of this pair was answered; with its round trip where that can be told.
+    /// A check of this pair was answered; with its round trip where that can be told.
     pub(crate) fn note_answered(&mut self, now: Instant, id: PairId, rtt: Option<Duration>) {
-        let id = self.measured(id);
         let Some(pair) = self.pairs.get_mut(id) else { return };
         pair.measures.decide(now, true);
         if let Some(rtt) = rtt {
@@ -114,9 +113,8 @@ impl CheckSet {
         }
     }
 
-    /// A request on the path of this pair was not answered.
+    /// A check of this pair was not answered.
     pub(crate) fn note_lost(&mut self, now: Instant, id: PairId) {
-        let id = self.measured(id);
         if let Some(pair) = self.pairs.get_mut(id) {
             pair.measures.decide(now, false);
         }

@@ -173,7 +173,9 @@ impl CheckSet {
             pair.made = Some(valid);
             pair.consent.given = Some(now);
         }
-        let Some(base) = self.pairs.get(checked).map(|pair| pair.ends.base) else { return };
+        let Some(ends) = self.pairs.get(checked).map(|pair| &pair.ends) else { return };
+        let (base, to, purpose) = (ends.base, ends.to, (ends.stream, ends.component));
+        self.note_checked(now, purpose, (base, to));
         let Some(pair) = self.pairs.get_mut(valid) else { return };
         // RFC 7675 5: a pair that succeeds has the peer's consent.
         pair.consent.given = Some(now);

@@ -34,8 +34,9 @@ impl CheckSet {
     /// The next check, if one is to be sent: at most one new transaction. The session calls it once in each Ta.
     ///
     /// Requests for consent come first: there is one for each component in 4 s at most, and a late one puts a path at
-    /// risk that carries data. Then come nominating checks; then, going round the streams, triggered checks, then
-    /// ordinary ones. Probes of pairs in use that have fallen silent take turns with all of these.
+    /// risk that carries data. Then come nominating checks, and those of pairs that data waits for
+    /// ([`Command::Confirm`](crate::Command::Confirm)); then, going round the streams, triggered checks, then ordinary ones; and
+    /// last those that keep valid pairs warm. Probes of pairs in use that have fallen silent take turns with all of these.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
         if self.config.lite {
             return None;
@@ -85,6 +86,9 @@ impl CheckSet {
     fn next_check(&mut self) -> Option<(PairId, CheckKind)> {
         if let Some(pair) = self.nominations.pop() {
             return Some((pair, CheckKind::Nominating));
+        }
+        if let Some(pair) = self.next_urgent() {
+            return Some((pair, CheckKind::Ordinary));
         }
         // RFC 8445 6.1.4.2: a list with nothing to send yields to the next within the same slot.
         for stream in self.rotation() {

@@ -29,6 +29,8 @@ pub(crate) struct Warm {
     next: BTreeMap<Purpose, Instant>,
     /// The pairs whose check waits for a slot.
     due: Queue,
+    /// Those that data waits for: they come first.
+    urgent: Queue,
 }
 
 impl Warm {
@@ -38,6 +40,7 @@ impl Warm {
 
     pub(crate) fn remove(&mut self, pair: PairId) {
         self.due.remove(pair);
+        self.urgent.remove(pair);
     }
 }
 
@@ -86,19 +89,28 @@ impl CheckSet {
         }
     }
 
+    /// Checks the pair again soon, unless a check of it is under way.
     pub(crate) fn confirm(&mut self, id: PairId) {
-        if let Some(checked) = self.checked_of(id) {
-            self.warm.due.push(checked);
+        if let Some(checked) = self.checked_of(id).filter(|&checked| self.wants_warming(checked)) {
+            self.warm.urgent.push(checked);
         }
     }
 
-    /// Whether a warm pair is to be checked now.
+    /// Whether a valid pair is to be checked now.
     pub(crate) fn has_warm(&self) -> bool {
-        self.warm.due.iter().any(|id| self.wants_warming(id))
+        self.warm.urgent.iter().chain(self.warm.due.iter()).any(|id| self.wants_warming(id))
+    }
+
+    pub(crate) fn next_urgent(&mut self) -> Option<PairId> {
+        self.next_idle(|warm| &mut warm.urgent)
     }
 
     pub(crate) fn next_warm(&mut self) -> Option<PairId> {
-        while let Some(id) = self.warm.due.pop() {
+        self.next_idle(|warm| &mut warm.due)
+    }
+
+    fn next_idle(&mut self, queue: fn(&mut Warm) -> &mut Queue) -> Option<PairId> {
+        while let Some(id) = queue(&mut self.warm).pop() {
             if self.wants_warming(id) {
                 return Some(id);
             }

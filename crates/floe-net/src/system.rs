@@ -41,9 +41,9 @@ impl SystemNet {
         self
     }
 
-    /// How all datagrams are marked, so that checks and their answers are treated as the data is (RFC 8445 7.2.3). The
-    /// system may refuse, which is only noted: Windows leaves the choice to its administrators. Default:
-    /// [`Dscp::DEFAULT`].
+    /// How all datagrams are marked, so that checks and their answers are treated as the data is (RFC 8445 7.2.3). A system
+    /// that refuses is only noted. On Windows the option has no effect, for there the choice is the administrators'; over
+    /// IPv6 datagrams are marked on Linux, Android, macOS and the BSDs. Default: [`Dscp::DEFAULT`].
     #[must_use]
     pub const fn dscp(mut self, dscp: Dscp) -> Self {
         self.dscp = dscp;

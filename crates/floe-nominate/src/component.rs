@@ -73,9 +73,9 @@ impl Component {
     }
 
     /// The nominating check of this pair failed. Says whether that changed anything.
-    pub(crate) fn refuse(&mut self, pair: PairId) -> bool {
+    pub(crate) fn refuse(&mut self, check: PairId) -> bool {
         let Some(intent) = self.intent() else { return false };
-        if intent.pair != pair {
+        if intent.check != check {
             return false;
         }
         self.refused.push(intent);
@@ -91,7 +91,7 @@ impl Component {
         valid: &[ValidPair],
         outlook: &Outlook,
     ) -> Option<Verdict> {
-        self.refused.retain(|refused| valid.iter().any(|pair| refused.is_again(pair)));
+        self.refused.retain(|refused| valid.iter().any(|pair| refused.would_repeat(pair)));
         if let Some((pair, why)) = self.to_select(role, valid, outlook) {
             return Some(self.select(now, pair, why));
         }
@@ -214,7 +214,7 @@ impl Component {
         if self.refused.is_empty() {
             return Cow::Borrowed(valid);
         }
-        let open = |pair: &&ValidPair| !self.refused.iter().any(|refused| refused.is_again(pair));
+        let open = |pair: &&ValidPair| !self.refused.iter().any(|refused| refused.would_repeat(pair));
         Cow::Owned(valid.iter().filter(open).cloned().collect())
     }
 

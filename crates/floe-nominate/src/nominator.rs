@@ -165,12 +165,13 @@ impl Nominator {
         self.decisions.pop_front()
     }
 
-    /// The nominating check of this valid pair failed or was refused: the component becomes due, and another pair may
-    /// be chosen. The pair itself may be chosen again only after it became valid anew, or by another check.
-    pub fn nomination_failed(&mut self, stream: StreamId, component: ComponentId, pair: PairId) {
+    /// The nominating check of this pair, [`Decision::Nominate`]'s `check`, failed or was refused: the component becomes
+    /// due, and another valid pair may be chosen. The one that was meant may be chosen again only after it became valid
+    /// anew, or by another check.
+    pub fn nomination_failed(&mut self, stream: StreamId, component: ComponentId, check: PairId) {
         let key = (stream, component);
-        if self.components.get_mut(&key).is_some_and(|state| state.refuse(pair)) {
-            tracing::debug!(%stream, %component, %pair, "nomination failed");
+        if self.components.get_mut(&key).is_some_and(|state| state.refuse(check)) {
+            tracing::debug!(%stream, %component, %check, "nomination failed");
             self.withdraw(key, None);
             self.due.insert(key);
         }

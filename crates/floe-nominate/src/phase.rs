@@ -39,8 +39,8 @@ impl Intent {
         (pair.id, pair.since) == (self.pair, self.since)
     }
 
-    /// Whether to nominate this pair would be the same once more.
-    pub(crate) fn is_again(&self, pair: &ValidPair) -> bool {
+    /// Whether nominating this pair would be the same once more.
+    pub(crate) fn would_repeat(&self, pair: &ValidPair) -> bool {
         self.is_of(pair) && pair.checked == self.check
     }
 }

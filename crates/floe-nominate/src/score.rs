@@ -47,8 +47,10 @@ const LOSSIER: u32 = 250;
 const MIN_LOST: u32 = 5;
 /// After so many unanswered requests in a row a path is silent.
 const SILENT: u32 = 3;
-/// After so many answers in a row what was lost before counts for less.
+/// After so many answers in a row a more direct path may be gone to that has lost requests before,
 const RECOVERED: u32 = 4;
+/// if it has not lost so many more of a thousand than the selected one.
+const NEARLY_AS_GOOD: u32 = LOSSIER / 2;
 /// Evidence that is older says nothing of now: warm pairs are checked every 6 s at the latest.
 const FRESH: Duration = Duration::from_secs(15);
 
@@ -104,13 +106,13 @@ pub(crate) fn gain(now: Instant, pair: &ValidPair, held: &ValidPair) -> Option<A
     if held.quality.silence >= SILENT {
         return Some(Advantage::Answers { unanswered: held.quality.silence });
     }
-    let sound = is_sound(pair, held);
     let (mine, theirs) = (Class::now(pair), Class::now(held));
     if mine != theirs {
-        return advantage(pair, held).filter(|_| sound || theirs == Class::Broken);
+        return advantage(pair, held).filter(|_| has_recovered(pair, held) || theirs == Class::Broken);
     }
     let lossier = is_lossier(held, pair) && pair.quality.asked >= ENOUGH_ASKED;
-    let faster = if sound { speed_gain(pair, held) } else { None };
+    // One that was left for its loss looks nearly good by chance now and then.
+    let faster = if pair.quality.lost() == 0 { speed_gain(pair, held) } else { None };
     faster.or_else(|| lossier.then(|| loss(pair, held)))
 }
 
@@ -120,16 +122,16 @@ fn is_alive(now: Instant, pair: &ValidPair) -> bool {
     silence == 0 && latest.is_some_and(|at| now.saturating_duration_since(at) < FRESH)
 }
 
-/// Whether a path that is to be gone to is no worse bet for what it lost. One that was left for its loss looks nearly good
-/// by chance now and then; one that lost a few requests early, in a network where all lose some, is as good as any.
-fn is_sound(pair: &ValidPair, held: &ValidPair) -> bool {
-    let recovered = pair.quality.streak >= RECOVERED && excess_loss(pair, held) < LOSSIER;
+/// Whether a more direct path may be gone to in spite of what it lost. In a network where all paths lose some, one that
+/// lost a few requests early is as good as any; one that goes on losing many seldom comes past both conditions.
+fn has_recovered(pair: &ValidPair, held: &ValidPair) -> bool {
+    let recovered = pair.quality.streak >= RECOVERED && excess_loss(pair, held) < NEARLY_AS_GOOD;
     pair.quality.lost() == 0 || recovered
 }
 
 /// Three round trips of the selected pair in a row have to be longer, and the difference must be no chance.
 fn speed_gain(pair: &ValidPair, held: &ValidPair) -> Option<Advantage> {
-    if pair.quality.samples.min(held.quality.samples) < ENOUGH_SAMPLES || is_lossier(pair, held) {
+    if pair.quality.samples.min(held.quality.samples) < ENOUGH_SAMPLES {
         return None;
     }
     let mine = pair.quality.round_trip?;

@@ -36,10 +36,10 @@ impl Session {
                 let (local, remote) = (view.local, view.remote);
                 self.tell(Event::Valid { stream, component, pair, rtt, local, remote });
             }
-            CheckEvent::NominationFailed { stream, component, pair, why } => {
+            CheckEvent::NominationFailed { stream, component, check, why } => {
                 work.touch(stream, component);
                 work.failures.insert((stream, component), why);
-                self.nominator.nomination_failed(stream, component, pair);
+                self.nominator.nomination_failed(stream, component, check);
             }
             CheckEvent::Failed { stream, component, pair, why } => {
                 work.touch(stream, component);

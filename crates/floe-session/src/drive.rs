@@ -160,8 +160,13 @@ impl Session {
         let orphaned = self.routes.orphaned(|route| self.route_of(route.pair).is_none());
         let changed = work.to_route.iter().copied().chain(orphaned).collect();
         for (stream, component) in self.with_siblings(changed) {
-            let wanted = self.find_route((stream, component));
-            let wanted = wanted.map(|wanted| self.kept_meanwhile(now, (stream, component), wanted));
+            let mut wanted = self.find_route((stream, component));
+            if let Some(next) = wanted
+                && let Some(meanwhile) = self.route_meanwhile(now, (stream, component), next)
+            {
+                self.check.apply(now, Command::Confirm(next.pair));
+                wanted = Some(meanwhile);
+            }
             let pair = wanted.map(|route| route.pair);
             self.check.apply(now, Command::Use { stream, component, pair });
             // RFC 7675 5.1: no data without consent.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
-use floe_check::{Command, ListState};
+use floe_check::ListState;
 use floe_core::{ComponentId, PairId, StreamId, address::Redacted};
 
 use crate::{Session, SocketId, sockets::Purpose};
@@ -83,8 +83,8 @@ impl Routes {
 impl Session {
     /// Where the data of a component goes now: over the selected pair, and before there is one over the best valid one
     /// (RFC 8445 12.1). After a restart it goes the way it went before until the new generation has selected a pair, or
-    /// consent on the old one is lost; and so it does where the peer has not lately consented to the pair that is selected
-    /// now. `None` where it may not be sent.
+    /// consent on the old one is lost. Where the peer has not lately consented to the pair that it is to go over, data stays
+    /// on the way in use until the peer was asked, as long as that may be used. `None` where it may not be sent.
     #[must_use]
     pub fn route(&self, stream: StreamId, component: ComponentId) -> Option<Route> {
         self.routes.get((stream, component))
@@ -112,20 +112,12 @@ impl Session {
         self.route_of(selected.or_else(best)?)
     }
 
-    /// The way wanted, or the one in use where data stays on it until the peer consents to the other, which it is asked for
-    /// (RFC 7675 5.1): the peer may nominate a valid pair anew that this side has not checked for long.
-    pub(crate) fn kept_meanwhile(&mut self, now: Instant, component: Purpose, wanted: Route) -> Route {
-        let stays = |used: &Route| used.pair != wanted.pair && self.check.may_send(used.pair);
-        let used = self.routes.get(component).filter(stays).and_then(|used| self.route_of(used.pair));
-        match used {
-            Some(used)
-                if self.check.may_renominate(component.0) && !self.check.has_consent(now, wanted.pair) =>
-            {
-                self.check.apply(now, Command::Confirm(wanted.pair));
-                used
-            }
-            _ => wanted,
-        }
+    /// The way in use, where data stays on it until the peer consents to the one wanted (RFC 7675 5.1): the peer may
+    /// nominate a valid pair that this side has not checked for long.
+    pub(crate) fn route_meanwhile(&self, now: Instant, component: Purpose, wanted: Route) -> Option<Route> {
+        let used = self.routes.get(component).filter(|used| used.pair != wanted.pair)?;
+        let stays = self.check.may_send(used.pair) && !self.check.has_consent(now, wanted.pair);
+        if stays { self.route_of(used.pair) } else { None }
     }
 
     /// RFC 8445 12.1: while a restart has not selected a pair data goes over the one from before; should the restart

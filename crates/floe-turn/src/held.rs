@@ -46,7 +46,7 @@ impl Held {
         self.waiting.push_back(Waiting { peer, transaction, datagram, free: false });
     }
 
-    /// Whether a request of this transaction waits for the same peer: another one is its repetition.
+    /// Whether a message of this transaction waits for the same peer: another one is its repetition.
     pub(crate) fn has(&self, peer: SocketAddr, transaction: TransactionId) -> bool {
         self.waiting.iter().any(|waiting| waiting.is(peer, transaction))
     }

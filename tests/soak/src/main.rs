@@ -87,9 +87,11 @@ impl Tally {
         for (name, times) in [("connected", &mut self.connected), ("selected", &mut self.selected)] {
             times.sort_unstable();
             let Some(&(longest, seed)) = times.last() else { continue };
-            let [p50, p95, p99] =
-                [50, 95, 99].map(|percent| times[(times.len() - 1) * percent / 100].0.as_millis());
-            let longest = longest.as_millis();
+            let last = times.len() - 1;
+            let at = |percent: usize| {
+                times.get(last * percent / 100).map_or(0, |(after, _): &(Duration, u64)| after.as_millis())
+            };
+            let ([p50, p95, p99], longest) = ([50, 95, 99].map(at), longest.as_millis());
             println!(
                 "{name} after p50 {p50} ms, p95 {p95} ms, p99 {p99} ms, at most {longest} ms (seed {seed})"
             );

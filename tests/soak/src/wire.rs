@@ -16,22 +16,15 @@ pub(crate) fn count(network: &Network, hosts: [HostId; 2]) -> usize {
 }
 
 /// The first two new transactions of a host that are closer together than this, if there are any: the times of both.
-/// Checks inside relays count like all others.
-///
-/// Two kinds do not. Refreshes: what gives an allocation back waits for nobody (RFC 8445 14.2 paces gathering and checks).
-/// And checks that were held until the relay permitted them: they had their slots when they were held.
+/// Checks inside relays count like all others, when they leave. Refreshes do not: what gives an allocation back waits for
+/// nobody (RFC 8445 14.2 paces gathering and checks).
 pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option<[Instant; 2]> {
-    let permitted = permissions(network, host);
     let mut seen = BTreeSet::new();
     let mut last: Option<Instant> = None;
     for record in network.log().iter().filter(|record| record.sender == Some(host) && !record.copy) {
-        let (payload, relayed) = unwrap(&record.payload);
-        let Ok(message) = Message::parse(payload) else { continue };
+        let Ok(message) = Message::parse(inner(&record.payload).0) else { continue };
         let paced = message.class() == Class::Request && message.method() != method::REFRESH;
         if !paced || !seen.insert(*message.transaction_id().as_bytes()) {
-            continue;
-        }
-        if relayed && permitted.contains(&record.sent) {
             continue;
         }
         if let Some(before) = last.filter(|&before| record.sent < before + ta) {
@@ -42,29 +35,14 @@ pub(crate) fn too_close(network: &Network, host: HostId, ta: Duration) -> Option
     None
 }
 
-/// When relays answered this host that they permit a peer.
-fn permissions(network: &Network, host: HostId) -> BTreeSet<Instant> {
-    let permits = |payload: &[u8]| {
-        Message::parse(payload).is_ok_and(|message| {
-            message.class() == Class::Success && message.method() == method::CREATE_PERMISSION
-        })
-    };
-    let came = network.log().iter().filter(|record| record.arrival.is_some_and(|seen| seen.host == host));
-    came.filter_map(|record| match record.fate {
-        Fate::Delivered { at } if permits(&record.payload) => Some(at),
-        _ => None,
-    })
-    .collect()
-}
-
 /// What a datagram carries, and whether that is inside a relay's message: a Send indication or ChannelData.
-fn unwrap(payload: &[u8]) -> (&[u8], bool) {
+fn inner(payload: &[u8]) -> (&[u8], bool) {
     if let Ok(message) = Message::parse(payload) {
-        let inner = message.attribute::<Data<'_>>().ok().flatten();
-        return inner.map_or((payload, false), |data| (data.0, true));
+        let data = message.attribute::<Data<'_>>().ok().flatten();
+        return data.map_or((payload, false), |data| (data.0, true));
     }
     match payload {
-        [0x40..=0x4f, _, _, _, inner @ ..] => (inner, true),
+        [0x40..=0x4f, _, _, _, data @ ..] => (data, true),
         _ => (payload, false),
     }
 }
@@ -72,7 +50,7 @@ fn unwrap(payload: &[u8]) -> (&[u8], bool) {
 /// All datagrams of these hosts in words, a line each.
 pub(crate) fn words(network: &Network, start: Instant) -> impl Iterator<Item = (Instant, String)> + '_ {
     network.log().iter().filter(|record| !record.copy).map(move |record| {
-        let (payload, relayed) = unwrap(&record.payload);
+        let (payload, relayed) = inner(&record.payload);
         let mut what = match Message::parse(payload) {
             Ok(message) => {
                 format!("{:?} {:?} {:?}", message.method(), message.class(), message.transaction_id())

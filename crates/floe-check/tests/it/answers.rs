@@ -517,7 +517,7 @@ fn the_late_answer_to_a_cancelled_check_leaves_a_nomination_on_its_way_alone() {
         bench.news(),
         [
             failed(pair, FailReason::Timeout),
-            Event::NominationFailed { stream: S0, component: RTP, pair, why: FailReason::Timeout },
+            Event::NominationFailed { stream: S0, component: RTP, check: pair, why: FailReason::Timeout },
         ]
     );
 }

@@ -18,7 +18,8 @@ fn what_leaves_from_a_closed_socket_fails_and_the_rest_goes_on() {
     bench.drain();
     bench.set.close_base(bench.now, BASE);
     let why = FailReason::BaseClosed;
-    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+    let check = bench.pair("10.0.0.1:1000", PEER);
+    let lost = Event::NominationFailed { stream: S0, component: RTP, check, why };
     assert_eq!(bench.news(), [failed(pairs[0], why), lost]);
     assert_eq!([bench.state(pairs[0]), bench.state(valid)], [PairState::Failed; 2]);
     assert_eq!((bench.valid(), bench.set.route(valid)), (vec![], None));
@@ -93,7 +94,8 @@ fn a_valid_pair_falls_with_the_base_that_was_checked_and_outlives_the_one_the_pe
     assert_eq!(bench.set.route(valid).map(|route| route.base), Some(BASE));
     bench.set.close_base(bench.now, BASE);
     let why = FailReason::BaseClosed;
-    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+    let check = bench.pair("10.0.0.1:1000", PEER);
+    let lost = Event::NominationFailed { stream: S0, component: RTP, check, why };
     assert!(bench.news().contains(&lost));
     assert_eq!(bench.valid(), []);
 }
@@ -131,4 +133,28 @@ fn a_pair_in_use_that_fails_with_its_base_does_not_go_on_over_one_that_nobody_ha
     bench.set.close_base(bench.now, BASE);
     bench.apply(used);
     assert_eq!(bench.set.route(valid), None);
+}
+
+#[test]
+fn a_check_tells_of_the_base_that_it_left_from_and_of_none_that_its_pair_was_valid_by_before() {
+    let (mut bench, valid, other_base) = valid_by_another_base(Role::Controlling);
+    bench.nominate(valid);
+    let nominating = bench.next();
+    let _ = bench.refuse(&nominating, 400);
+    assert_eq!(bench.valid(), []);
+    // Both pairs are checked anew, each from its own base.
+    for (base, mapped, took) in [(BASE, "10.0.0.1:1000", 10), (other_base, "10.0.0.9:1009", 90)] {
+        bench.checked_from(base, PEER);
+        let check = bench.next();
+        assert_eq!(check.base, base);
+        bench.at(bench.millis() + took);
+        let _ = bench.answer(&check, mapped);
+    }
+    let round_trips =
+        bench.valid().into_iter().map(|pair| (pair.id, pair.quality.latest, pair.quality.round_trip));
+    let of: Vec<_> = round_trips.collect();
+    assert_eq!(of.len(), 2);
+    assert_eq!(of.iter().find(|(id, ..)| *id == valid).unwrap().2, Some(ms(90)));
+    let first = of.iter().find(|(id, ..)| *id != valid).unwrap();
+    assert!(first.2 < Some(ms(11)), "{first:?}");
 }

@@ -202,7 +202,7 @@ fn a_failed_nomination_takes_the_pair_off_the_valid_list_and_leaves_the_list_its
             let nominating = bench.next();
             bench.drain();
             ruin(&mut bench, &nominating);
-            let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+            let lost = Event::NominationFailed { stream: S0, component: RTP, check: checked, why };
             assert_eq!(bench.news(), [failed(checked, why), lost]);
             assert_eq!([bench.state(checked), bench.state(valid)], [PairState::Failed; 2]);
             assert_eq!(bench.valid_ids(), [other]);
@@ -259,7 +259,8 @@ fn a_nomination_fails_with_the_check_it_waits_for_though_its_pair_became_valid_b
     bench.drain();
     assert_eq!(bench.refuse(&nominating, 400), Outcome::Handled);
     let why = FailReason::Error(400);
-    let lost = Event::NominationFailed { stream: S0, component: RTP, pair: valid, why };
+    let check = bench.pair("10.0.0.1:1000", PEER);
+    let lost = Event::NominationFailed { stream: S0, component: RTP, check, why };
     assert!(bench.news().contains(&lost));
     assert_eq!(bench.valid_ids(), [valid]);
     bench.nominate(valid);

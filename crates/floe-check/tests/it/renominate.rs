@@ -232,6 +232,59 @@ fn a_warm_pair_whose_check_is_not_answered_fails_as_any_other() {
 }
 
 #[test]
+fn a_valid_pair_that_data_waits_for_is_checked_once_and_before_those_that_are_not_valid_yet() {
+    let mut bench = all_valid(Role::Controlled, true, &[1, 2]);
+    let [one, two] = [1, 2].map(|port| to_port(&bench, port));
+    bench.retire(one);
+    bench.remote(S0, &numbered(3));
+    bench.apply(Command::Confirm(two));
+    bench.apply(Command::Confirm(two));
+    let check = bench.next();
+    assert_eq!(check.to, addr("10.0.0.2:2"));
+    // It is under way.
+    bench.apply(Command::Confirm(two));
+    let last = bench.next();
+    assert_eq!(last.to, addr("10.0.0.2:3"));
+    for check in [check, last] {
+        let _ = bench.answer(&check, "10.0.0.1:1000");
+    }
+    assert!(bench.try_next().is_none());
+}
+
+#[test]
+fn consent_is_not_relied_on_that_could_end_before_it_is_asked_for_again() {
+    let bench = all_valid(Role::Controlled, true, &[1]);
+    let (pair, given) = (to_port(&bench, 1), bench.now);
+    let fresh = |bench: &Bench, after| bench.set.has_consent(given + ms(after), pair);
+    assert_eq!([fresh(&bench, 14_999), fresh(&bench, 15_000)], [true, false]);
+    // What is used all the same waits for the answer to the first request.
+    for (after, granted) in [(14_999, true), (15_000, false)] {
+        let mut bench = all_valid(Role::Controlled, true, &[1]);
+        let pair = to_port(&bench, 1);
+        bench.at(bench.millis() + after);
+        bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(pair) });
+        assert_eq!(bench.set.may_send(pair), granted);
+        bench.at(bench.millis() + 1);
+        let request = bench.next();
+        let _ = bench.answer(&request, "10.0.0.1:1000");
+        assert!(bench.set.may_send(pair));
+    }
+}
+
+#[test]
+fn an_answered_check_where_data_goes_is_consent() {
+    let mut bench = all_valid(Role::Controlled, true, &[1]);
+    let pair = to_port(&bench, 1);
+    bench.at(bench.millis() + 20_000);
+    bench.apply(Command::Confirm(pair));
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(pair) });
+    assert!(!bench.set.may_send(pair));
+    let check = bench.next();
+    let _ = bench.answer(&check, "10.0.0.1:1000");
+    assert!(bench.set.may_send(pair));
+}
+
+#[test]
 fn checks_and_requests_for_consent_tell_how_good_a_path_is() {
     let (mut bench, pair) = Bench::one_pair(Role::Controlling);
     let quality = |bench: &Bench| bench.valid()[0].quality;

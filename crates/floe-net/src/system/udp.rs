@@ -62,30 +62,23 @@ fn mark(socket: &Socket, ip: IpAddr, dscp: Dscp) {
     }
 }
 
-#[cfg(any(
-    target_os = "android",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "netbsd",
-    target_os = "openbsd"
-))]
+/// socket2 knows the option of these systems.
 fn mark_v6(socket: &Socket, dscp: Dscp) -> io::Result<()> {
-    socket.set_tclass_v6(dscp.octet())
-}
-
-#[cfg(not(any(
-    target_os = "android",
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "linux",
-    target_os = "macos",
-    target_os = "netbsd",
-    target_os = "openbsd"
-)))]
-fn mark_v6(_socket: &Socket, _dscp: Dscp) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+    #[cfg(any(
+        target_os = "android",
+        target_os = "dragonfly",
+        target_os = "freebsd",
+        target_os = "linux",
+        target_os = "macos",
+        target_os = "netbsd",
+        target_os = "openbsd"
+    ))]
+    return socket.set_tclass_v6(dscp.octet());
+    #[allow(unreachable_code, unused_variables, reason = "on the systems above")]
+    {
+        let _ = (socket, dscp);
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 #[async_trait]
@@ -185,9 +178,9 @@ mod tests {
         }
     }
 
-    fn bound(ip: &str) -> SystemUdpSocket {
+    fn bound(ip: &str) -> io::Result<SystemUdpSocket> {
         let address = SocketAddr::new(ip.parse().unwrap(), 0);
-        SystemUdpSocket::bind(address, &SystemNet::new().dscp(Dscp::EXPEDITED)).unwrap()
+        SystemUdpSocket::bind(address, &SystemNet::new().dscp(Dscp::EXPEDITED))
     }
 
     // proves: 8445-7.2.3-a
@@ -198,9 +191,12 @@ mod tests {
 
         use socket2::SockRef;
 
-        let socket = bound("127.0.0.1");
+        let socket = bound("127.0.0.1").unwrap();
         assert_eq!(SockRef::from(&socket.socket).tos_v4().unwrap(), 46 << 2);
-        assert_eq!(SockRef::from(&bound("::1").socket).tclass_v6().unwrap(), 46 << 2);
+        // Not every host has IPv6.
+        if let Ok(v6) = bound("::1") {
+            assert_eq!(SockRef::from(&v6.socket).tclass_v6().unwrap(), 46 << 2);
+        }
         // Who may look at whole packets sees it on the wire as well.
         let Ok(mut wire) = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)) else { return };
         wire.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
@@ -210,10 +206,9 @@ mod tests {
             from.socket.send_to(b"floe", to.local).await.unwrap();
             let ports = [from.local.port(), to.local.port()].map(u16::to_be_bytes).concat();
             let mut packet = [0; 1500];
-            let of_others = |packet: &[u8]| packet.get(20..24) != Some(ports.as_slice());
-            while of_others(&packet) {
-                assert!(wire.read(&mut packet).unwrap() > 0);
-            }
+            // Other tests may send as well.
+            let ours = (0..10_000).any(|_| wire.read(&mut packet).unwrap() > 0 && packet[20..24] == ports);
+            assert!(ours);
             assert_eq!(packet[1], octet);
         }
     }

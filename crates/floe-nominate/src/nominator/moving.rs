@@ -136,7 +136,7 @@ fn a_renomination_that_failed_leaves_the_selection_and_is_not_tried_again() {
     let mut nominator = selected();
     let worse = |now| pairs(now, &[(true, 300), (false, 20)]);
     nominator.look(at(1_000), &worse(1_000), &agreed());
-    nominator.nomination_failed(STREAM, RTP, PairId(2));
+    nominator.nomination_failed(STREAM, RTP, PairId(102));
     assert_eq!(nominator.due(), Some((STREAM, RTP)));
     assert_eq!(nominator.look(at(60_000), &worse(60_000), &agreed()), []);
     assert_eq!(nominator.selected(STREAM, RTP), Some(PairId(1)));
@@ -264,10 +264,10 @@ fn showing() -> impl Strategy<Value = Showing> {
         1 => Just(CandidateKind::Relayed)
     ];
     let quality =
-        (5u64..400, 0u64..40, 0u32..17, 0u32..6).prop_map(|(round_trip, variation, lost, silence)| {
-            let lost = if lost < 8 { 0 } else { lost };
-            let silence = silence.min(lost);
-            let streak = if silence > 0 { 0 } else { 16 - lost };
+        (5u64..400, 0u64..40, 0u32..17, 0u32..6).prop_map(|(round_trip, variation, lost, latest)| {
+            // Of the latest requests so many were lost, or else answered.
+            let (silence, streak) =
+                if lost % 2 == 0 { (0, latest.min(16 - lost)) } else { (latest.min(lost), 0) };
             let answered = 16 - lost;
             Quality { variation: ms(variation), answered, silence, streak, ..good(epoch(), round_trip) }
         });

@@ -120,7 +120,7 @@ impl World {
             Happening::Unanswered => {
                 if let Some(pair) = self.nominating.take() {
                     self.pairs[pair] = Pair::Failed;
-                    self.nominator.nomination_failed(STREAM, RTP, id(pair));
+                    self.nominator.nomination_failed(STREAM, RTP, PairId(id(pair).0 + 100));
                 }
             }
             Happening::PeerNominates(pair) => {

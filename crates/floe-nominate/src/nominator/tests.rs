@@ -175,23 +175,23 @@ fn a_failed_nomination_lets_it_choose_again_but_not_the_same() {
     let mut nominator = controlling();
     let pairs = [valid(1, 9), valid(2, 5)];
     assert_eq!(nominator.look(at(0), &pairs, &nothing_else()), [nominate(1, Why::NothingBetter)]);
-    nominator.nomination_failed(STREAM, RTP, PairId(2));
+    nominator.nomination_failed(STREAM, RTP, PairId(102));
     assert_eq!(nominator.due(), None, "another pair's failure is no matter");
-    nominator.nomination_failed(STREAM, RTP, PairId(1));
+    nominator.nomination_failed(STREAM, RTP, PairId(101));
     assert_eq!(nominator.due(), Some((STREAM, RTP)));
     assert_eq!(nominator.look(at(1), &pairs, &nothing_else()), [nominate(2, Why::NothingBetter)]);
-    nominator.nomination_failed(STREAM, RTP, PairId(2));
+    nominator.nomination_failed(STREAM, RTP, PairId(102));
     assert_eq!(nominator.look(at(2), &pairs, &nothing_else()), []);
     // Valid anew.
     let again = [ValidPair { since: at(3), ..valid(1, 9) }, valid(2, 5)];
     assert_eq!(nominator.look(at(3), &again, &nothing_else()), [nominate(1, Why::NothingBetter)]);
-    nominator.nomination_failed(STREAM, RTP, PairId(1));
+    nominator.nomination_failed(STREAM, RTP, PairId(101));
     assert_eq!(nominator.look(at(4), &again, &nothing_else()), []);
     // Valid by another check.
     let otherwise = ValidPair { checked: PairId(1), ..again[0].clone() };
     let (stream, component, pair, why) = (STREAM, RTP, PairId(1), Why::NothingBetter);
-    let nominate = Decision::Nominate { stream, component, pair, check: PairId(1), why };
-    assert_eq!(nominator.look(at(5), &[otherwise], &nothing_else()), [nominate]);
+    let again = Decision::Nominate { stream, component, pair, check: PairId(1), why };
+    assert_eq!(nominator.look(at(5), &[otherwise], &nothing_else()), [again]);
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn a_nomination_whose_pair_is_gone_counts_as_failed() {
     assert_eq!(nominator.look(at(0), &[valid(1, 9)], &nothing_else()).len(), 1);
     assert_eq!(nominator.look(at(1), &[valid(2, 5)], &nothing_else()), [nominate(2, Why::NothingBetter)]);
     // Told late, of a pair that is not the chosen one any more.
-    nominator.nomination_failed(STREAM, RTP, PairId(1));
+    nominator.nomination_failed(STREAM, RTP, PairId(101));
     assert_eq!(nominator.due(), None);
     // Gone and back again: its nominating check is not on its way any more.
     let back = ValidPair { since: at(2), ..valid(2, 5) };
@@ -281,7 +281,7 @@ fn a_nomination_not_fetched_is_taken_back_when_it_fails() {
     assert_eq!(nominator.poll_decision(), None);
     nominator.review(at(1), STREAM, RTP, &[], &nothing_else());
     nominator.review(at(1), STREAM, RTP, &[valid(3, 9)], &nothing_else());
-    nominator.nomination_failed(STREAM, RTP, PairId(3));
+    nominator.nomination_failed(STREAM, RTP, PairId(103));
     assert_eq!(nominator.poll_decision(), None);
 }
 

@@ -130,19 +130,16 @@ fn it_is_left_for_none_that_may_not_work_now() {
 }
 
 #[test]
-fn one_that_lost_requests_is_gone_to_after_four_answers_in_a_row_where_it_does_not_lose_far_more() {
-    let after = |streak: u32, lost: u32, asked: u32, held: u32| {
-        let mine = Quality { streak, asked, answered: asked - lost, ..steady(40) };
+fn a_more_direct_one_that_lost_requests_is_gone_to_after_four_answers_in_a_row_where_it_loses_hardly_more() {
+    let after = |streak: u32, lost: u32, held: u32| {
+        let mine = Quality { streak, answered: 16 - lost, ..steady(40) };
         let held = Quality { answered: 16 - held, ..steady(300) };
-        let relayed = of(RELAYED, with(1, 9, held));
-        let by_class = gain(at(0), &with(2, 5, mine), &relayed).is_some();
-        assert_eq!(by_class, moves(mine, held), "be it for its speed or for its class");
-        by_class
+        // For its speed alone it is not.
+        assert!(!moves(mine, held));
+        gain(at(0), &with(2, 5, mine), &of(RELAYED, with(1, 9, held))).is_some()
     };
-    assert_eq!([after(3, 1, 16, 0), after(4, 1, 16, 0)], [false, true]);
-    // 250 of a thousand more are far more.
-    assert_eq!([after(4, 3, 12, 0), after(4, 3, 13, 0), after(4, 3, 12, 1)], [false, true, true]);
-    assert!(after(1, 0, 1, 0), "of one that lost nothing a single answer is enough");
+    assert_eq!([after(3, 1, 0), after(4, 1, 0)], [false, true]);
+    assert_eq!([after(12, 2, 0), after(12, 2, 1), after(12, 3, 1)], [false, true, false]);
 }
 
 #[test]

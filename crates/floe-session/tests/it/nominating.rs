@@ -212,24 +212,33 @@ fn nominate_from(wire: &mut Wire, of_a: &str, id: u8) {
 
 #[test]
 fn data_stays_on_its_way_until_the_peer_consents_to_a_pair_that_it_nominates_late() {
-    // Two of the other pairs are kept warm, and the last one is not.
+    // Two of the other pairs are kept warm, and the last one is not: what consent there is on it ends soon, or at once, or
+    // has ended.
     let (first, last) = ("192.0.2.1", "198.51.100.3");
-    let mut wire = Wire::new(controlling().policy(Box::new(Never)), controlled()).delay(ms(10));
-    wire = wire.addresses(A, &[first, "198.51.100.2", "203.0.113.2", last]);
-    let options = IceOptions::new().with(IceOptions::ICE2).unwrap().with(IceOptions::RENOMINATION).unwrap();
-    begin_with(&mut wire, &options);
-    wire.run_for(Duration::from_secs(1));
-    nominate_from(&mut wire, first, 1);
-    wire.run_for(Duration::from_secs(40));
-    let way_of_b = |wire: &Wire| wire.hosts[B].session.route(STREAM, RTP).unwrap().to.ip().to_string();
-    assert_eq!(way_of_b(&wire), first);
-    // B's question whether it may send there gets no answer yet.
-    wire.passes = Box::new(move |sent| !(sent.is_answer() && sent.from.ip().to_string() == last));
-    nominate_from(&mut wire, last, 2);
-    wire.run_for(Duration::from_secs(1));
-    assert_eq!(selections_of_a(&wire, B), [first, last]);
-    assert_eq!(way_of_b(&wire), first);
-    wire.passes = Box::new(|_| true);
-    wire.run_for(Duration::from_secs(2));
-    assert_eq!((way_of_b(&wire), wire.b().state()), (last.into(), IceState::Completed));
+    for late in [18_000, 28_800, 40_000] {
+        let mut wire = Wire::new(controlling().policy(Box::new(Never)), controlled()).delay(ms(100));
+        wire = wire.addresses(A, &[first, "198.51.100.2", "203.0.113.2", last]);
+        let options =
+            IceOptions::new().with(IceOptions::ICE2).unwrap().with(IceOptions::RENOMINATION).unwrap();
+        begin_with(&mut wire, &options);
+        wire.run_for(Duration::from_secs(1));
+        nominate_from(&mut wire, first, 1);
+        wire.run_for(ms(late));
+        let way_of_b = |wire: &Wire| wire.hosts[B].session.route(STREAM, RTP).unwrap().to.ip().to_string();
+        assert_eq!(way_of_b(&wire), first);
+        // B's question whether it may send there gets no answer yet.
+        wire.passes = Box::new(move |sent| !(sent.is_answer() && sent.from.ip().to_string() == last));
+        nominate_from(&mut wire, last, 2);
+        wire.run_for(Duration::from_secs(1));
+        assert_eq!(selections_of_a(&wire, B), [first, last], "{late}");
+        assert_eq!(way_of_b(&wire), first, "{late}");
+        wire.passes = Box::new(|_| true);
+        wire.run_for(Duration::from_secs(2));
+        assert_eq!((way_of_b(&wire), wire.b().state()), (last.into(), IceState::Completed), "{late}");
+        assert_eq!(
+            wire.hosts[B].states(),
+            [IceState::Checking, IceState::Connected, IceState::Completed],
+            "{late}"
+        );
+    }
 }

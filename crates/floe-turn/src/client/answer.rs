@@ -120,6 +120,8 @@ impl Client {
             // RFC 8656 5: whatever was asked for, this says that the allocation is gone.
             Ask::Permit(_) | Ask::Bind(..) if gone => self.lose(why),
             Ask::Permit(ip) => {
+                // Even where nobody wants it any more.
+                self.held.give_up(ip);
                 if self.permissions.refused(ip) {
                     self.permission_failed(ip, why);
                 }

@@ -43,14 +43,11 @@ impl Client {
         if payload.len() > MAX_DATAGRAM - overhead(peer, false) {
             return Err(SendError::TooLong);
         }
-        if let Some(transaction) = self.held_transaction(peer, payload) {
-            let datagram = self.send_indication(peer, payload).ok_or(SendError::TooLong)?;
-            self.held.replace(peer, transaction, datagram);
-            return Ok(Sent::Held);
-        }
         match self.permissions.standing(peer.ip()) {
-            Standing::Permitted => self.relay_data(now, peer, payload),
-            Standing::Asked => self.hold(peer, payload),
+            Standing::Permitted if self.held_transaction(peer, payload).is_none() => {
+                self.relay_data(now, peer, payload)
+            }
+            Standing::Permitted | Standing::Asked => self.hold(peer, payload),
             Standing::Unknown => {
                 self.want_permission(peer.ip())?;
                 self.settle(now);
@@ -98,7 +95,13 @@ impl Client {
         Ok(Sent::Relayed)
     }
 
+    /// A repetition of what is held takes its place.
     fn hold(&mut self, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
+        if let Some(transaction) = self.held_transaction(peer, payload) {
+            let datagram = self.send_indication(peer, payload).ok_or(SendError::TooLong)?;
+            self.held.replace(peer, transaction, datagram);
+            return Ok(Sent::Held);
+        }
         if !self.held.has_room(peer, payload.len(), self.config.max_held) {
             self.held.count_dropped(1);
             return Err(SendError::Waiting);
@@ -108,8 +111,8 @@ impl Client {
         Ok(Sent::Held)
     }
 
-    /// The transaction of a request that repeats one that is held. It takes that one's place: sent at once, it would
-    /// overtake the first, and go in no slot.
+    /// The transaction of a STUN message that repeats one that is held. Sent at once, it would overtake the first, and go
+    /// in no slot.
     fn held_transaction(&self, peer: SocketAddr, payload: &[u8]) -> Option<TransactionId> {
         if self.held.is_empty() || payload.len() > MAX_HELD_BYTES {
             return None;
