@@ -54,6 +54,19 @@ fn a_repetition_of_a_held_check_takes_its_place_and_overtakes_nothing() {
 }
 
 #[test]
+fn what_waits_for_a_permission_that_nobody_wants_any_more_is_given_up_with_it() {
+    let mut rig = Rig::allocated(600);
+    assert_eq!(rig.client.send(rig.now, peer(), &check(1, 1)), Ok(Sent::Held));
+    let request = rig.slot();
+    rig.client.lapse(rig.now, peer().ip());
+    rig.refuse(&request, 403);
+    assert_eq!(rig.client.held_dropped(), 1);
+    // It is asked for anew.
+    assert_eq!(rig.client.send(rig.now, peer(), &check(1, 2)), Ok(Sent::Held));
+    assert_eq!(method_of(&rig.slot()), method::CREATE_PERMISSION);
+}
+
+#[test]
 fn what_waits_for_a_permission_is_bounded_and_given_up_when_it_is_refused() {
     let mut rig = Rig::allocated(600);
     for expected in [Ok(Sent::Held), Ok(Sent::Held), Ok(Sent::Held), Ok(Sent::Held), Err(SendError::Waiting)]
