@@ -161,6 +161,30 @@ fn is_relayed(event: &Event) -> bool {
     matches!(event, Event::Selected { local, .. } if local.kind() == CandidateKind::Relayed)
 }
 
+#[test]
+fn the_round_trip_of_a_relayed_check_does_not_hold_the_wait_for_its_permission() {
+    let mut held = 0;
+    for seed in 0..20 {
+        let mut world = hard(seed);
+        // Answers of the server get lost, too, and the wait for a permission takes seconds.
+        world.core.loss = 0.2;
+        let mut relayed = Relayed::new(&world, |config| config);
+        relayed.begin();
+        relayed.run_to(seconds(60));
+        for (_, event) in relayed.simulation.node(relayed.hosts[0]).unwrap().events() {
+            match event {
+                Event::Valid { local, rtt: Some(rtt), .. } if local.kind() == CandidateKind::Relayed => {
+                    // Four ways across the internet.
+                    assert_eq!(*rtt, ms(80), "{seed}");
+                    held += 1;
+                }
+                _ => {}
+            }
+        }
+    }
+    assert!(held >= 20, "{held}");
+}
+
 // proves: 8445-7.2.1-a
 #[test]
 fn nothing_goes_through_a_relay_before_the_server_has_let_its_address_in() {

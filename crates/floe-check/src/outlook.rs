@@ -28,12 +28,12 @@ impl CheckSet {
             })
             .collect();
         contenders.sort_by_key(|contender| Reverse((contender.priority, contender.pair)));
+        let known = list.components.get(&component);
+        let measured = self.pairs.valid(stream, component).filter_map(|id| self.least_round_trip(id)).max();
+        let seen = || known.and_then(|component| component.round_trip.or(component.bound));
         Outlook {
             contenders,
-            round_trip: list
-                .components
-                .get(&component)
-                .and_then(|component| component.round_trip.or(component.bound)),
+            round_trip: measured.or_else(seen),
             local_gathering: !list.local_ended,
             remote_gathering: !list.remote_ended,
             renomination: list.renomination,

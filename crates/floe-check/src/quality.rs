@@ -7,7 +7,7 @@ use std::{
 
 use floe_core::{PairId, Quality};
 
-use crate::{CheckSet, Event};
+use crate::{CheckSet, Event, list::CheckList};
 
 /// How many decided requests count.
 const WINDOW: usize = 16;
@@ -21,6 +21,8 @@ const MIN_WAIT: Duration = Duration::from_millis(500);
 pub(crate) struct Measures {
     smoothed: Option<Duration>,
     variation: Duration,
+    /// The shortest round trip.
+    least: Option<Duration>,
     /// The latest round trips, the newest first.
     latest: [Option<Duration>; 3],
     samples: u32,
@@ -49,6 +51,7 @@ impl Measures {
                 (Some(smoothed * 7 / 8 + rtt / 8), variation)
             }
         };
+        self.least = Some(self.least.map_or(rtt, |least| least.min(rtt)));
         self.latest.rotate_right(1);
         if let Some(newest) = self.latest.first_mut() {
             *newest = Some(rtt);
@@ -99,6 +102,11 @@ impl CheckSet {
         self.pairs.get(self.measured(id)).map(|pair| pair.measures.view()).unwrap_or_default()
     }
 
+    /// The shortest round trip that was measured on the path of a pair.
+    pub(crate) fn least_round_trip(&self, id: PairId) -> Option<Duration> {
+        self.pairs.get(self.measured(id)).and_then(|pair| pair.measures.least)
+    }
+
     /// How long an answer on the path of a pair may take.
     pub(crate) fn patience_for(&self, id: PairId) -> Duration {
         self.pairs.get(self.measured(id)).map_or(MIN_WAIT, |pair| pair.measures.patience())
@@ -132,11 +140,14 @@ impl CheckSet {
         }
     }
 
-    /// What is measured may move a selection, where it can be moved.
+    /// What is measured may move a selection, where it can be moved; and before there is one it may shorten the wait for a
+    /// better pair.
     pub(crate) fn tell_measured(&mut self, id: PairId) {
         let Some(ends) = self.pairs.get(id).map(|pair| &pair.ends) else { return };
         let (stream, component) = (ends.stream, ends.component);
-        if self.may_renominate(stream) {
+        let waits =
+            |list: &CheckList| list.components.get(&component).is_some_and(|of| of.selected.is_none());
+        if self.may_renominate(stream) || self.lists.get(&stream).is_some_and(waits) {
             self.out.events.push_back(Event::Changed { stream, component });
         }
     }

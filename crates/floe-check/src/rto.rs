@@ -8,6 +8,9 @@ use crate::{CheckSet, pair::Pair};
 
 /// No RTO is shorter (RFC 8445 14.3).
 const MIN_RTO: Duration = Duration::from_millis(500);
+/// No measured round trip makes it longer: an answer that a peer had held back, until its relay let it through, is no
+/// reason to repeat the next check after half a minute.
+const MAX_MEASURED_RTO: Duration = Duration::from_secs(3);
 /// The longest that a check is waited for: the whole transaction of RFC 8489 6.2.1 with its shortest RTO.
 const TRANSACTION: Duration = Duration::from_millis(39_500);
 /// So many waits for the answer of a peer that is there do not double.
@@ -24,11 +27,13 @@ impl CheckSet {
 
     /// RFC 8445 14.3 multiplies by the number of all checks as well, which for a full list means minutes; it allows
     /// other ways. One pacing interval for each check that is under way leaves every one its turn, and keeps resends as
-    /// far apart as new checks are. Where round trips of the path were measured, an answer is given the time to come.
+    /// far apart as new checks are. Where round trips of the path were measured, an answer is given the time to come, up to
+    /// 3 s.
     fn rto(&self, measured: Option<RttEstimate>) -> Duration {
         let active = u32::try_from(self.pairs.count_active()).unwrap_or(u32::MAX);
         let turns = self.config.ta.saturating_mul(active);
-        turns.max(measured.map_or(MIN_RTO, RttEstimate::rto)).clamp(MIN_RTO, TRANSACTION)
+        let measured = measured.map_or(MIN_RTO, |measured| measured.rto().min(MAX_MEASURED_RTO));
+        turns.max(measured).clamp(MIN_RTO, TRANSACTION)
     }
 }
 
@@ -78,6 +83,15 @@ mod tests {
         assert_eq!(steady(MS(1_000)), policy(1_000, 10, 19));
         assert_eq!(steady(MS(5_000)), policy(5_000, 4, 4));
         assert_eq!(steady(MS(39_500)), policy(39_500, 1, 1));
+    }
+
+    #[test]
+    fn the_rto_follows_the_measured_round_trip_up_to_3_s() {
+        let rng = rand::SeedableRng::seed_from_u64(1);
+        let set = CheckSet::new(crate::CheckConfig::default(), rng);
+        let rto = |round_trip| set.rto(Some(RttEstimate::first(MS(round_trip))));
+        assert_eq!([10, 400, 14_000].map(rto), [MS(500), MS(1_200), MS(3_000)]);
+        assert_eq!(set.rto(None), MS(500));
     }
 
     #[test]

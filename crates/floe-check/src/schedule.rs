@@ -206,6 +206,15 @@ impl CheckSet {
         Some(Transmit { base, to: address::scoped(to, address), payload })
     }
 
+    /// A check leaves only now, for its relay had held it until the peer was permitted: its round trip counts from here.
+    pub fn note_departed(&mut self, now: Instant, id: TransactionId) {
+        self.transactions.note_departed(now, id);
+        let pair = self.transactions.get(id).map(|check| check.key().pair);
+        if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
+            pair.measures.sent = Some(now);
+        }
+    }
+
     /// When [`handle_timeout`](Self::handle_timeout) is next due: a retransmission, the end of a check, the end of
     /// the patience before a list may fail, or what consent and silence on the pairs in use ask for.
     #[must_use]

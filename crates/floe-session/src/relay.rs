@@ -289,6 +289,7 @@ impl Session {
                 let why = why.to_string();
                 self.lose_relay(now, base, &why);
             }
+            (&TurnEvent::Departed { transaction, .. }, _) => self.check.note_departed(now, transaction),
             (event, _) => tracing::debug!(%base, ?event, "of a relay"),
         }
     }

@@ -285,6 +285,16 @@ impl<K> Transactions<K> {
         self.deadlines.insert((end, id));
     }
 
+    /// The latest send of the request leaves only now: whoever took it from the caller had held it back, as a TURN client
+    /// does until a peer is permitted. Round trips count from here; the waits stay as they are.
+    pub fn note_departed(&mut self, now: Instant, id: TransactionId) {
+        let Some(open) = self.open.get_mut(&id) else { return };
+        let latest = (open.sends as usize).checked_sub(1);
+        if let Some(time) = latest.and_then(|latest| open.times.get_mut(latest)) {
+            *time = now;
+        }
+    }
+
     /// Remembers that an answer came which was not authentic (RFC 8489 9.1.4). The wait goes on.
     pub fn note_forged(&mut self, id: TransactionId) {
         if let Some(open) = self.open.get_mut(&id) {
@@ -355,6 +365,23 @@ mod tests {
         let mut transactions = Transactions::new();
         transactions.start(epoch, ID, policy, Bytes::from_static(b"request"), "key");
         transactions
+    }
+
+    #[test]
+    fn the_round_trip_of_a_send_that_was_held_back_counts_from_when_it_left() {
+        let start = epoch();
+        let mut transactions = started(start, RetransmitPolicy::default());
+        transactions.note_departed(start + ms(300), ID);
+        transactions.note_departed(start + ms(300), OTHER);
+        assert_eq!(transactions.poll_timeout(), Some(start + ms(500)));
+        assert!(transactions.poll(start + ms(500)).is_some());
+        transactions.note_departed(start + ms(900), ID);
+        let done = transactions.complete(ID).unwrap();
+        let rtt = |requests| {
+            let answered = done.answering(Some(TransactionTransmitCounter { requests, responses: 1 }));
+            answered.rtt(start + ms(1_000))
+        };
+        assert_eq!([rtt(1), rtt(2)], [Some(ms(700)), Some(ms(100))]);
     }
 
     /// Runs from deadline to deadline; gives the times of the resends, and the end with its time.

@@ -117,15 +117,21 @@ impl Client {
     /// Starts at most one new transaction: one slot of the pace.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
         // What was held for a permission is mostly a check, which has waited for its slot once before.
-        let free = self.held.pop_free();
-        let mut transmit =
-            free.map(|payload| Transmit { base: self.config.base, to: self.config.server, payload });
+        let mut transmit = self.release();
         while transmit.is_none() {
             let Some(request) = self.queue.pop() else { break };
             transmit = self.launch(now, request);
         }
         self.settle(now);
         transmit
+    }
+
+    fn release(&mut self) -> Option<Transmit> {
+        let held = self.held.pop_free()?;
+        if let Some(transaction) = held.transaction {
+            self.out.tell(Event::Departed { peer: held.peer, transaction });
+        }
+        Some(Transmit { base: self.config.base, to: self.config.server, payload: held.datagram })
     }
 
     /// Wants the permission that lets this peer in, from whatever port, and keeps it until

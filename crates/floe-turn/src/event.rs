@@ -7,7 +7,7 @@ use std::{
 };
 
 use floe_core::address::Redacted;
-use floe_stun::ChannelNumber;
+use floe_stun::{ChannelNumber, TransactionId};
 
 use crate::{Icmp, reason::DropReason, reason::RequestError};
 
@@ -34,6 +34,13 @@ pub enum Event {
         ip: IpAddr,
         /// Why.
         why: RequestError,
+    },
+    /// A STUN message that was held for its permission leaves now: a round trip counts from here.
+    Departed {
+        /// The peer.
+        peer: SocketAddr,
+        /// Its transaction.
+        transaction: TransactionId,
     },
     /// Data to the peer goes by channel from now on.
     ChannelBound {
@@ -66,6 +73,7 @@ impl fmt::Debug for Event {
             Self::Lost(why) => write!(f, "Lost({why:?})"),
             Self::Permitted { ip } => write!(f, "Permitted({})", Redacted(*ip)),
             Self::PermissionFailed { ip, why } => write!(f, "PermissionFailed({}, {why:?})", Redacted(*ip)),
+            Self::Departed { peer, transaction } => write!(f, "Departed({}, {transaction})", Redacted(*peer)),
             Self::ChannelBound { peer, channel } => {
                 write!(f, "ChannelBound({}, {channel:?})", Redacted(*peer))
             }

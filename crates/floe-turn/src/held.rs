@@ -21,12 +21,12 @@ pub(crate) struct Held {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    peer: SocketAddr,
+pub(crate) struct Waiting {
+    pub(crate) peer: SocketAddr,
     /// The transaction, where it is a STUN message.
-    transaction: Option<TransactionId>,
+    pub(crate) transaction: Option<TransactionId>,
     /// Ready to be sent.
-    datagram: Bytes,
+    pub(crate) datagram: Bytes,
     /// Whether the permission is there: what waited together for it was not paced, so it waits for a slot.
     free: bool,
 }
@@ -65,9 +65,10 @@ impl Held {
         }
     }
 
-    pub(crate) fn pop_free(&mut self) -> Option<Bytes> {
+    /// The next of them.
+    pub(crate) fn pop_free(&mut self) -> Option<Waiting> {
         let first = self.waiting.iter().position(|waiting| waiting.free)?;
-        self.waiting.remove(first).map(|waiting| waiting.datagram)
+        self.waiting.remove(first)
     }
 
     pub(crate) fn has_free(&self) -> bool {

@@ -46,8 +46,11 @@ fn a_repetition_of_a_held_check_takes_its_place_and_overtakes_nothing() {
     // The permission is there, and no slot was yet.
     assert_eq!(rig.client.send(rig.now, peer(), &check(2, 2)), Ok(Sent::Held));
     assert!(rig.sent().is_empty());
+    assert_eq!(rig.event(), Some(Event::Permitted { ip: peer().ip() }));
     for (to, bytes) in [(peer(), check(1, 2)), (other_port, check(1, 1)), (peer(), check(2, 2))] {
         assert_eq!(indicated(&rig.slot()), (to, bytes.as_slice()));
+        let transaction = TransactionId::new([bytes[8]; 12]);
+        assert_eq!(rig.event(), Some(Event::Departed { peer: to, transaction }));
     }
     assert!(!rig.client.has_next());
     assert_eq!(rig.client.send(rig.now, peer(), &check(2, 3)), Ok(Sent::Relayed));
