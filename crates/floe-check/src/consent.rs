@@ -70,6 +70,8 @@ pub(crate) struct InUse {
     key: Key,
     priority: Priority,
     granted: bool,
+    /// When what was granted before the pair was used ends.
+    lapses: Option<Instant>,
     /// When consent was last given; before it is, since when it is sought.
     since: Instant,
     /// When it is asked for again; `None` while that waits for a slot.
@@ -162,9 +164,10 @@ impl CheckSet {
         if (ends.stream, ends.component) != (stream, component) || self.is_spent(id) {
             return None;
         }
-        // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes. What is in doubt could
-        // end before the first request for it is answered, and the pair with it.
-        let given = pair.consent.given.filter(|&given| now < given + DOUBT);
+        // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes. What is in doubt lasts
+        // as long as it does; it is sought for 30 s from now, since nobody has sought it before.
+        let given = self.consent_given(id).filter(|&given| now < given + EXPIRY);
+        let fresh = given.filter(|&given| now < given + DOUBT);
         let latest = pair.consent.asked.max(given);
         Some(InUse {
             pair: id,
@@ -174,9 +177,10 @@ impl CheckSet {
             key: remote.key.clone(),
             priority: self.priority_of_check(ends.local)?,
             granted: given.is_some(),
-            since: given.unwrap_or(now),
+            lapses: given.filter(|_| fresh.is_none()).map(|given| given + EXPIRY),
+            since: fresh.unwrap_or(now),
             next: Some(latest.map_or(now, |latest| latest + interval)),
-            doubt: given.unwrap_or(now) + DOUBT,
+            doubt: fresh.map_or(now, |given| given + DOUBT),
             asked: Vec::new(),
             sent: now,
             life: Liveness::new(now, pair.counts.current_round_trip),
@@ -201,8 +205,14 @@ impl CheckSet {
     /// answered.
     #[must_use]
     pub fn has_consent(&self, now: Instant, pair: PairId) -> bool {
-        let given = self.pairs.get(pair).and_then(|pair| pair.consent.given);
-        !self.seeks_consent() || given.is_some_and(|given| now < given + DOUBT)
+        !self.seeks_consent() || self.consent_given(pair).is_some_and(|given| now < given + DOUBT)
+    }
+
+    /// When the peer last consented on the path of a pair: by an answer to a request for it, or to a check. Where a NAT has
+    /// changed its mapping the checks of the path make another pair valid.
+    fn consent_given(&self, id: PairId) -> Option<Instant> {
+        let given = |id: PairId| self.pairs.get(id)?.consent.given;
+        given(id).max(self.checked_of(id).and_then(given))
     }
 
     /// The application has sent data over this pair: now something should be heard there, or [`Event::Silent`] is told.
@@ -234,7 +244,7 @@ impl CheckSet {
         let in_use = self.consents.in_use.values();
         if self.seeks_consent() {
             in_use
-                .flat_map(|known| [Some(known.since + EXPIRY), known.next, Some(known.doubt)])
+                .flat_map(|known| [Some(known.since + EXPIRY), known.lapses, known.next, Some(known.doubt)])
                 .flatten()
                 .min()
         } else {
@@ -261,6 +271,10 @@ impl CheckSet {
         if known.since + EXPIRY <= now {
             self.lose_consent(now, key, ConsentLoss::Expired);
             return;
+        }
+        if known.lapses.take_if(|at| *at <= now).is_some() {
+            known.granted = false;
+            self.out.events.push_back(Event::Changed { stream: key.0, component: key.1 });
         }
         if known.next.take_if(|at| *at <= now).is_some() {
             self.consents.due.push_back(key);
@@ -393,9 +407,12 @@ impl CheckSet {
         Some(Outcome::Handled)
     }
 
-    /// A check over this path was answered: where data goes that way that is consent as well, whatever was asked for.
+    /// A check over this path was answered: where data goes that way that is consent as well, whatever was asked for. Not
+    /// on a pair of the generation before: the answer has other credentials.
     pub(crate) fn note_checked(&mut self, now: Instant, key: Purpose, (base, to): (BaseId, SocketAddr)) {
-        if self.consents.in_use.get(&key).is_some_and(|known| (known.base, known.to) == (base, to)) {
+        let same = |known: &&InUse| (known.base, known.to) == (base, to);
+        let used = self.consents.in_use.get(&key).filter(same).and_then(|known| self.pairs.get(known.pair));
+        if used.is_some_and(|pair| !pair.is_former()) {
             self.grant(now, key);
         }
     }
@@ -403,6 +420,7 @@ impl CheckSet {
     fn grant(&mut self, now: Instant, (stream, component): Purpose) {
         let Some(known) = self.consents.in_use.get_mut(&(stream, component)) else { return };
         known.since = now;
+        known.lapses = None;
         known.doubt = now + DOUBT;
         if !std::mem::replace(&mut known.granted, true) {
             self.out.events.push_back(Event::Changed { stream, component });

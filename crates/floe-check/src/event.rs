@@ -64,7 +64,7 @@ pub enum Event {
         /// The valid pair.
         pair: PairId,
     },
-    /// A nominating check failed: what it had made valid left the valid list.
+    /// A nominating check failed: what it had made valid left the valid list, unless another check has made it valid since.
     NominationFailed {
         /// The stream.
         stream: StreamId,

@@ -68,7 +68,7 @@ pub(crate) struct Component {
     pub(crate) selected: Option<PairId>,
     /// The nomination that counts, where there may be several.
     pub(crate) in_force: Option<InForce>,
-    /// The largest round trip seen: see [`floe_core::Outlook`].
+    /// The longest round trip measured: see [`floe_core::Outlook`].
     pub(crate) round_trip: Option<Duration>,
     /// The shortest time that the answer to a check that was resent took, counted from its first sending: used while no
     /// round trip is measured.

@@ -9,7 +9,8 @@ use crate::{CheckSet, pair::Pair};
 /// No RTO is shorter (RFC 8445 14.3).
 const MIN_RTO: Duration = Duration::from_millis(500);
 /// No measured round trip makes it longer: an answer that a peer had held back, until its relay let it through, is no
-/// reason to repeat the next check after half a minute.
+/// reason to repeat the next check after half a minute. RFC 6298 2.5 has no bound below 60 s; RFC 8445 14.3 allows other
+/// ways.
 const MAX_MEASURED_RTO: Duration = Duration::from_secs(3);
 /// The longest that a check is waited for: the whole transaction of RFC 8489 6.2.1 with its shortest RTO.
 const TRANSACTION: Duration = Duration::from_millis(39_500);

@@ -212,6 +212,9 @@ impl CheckSet {
         let pair = self.transactions.get(id).map(|check| check.key().pair);
         if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
             pair.measures.sent = Some(now);
+            if pair.transaction == Some(id) {
+                pair.first_sent = Some(now);
+            }
         }
     }
 

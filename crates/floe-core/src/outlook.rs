@@ -10,9 +10,9 @@ pub struct Outlook {
     /// The pairs that are neither valid nor failed, best first.
     pub contenders: Vec<Contender>,
     /// How long an answer takes on this component: the shortest round trip of each valid pair, and of these the longest.
-    /// What is longer than the shortest was lost or held up on its way. Where no pair is valid now it is the longest
-    /// measured before; where only checks that were resent were answered, the shortest time from first sending to answer,
-    /// which is at least the round trip of that path. `None` before any answer.
+    /// What is longer than the shortest was held up on its way. Where none of them was measured it is the longest round trip
+    /// that was, on whatever pair; where only checks that were resent were answered, the shortest time from first sending
+    /// to answer, which is at least the round trip of that path. `None` before any answer.
     pub round_trip: Option<Duration>,
     /// Whether this agent may still find candidates.
     pub local_gathering: bool,

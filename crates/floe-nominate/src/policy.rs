@@ -89,8 +89,8 @@ pub trait Policy: fmt::Debug + Send {
 ///
 /// Where renomination is agreed on, [`Regular`](Self::Regular) and [`Eager`](Self::Eager) move a selection to another
 /// pair that is really better: one whose path is more direct, or as direct and faster in every one of three round trips,
-/// by a fifth and by 10 ms, or that loses far less; or to any that answers where the selected one has fallen silent. Moves are spaced, those off a
-/// silent pair as well: only a pair that has failed is left at once.
+/// by a fifth and by 10 ms, or that loses far less; or to any that answers where the selected one has fallen silent.
+/// Moves are spaced, those off a silent pair as well: only a pair that has failed is left at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[non_exhaustive]
 pub enum Nomination {
@@ -103,11 +103,12 @@ pub enum Nomination {
     /// equally direct pairs the one of higher priority is better, unless the other one is really faster (by a fifth, and by
     /// 10 ms) or it is measurably lossy. A pair that loses every second request is the last choice.
     ///
-    /// A better pair is possible until its check has had its turn and two round trips to answer; the measure is the
-    /// largest round trip seen on the component, never a fixed time. While only a relayed pair is valid, candidates
-    /// that are still gathered or signalled are waited for as well, on either side (RFC 8863 4), for four round trips
-    /// from when it became valid: two for a candidate to be asked for and to come, two for its check. A direct pair waits
-    /// for none, and neither does one through a NAT: what could still come is seldom better, and would be moved to.
+    /// A better pair is possible until its check has had its turn and two round trips to answer; the measure is
+    /// [`Outlook::round_trip`](floe_core::Outlook::round_trip), never a fixed time. While only a relayed pair is valid,
+    /// candidates that are still gathered or signalled are waited for as well, on either side (RFC 8863 4), for four
+    /// round trips from when it became valid: two for a candidate to be asked for and to come, two for its check. A direct
+    /// pair waits for none, and neither does one through a NAT: what could still come is seldom better, and would be moved
+    /// to.
     #[default]
     Eager,
     /// Every check nominates, and the best pair that answered is selected: RFC 5245's way, for peers that know no

@@ -47,9 +47,9 @@ const LOSSIER: u32 = 250;
 const MIN_LOST: u32 = 5;
 /// After so many unanswered requests in a row a path is silent.
 const SILENT: u32 = 3;
-/// After so many answers in a row a more direct path may be gone to that has lost requests before,
+/// So many answers in a row tell that a more direct path, which has lost requests before, may be gone to.
 const RECOVERED: u32 = 4;
-/// if it has not lost so many more of a thousand than the selected one.
+/// Fewer lost of a thousand than by this more is as good for a more direct path.
 const NEARLY_AS_GOOD: u32 = LOSSIER / 2;
 /// Evidence that is older says nothing of now: warm pairs are checked every 6 s at the latest.
 const FRESH: Duration = Duration::from_secs(15);

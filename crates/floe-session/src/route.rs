@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
-use floe_check::ListState;
+use floe_check::{ListState, PairState};
 use floe_core::{ComponentId, PairId, StreamId, address::Redacted};
 
 use crate::{Session, SocketId, sockets::Purpose};
@@ -116,8 +116,9 @@ impl Session {
     /// nominate a valid pair that this side has not checked for long.
     pub(crate) fn route_meanwhile(&self, now: Instant, component: Purpose, wanted: Route) -> Option<Route> {
         let used = self.routes.get(component).filter(|used| used.pair != wanted.pair)?;
-        let stays = self.check.may_send(used.pair) && !self.check.has_consent(now, wanted.pair);
-        if stays { self.route_of(used.pair) } else { None }
+        let works = |pair| self.check.describe(pair).is_some_and(|pair| pair.state != PairState::Failed);
+        let stays = works(used.pair) && works(wanted.pair) && self.check.may_send(used.pair);
+        if stays && !self.check.has_consent(now, wanted.pair) { self.route_of(used.pair) } else { None }
     }
 
     /// RFC 8445 12.1: while a restart has not selected a pair data goes over the one from before; should the restart

@@ -59,6 +59,8 @@ pub struct Transaction<K> {
     times: SendTimes,
     deadline: Instant,
     sends: u32,
+    /// Of these so many never left.
+    unsent: u32,
     cancelled: bool,
     forged: bool,
 }
@@ -122,6 +124,7 @@ pub struct Completed<K> {
     pub sends: u32,
     /// Whether its retransmission had been stopped.
     pub cancelled: bool,
+    unsent: u32,
     times: SendTimes,
     answered: Option<u8>,
 }
@@ -142,8 +145,9 @@ impl<K> Completed<K> {
     /// the sample would lie (Karn's rule, RFC 8489 6.2.1).
     #[must_use]
     pub fn rtt(&self, now: Instant) -> Option<Duration> {
-        let answered = self.answered.or_else(|| (self.sends == 1).then_some(1))?;
-        let sent = self.times.get(usize::from(answered).checked_sub(1)?)?;
+        let only = || (self.sends == self.unsent + 1).then_some(self.sends);
+        let answered = self.answered.map(u32::from).or_else(only)?;
+        let sent = self.times.get((answered as usize).checked_sub(1)?)?;
         Some(now.saturating_duration_since(*sent))
     }
 }
@@ -220,6 +224,7 @@ impl<K> Transactions<K> {
             times: [now; RetransmitPolicy::MAX_RC as usize],
             deadline: now + policy.wait_after(1),
             sends: 1,
+            unsent: 0,
             cancelled: false,
             forged: false,
         };
@@ -254,8 +259,8 @@ impl<K> Transactions<K> {
     ///
     /// A second answer to the same request finds nothing, which is how duplicates end.
     pub fn complete(&mut self, id: TransactionId) -> Option<Completed<K>> {
-        let Transaction { key, started, last_sent, times, sends, cancelled, .. } = self.take(id)?;
-        Some(Completed { key, started, last_sent, sends, cancelled, times, answered: None })
+        let Transaction { key, started, last_sent, times, sends, unsent, cancelled, .. } = self.take(id)?;
+        Some(Completed { key, started, last_sent, sends, unsent, cancelled, times, answered: None })
     }
 
     /// Closes the transaction and forgets it: its socket is gone, or nobody wants to know any more.
@@ -285,12 +290,13 @@ impl<K> Transactions<K> {
         self.deadlines.insert((end, id));
     }
 
-    /// The latest send of the request leaves only now: whoever took it from the caller had held it back, as a TURN client
-    /// does until a peer is permitted. Round trips count from here; the waits stay as they are.
+    /// The latest send of the request leaves only now, and is the first to leave: whoever took it from the caller had held
+    /// it back, as a TURN client does until a peer is permitted. Round trips count from here; the waits stay as they are.
     pub fn note_departed(&mut self, now: Instant, id: TransactionId) {
         let Some(open) = self.open.get_mut(&id) else { return };
-        let latest = (open.sends as usize).checked_sub(1);
-        if let Some(time) = latest.and_then(|latest| open.times.get_mut(latest)) {
+        open.started = now;
+        open.unsent = open.sends.saturating_sub(1);
+        if let Some(time) = open.times.get_mut(open.unsent as usize) {
             *time = now;
         }
     }
@@ -382,6 +388,8 @@ mod tests {
             answered.rtt(start + ms(1_000))
         };
         assert_eq!([rtt(1), rtt(2)], [Some(ms(700)), Some(ms(100))]);
+        assert_eq!(done.rtt(start + ms(1_000)), Some(ms(100)), "no other has left");
+        assert_eq!(done.started, start + ms(900));
     }
 
     /// Runs from deadline to deadline; gives the times of the resends, and the end with its time.

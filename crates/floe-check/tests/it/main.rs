@@ -12,6 +12,7 @@ mod bases;
 mod checks;
 mod common;
 mod conclude;
+mod confirm;
 mod consent;
 mod counter;
 mod early;

@@ -1,9 +1,16 @@
 //! ICE restarts (RFC 8445 9): make before break.
 
+use std::collections::BTreeSet;
+
 use floe_core::{Generation, Role, StreamId};
 use floe_session::{
     AddRemoteError, ConsentLoss, Disposition, Event, IceState, LocalParameters, Reason, RemoteDescription,
     SetRemoteError, StreamConfig,
+};
+
+use floe_stun::{
+    Message,
+    attribute::{AttributeType, Username},
 };
 
 use crate::wire::{A, B, Host, RTP, STREAM, Wire, controlled, controlling, ms};
@@ -139,6 +146,33 @@ fn consent_is_kept_up_on_the_old_pair_and_where_it_is_lost_only_the_new_generati
     }
     wire.run_until_completed();
     stream_for(&mut wire, 100);
+}
+
+// proves: 7675-5.1-f
+#[test]
+fn only_answers_with_the_old_credentials_keep_up_consent_on_the_old_pair() {
+    let mut wire = completed();
+    let old = wire.hosts[A].session.selected(STREAM, RTP);
+    let ufrag = wire.hosts[A].parameters(STREAM).credentials.ufrag().to_owned();
+    let answered = wire.delivered.iter().rfind(|sent| sent.host == B && sent.is_answer()).unwrap();
+    let end = answered.at + ms(25 + 30_000);
+    // From now on nothing that is asked with the old credentials is answered, and nothing is nominated.
+    let mut unanswered = BTreeSet::new();
+    wire.passes = Box::new(move |sent| {
+        let Ok(message) = Message::parse(&sent.data) else { return true };
+        let name = message.attribute::<Username<'_>>().ok().flatten();
+        if name.is_some_and(|name| name.as_str().contains(&ufrag)) {
+            unanswered.insert(message.transaction_id());
+        }
+        !unanswered.contains(&message.transaction_id()) && !message.has(AttributeType::USE_CANDIDATE)
+    });
+    restart(&mut wire, A);
+    let used = |wire: &Wire| wire.hosts[A].session.route(STREAM, RTP).map(|route| route.pair);
+    while used(&wire) == old {
+        wire.run_for(ms(10));
+    }
+    assert!(wire.elapsed() >= end && wire.elapsed() < end + ms(20), "{:?}, {end:?}", wire.elapsed());
+    assert!(used(&wire).is_some(), "the new generation has a valid pair");
 }
 
 #[test]

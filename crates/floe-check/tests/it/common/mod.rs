@@ -177,6 +177,16 @@ pub fn unchecked(config: CheckConfig, agreed: bool, ports: &[u16]) -> Bench {
     bench
 }
 
+/// One stream with remote candidates at these ports, all of them valid; `agreed` tells whether both can renominate.
+pub fn valid_to_ports(role: Role, agreed: bool, ports: &[u16]) -> Bench {
+    let mut bench = unchecked(CheckConfig::default().role(role), agreed, ports);
+    for _ in ports {
+        bench.succeed_next();
+    }
+    bench.drain();
+    bench
+}
+
 /// The same of a peer that cannot renominate.
 pub fn with_config(config: CheckConfig, ports: &[u16]) -> Bench {
     unchecked(config, false, ports)

@@ -1,0 +1,94 @@
+//! Consent on a pair that data is about to go over (RFC 7675 5).
+
+use floe_check::{CheckConfig, Command, Event, PairState};
+use floe_core::{PairId, Role};
+
+use crate::common::*;
+
+#[test]
+fn a_valid_pair_that_data_waits_for_is_checked_once_and_before_those_that_are_not_valid_yet() {
+    let mut bench = valid_to_ports(Role::Controlled, true, &[1, 2]);
+    let [one, two] = [1, 2].map(|port| to_port(&bench, port));
+    bench.retire(one);
+    bench.remote(S0, &numbered(3));
+    bench.apply(Command::Confirm(two));
+    bench.apply(Command::Confirm(two));
+    let check = bench.next();
+    assert_eq!(check.to, addr("10.0.0.2:2"));
+    // It is under way.
+    bench.apply(Command::Confirm(two));
+    let last = bench.next();
+    assert_eq!(last.to, addr("10.0.0.2:3"));
+    for check in [check, last] {
+        let _ = bench.answer(&check, "10.0.0.1:1000");
+    }
+    assert!(bench.try_next().is_none());
+}
+
+/// A pair that was valid so long when data begins to go over it.
+fn used_after(milliseconds: u64) -> (Bench, PairId) {
+    let mut bench = valid_to_ports(Role::Controlled, true, &[1]);
+    let pair = to_port(&bench, 1);
+    assert_eq!(bench.millis(), 0);
+    bench.at(milliseconds);
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(pair) });
+    (bench, pair)
+}
+
+#[test]
+fn consent_in_doubt_when_a_pair_is_first_used_lasts_its_30_s_and_is_sought_for_30_from_then() {
+    let fresh = |after| {
+        let (bench, pair) = used_after(after);
+        (bench.set.has_consent(bench.now, pair), bench.set.may_send(pair))
+    };
+    assert_eq!([14_999, 15_000, 29_999].map(fresh), [(true, true), (false, true), (false, true)]);
+    assert_eq!(fresh(30_000), (false, false));
+
+    let (mut bench, pair) = used_after(20_000);
+    bench.at(29_999);
+    assert!(bench.set.may_send(pair));
+    bench.drain();
+    bench.at(30_000);
+    assert!(!bench.set.may_send(pair));
+    assert!(bench.events().contains(&Event::Changed { stream: S0, component: RTP }));
+    bench.at(49_999);
+    assert_eq!(bench.state(pair), PairState::Succeeded);
+    bench.at(50_000);
+    assert_eq!(bench.state(pair), PairState::Failed);
+
+    let (mut bench, pair) = used_after(20_000);
+    bench.at(31_000);
+    let request = bench.next();
+    let _ = bench.answer(&request, "10.0.0.1:1000");
+    bench.at(60_999);
+    assert!(bench.set.may_send(pair));
+}
+
+#[test]
+fn an_answered_check_where_data_goes_is_consent_and_one_elsewhere_is_not() {
+    for (confirmed, granted) in [(1, true), (2, false)] {
+        let mut bench = valid_to_ports(Role::Controlled, true, &[1, 2]);
+        let [used, confirmed] = [1, confirmed].map(|port| to_port(&bench, port));
+        bench.at(31_000);
+        bench.apply(Command::Confirm(confirmed));
+        bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(used) });
+        assert!(!bench.set.may_send(used));
+        let check = bench.next();
+        let _ = bench.answer(&check, "10.0.0.1:1000");
+        assert_eq!(bench.set.may_send(used), granted);
+    }
+}
+
+#[test]
+fn the_consent_of_a_path_is_there_though_its_nat_mapping_has_changed() {
+    let mut bench = unchecked(CheckConfig::default().role(Role::Controlled), true, &[1]);
+    let check = bench.next();
+    let _ = bench.answer(&check, "203.0.113.1:4000");
+    let [first] = bench.valid_ids()[..] else { panic!("{:?}", bench.valid_ids()) };
+    bench.at(20_000);
+    bench.apply(Command::Confirm(first));
+    let check = bench.next();
+    let _ = bench.answer(&check, "203.0.113.1:4001");
+    assert_eq!(bench.valid_ids().len(), 2);
+    assert!(bench.set.has_consent(bench.now, first));
+}
