@@ -211,6 +211,9 @@ impl CheckSet {
     /// When the peer last consented on the path of a pair: by an answer to a request for it, or to a check. Where a NAT has
     /// changed its mapping the checks of the path make another pair valid.
     fn consent_given(&self, id: PairId) -> Option<Instant> {
+        if self.is_spent(id) {
+            return None;
+        }
         let given = |id: PairId| self.pairs.get(id)?.consent.given;
         given(id).max(self.checked_of(id).and_then(given))
     }
