@@ -13,8 +13,11 @@ impl Session {
     ///
     /// Data goes on over the pairs in use, with consent kept up, until the new generation has selected others. Sockets
     /// that are open are used again; addresses that have come since get theirs, and so do streams that had failed and whose
-    /// sockets were closed. The roles stay. A closed session stays
-    /// closed.
+    /// sockets were closed. The roles stay. A closed session stays closed.
+    ///
+    /// A description does not say which one it answers. Two restarts may cross; but once one is signalled the next has to
+    /// wait for the answer, as offers do (RFC 3264 4): else each side can take the other's late answer for a restart, and
+    /// restart in turn without end.
     pub fn restart(&mut self, now: Instant) {
         let now = self.clock.tick(now);
         if self.state() == IceState::Closed {

@@ -95,7 +95,8 @@ impl Agent {
     /// Begins anew, make before break (RFC 8445 9): for when the network has changed, the path is lost or everything
     /// failed. The interfaces are listed anew; there are new credentials, which this returns, and new candidates, which
     /// come as [events](Self::events). Signal both, and give the peer's new description to
-    /// [`set_remote`](Self::set_remote).
+    /// [`set_remote`](Self::set_remote). Once they are signalled restart again only after that: a description does not say
+    /// which one it answers.
     ///
     /// Connections stay open: data goes over the old path until the new checks have selected another, as long as the
     /// peer consents to it.
