@@ -30,6 +30,8 @@ const INTERVAL: RangeInclusive<u64> = 4_000_000_000..=6_000_000_000;
 /// checked as well, each so often, for a path that loses a third of all datagrams is no reason to end a call. These are
 /// connectivity checks in the session's pace, which RFC 7675 5.1 permits; its own requests come as rarely as it demands.
 const DOUBT: Duration = Duration::from_secs(15);
+/// Consent that has less left when data is to go over a pair is not relied on.
+const IN_HASTE: Duration = Duration::from_secs(5);
 const IN_DOUBT: Duration = Duration::from_secs(1);
 /// The response that takes consent back (RFC 7675 5.2).
 const FORBIDDEN: u16 = 403;
@@ -70,8 +72,6 @@ pub(crate) struct InUse {
     key: Key,
     priority: Priority,
     granted: bool,
-    /// When what was granted before the pair was used ends.
-    lapses: Option<Instant>,
     /// When consent was last given; before it is, since when it is sought.
     since: Instant,
     /// When it is asked for again; `None` while that waits for a slot.
@@ -161,13 +161,13 @@ impl CheckSet {
         let pair = self.pairs.get(id)?;
         let ends = &pair.ends;
         let remote = self.lists.get(&stream)?.remote.as_ref()?;
-        if (ends.stream, ends.component) != (stream, component) || self.is_spent(id) {
+        let spent = self.is_path_spent(stream, (pair.base, ends.to));
+        if (ends.stream, ends.component) != (stream, component) || spent {
             return None;
         }
-        // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes. What is in doubt lasts
-        // as long as it does; it is sought for 30 s from now, since nobody has sought it before.
-        let given = self.consent_given(id).filter(|&given| now < given + EXPIRY);
-        let fresh = given.filter(|&given| now < given + DOUBT);
+        // RFC 7675 5.1: consent that nobody kept up meanwhile has to be regained before data goes; and so has what would end
+        // before a few questions could be answered, since with it the path would be lost.
+        let given = self.consent_given(id).filter(|&given| now < given + EXPIRY - IN_HASTE);
         let latest = pair.consent.asked.max(given);
         Some(InUse {
             pair: id,
@@ -177,10 +177,9 @@ impl CheckSet {
             key: remote.key.clone(),
             priority: self.priority_of_check(ends.local)?,
             granted: given.is_some(),
-            lapses: given.filter(|_| fresh.is_none()).map(|given| given + EXPIRY),
-            since: fresh.unwrap_or(now),
+            since: given.unwrap_or(now),
             next: Some(latest.map_or(now, |latest| latest + interval)),
-            doubt: fresh.map_or(now, |given| given + DOUBT),
+            doubt: given.map_or(now, |given| given + DOUBT),
             asked: Vec::new(),
             sent: now,
             life: Liveness::new(now, pair.counts.current_round_trip),
@@ -200,22 +199,37 @@ impl CheckSet {
         in_use.is_some_and(|known| known.pair == pair && (known.granted || !self.seeks_consent()))
     }
 
-    /// Whether data could be sent over this pair at once, were it in use: the peer's latest answer there is less than 15 s
-    /// old, or consent is off. RFC 7675 5.1 allows 30 s; but what is that old could end before the first request for it is
-    /// answered.
+    /// Whether consent on this pair is fresh enough to move data to it: the peer's latest answer there is less than 15 s old,
+    /// or consent is off. RFC 7675 5.1 allows 30 s; but what is that old could end before it is asked for again.
     #[must_use]
     pub fn has_consent(&self, now: Instant, pair: PairId) -> bool {
         !self.seeks_consent() || self.consent_given(pair).is_some_and(|given| now < given + DOUBT)
     }
 
-    /// When the peer last consented on the path of a pair: by an answer to a request for it, or to a check. Where a NAT has
-    /// changed its mapping the checks of the path make another pair valid.
+    /// When the peer last consented on the path that data of this pair takes: by an answer to a request for it, or to a
+    /// check.
     fn consent_given(&self, id: PairId) -> Option<Instant> {
-        if self.is_spent(id) {
+        let pair = self.pairs.get(id)?;
+        let path = (pair.base, pair.ends.to);
+        if self.is_path_spent(pair.ends.stream, path) {
             return None;
         }
-        let given = |id: PairId| self.pairs.get(id)?.consent.given;
-        given(id).max(self.checked_of(id).and_then(given))
+        self.pairs.get(self.consenting(id, path))?.consent.given
+    }
+
+    /// The pair that remembers consent on a path: the one that is checked there, as with what is measured. One of the
+    /// generation before has credentials of its own, and stands for itself.
+    fn consenting(&self, id: PairId, path: (BaseId, SocketAddr)) -> PairId {
+        let former = self.pairs.get(id).is_some_and(Pair::is_former);
+        self.pairs.on_path(path.0, path.1).filter(|_| !former).unwrap_or(id)
+    }
+
+    /// The peer has consented on this path now, as it does by each authentic answer (RFC 7675 5).
+    pub(crate) fn note_consent(&mut self, now: Instant, id: PairId, path: (BaseId, SocketAddr)) {
+        let id = self.consenting(id, path);
+        if let Some(pair) = self.pairs.get_mut(id) {
+            pair.consent.given = Some(now);
+        }
     }
 
     /// The application has sent data over this pair: now something should be heard there, or [`Event::Silent`] is told.
@@ -247,7 +261,7 @@ impl CheckSet {
         let in_use = self.consents.in_use.values();
         if self.seeks_consent() {
             in_use
-                .flat_map(|known| [Some(known.since + EXPIRY), known.lapses, known.next, Some(known.doubt)])
+                .flat_map(|known| [Some(known.since + EXPIRY), known.next, Some(known.doubt)])
                 .flatten()
                 .min()
         } else {
@@ -274,10 +288,6 @@ impl CheckSet {
         if known.since + EXPIRY <= now {
             self.lose_consent(now, key, ConsentLoss::Expired);
             return;
-        }
-        if known.lapses.take_if(|at| *at <= now).is_some() {
-            known.granted = false;
-            self.out.events.push_back(Event::Changed { stream: key.0, component: key.1 });
         }
         if known.next.take_if(|at| *at <= now).is_some() {
             self.consents.due.push_back(key);
@@ -423,7 +433,6 @@ impl CheckSet {
     fn grant(&mut self, now: Instant, (stream, component): Purpose) {
         let Some(known) = self.consents.in_use.get_mut(&(stream, component)) else { return };
         known.since = now;
-        known.lapses = None;
         known.doubt = now + DOUBT;
         if !std::mem::replace(&mut known.granted, true) {
             self.out.events.push_back(Event::Changed { stream, component });
@@ -435,8 +444,9 @@ impl CheckSet {
         let Some(known) = self.consents.in_use.get_mut(&key) else { return };
         let rtt = now.saturating_duration_since(asked.at);
         known.life.measure(rtt);
-        if let Some(pair) = self.pairs.get_mut(known.pair) {
-            pair.consent.given = Some(now);
+        let (used, path) = (known.pair, (known.base, known.to));
+        self.note_consent(now, used, path);
+        if let Some(pair) = self.pairs.get_mut(used) {
             pair.heard = true;
             match asked.what {
                 Request::Consent => pair.counts.consent_responses_received += 1,
@@ -475,14 +485,16 @@ impl CheckSet {
         self.forget_former(lost.pair);
     }
 
-    /// Whether consent was lost on the path of this pair, so that the credentials of its stream are not used there
-    /// again: only a restart helps (RFC 7675 5.1).
+    /// Whether consent was lost on the path that this pair is checked on, so that the credentials of its stream are not
+    /// used there again: only a restart helps (RFC 7675 5.1).
     pub(crate) fn is_spent(&self, pair: PairId) -> bool {
-        let lost_with = |id| {
-            let ends = &self.pairs.get(id)?.ends;
-            let username = self.consents.spent.get(&(ends.base, ends.to))?;
-            Some((username, self.lists.get(&ends.stream)?.remote.as_ref()?))
-        };
-        lost_with(pair).is_some_and(|(username, remote)| *username == remote.username)
+        let ends = self.pairs.get(pair).map(|pair| &pair.ends);
+        ends.is_some_and(|ends| self.is_path_spent(ends.stream, (ends.base, ends.to)))
+    }
+
+    fn is_path_spent(&self, stream: StreamId, path: (BaseId, SocketAddr)) -> bool {
+        let lost_with = self.consents.spent.get(&path);
+        let remote = self.lists.get(&stream).and_then(|list| list.remote.as_ref());
+        lost_with.zip(remote).is_some_and(|(username, remote)| *username == remote.username)
     }
 }

@@ -115,7 +115,8 @@ pub(crate) struct Pair {
     pub(crate) ranked: Ranked,
     /// The transaction whose failure is the pair's; an older, cancelled one may only still succeed.
     pub(crate) transaction: Option<TransactionId>,
-    /// When a check was first sent; anew when the peer's first check on it came, which makes an answer likely.
+    /// When a check was first sent, or left where a relay had held it; anew when the peer's first check on it came, which
+    /// makes an answer likely.
     pub(crate) first_sent: Option<Instant>,
     /// The peer's latest checks on it.
     pub(crate) requests: RecentRequests,

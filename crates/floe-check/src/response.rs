@@ -171,14 +171,13 @@ impl CheckSet {
         let round_trip = self.pairs.get(checked).and_then(|pair| pair.counts.current_round_trip);
         if let Some(pair) = self.pairs.get_mut(checked) {
             pair.made = Some(valid);
-            pair.consent.given = Some(now);
         }
         let Some(ends) = self.pairs.get(checked).map(|pair| &pair.ends) else { return };
         let (base, to, purpose) = (ends.base, ends.to, (ends.stream, ends.component));
+        // RFC 7675 5: a path that succeeds has the peer's consent.
+        self.note_consent(now, checked, (base, to));
         self.note_checked(now, purpose, (base, to));
         let Some(pair) = self.pairs.get_mut(valid) else { return };
-        // RFC 7675 5: a pair that succeeds has the peer's consent.
-        pair.consent.given = Some(now);
         pair.counts.current_round_trip = round_trip;
         pair.base = base;
         let fresh = Validity { checked, since: now, nominated: false };

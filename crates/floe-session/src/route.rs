@@ -84,7 +84,8 @@ impl Session {
     /// Where the data of a component goes now: over the selected pair, and before there is one over the best valid one
     /// (RFC 8445 12.1). After a restart it goes the way it went before until the new generation has selected a pair, or
     /// consent on the old one is lost. Where the peer has not lately consented to the pair that it is to go over, data stays
-    /// on the way in use until the peer was asked, as long as that may be used. `None` where it may not be sent.
+    /// on the way in use until it has, as long as that may be used and neither pair has failed. `None` where it may not be
+    /// sent.
     #[must_use]
     pub fn route(&self, stream: StreamId, component: ComponentId) -> Option<Route> {
         self.routes.get((stream, component))

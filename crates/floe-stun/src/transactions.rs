@@ -16,7 +16,8 @@ use crate::{attribute::TransactionTransmitCounter, header::TransactionId, retran
 /// the first time; [`poll`](Self::poll) until it gives nothing, whenever [`poll_timeout`](Self::poll_timeout) has
 /// come; [`complete`](Self::complete) with the id of an answer that was found to be authentic. `now` never goes back.
 ///
-/// What moves `poll_timeout`: every call that takes `&mut self`, but for [`note_forged`](Self::note_forged).
+/// What moves `poll_timeout`: every call that takes `&mut self`, but for [`note_forged`](Self::note_forged) and
+/// [`note_departed`](Self::note_departed).
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -59,8 +60,8 @@ pub struct Transaction<K> {
     times: SendTimes,
     deadline: Instant,
     sends: u32,
-    /// Of these so many never left.
-    unsent: u32,
+    /// Of these so many never left, where that was told.
+    unsent: Option<u32>,
     cancelled: bool,
     forged: bool,
 }
@@ -124,7 +125,7 @@ pub struct Completed<K> {
     pub sends: u32,
     /// Whether its retransmission had been stopped.
     pub cancelled: bool,
-    unsent: u32,
+    unsent: Option<u32>,
     times: SendTimes,
     answered: Option<u8>,
 }
@@ -145,7 +146,7 @@ impl<K> Completed<K> {
     /// the sample would lie (Karn's rule, RFC 8489 6.2.1).
     #[must_use]
     pub fn rtt(&self, now: Instant) -> Option<Duration> {
-        let only = || (self.sends == self.unsent + 1).then_some(self.sends);
+        let only = || (self.sends == self.unsent.unwrap_or_default() + 1).then_some(self.sends);
         let answered = self.answered.map(u32::from).or_else(only)?;
         let sent = self.times.get((answered as usize).checked_sub(1)?)?;
         Some(now.saturating_duration_since(*sent))
@@ -224,7 +225,7 @@ impl<K> Transactions<K> {
             times: [now; RetransmitPolicy::MAX_RC as usize],
             deadline: now + policy.wait_after(1),
             sends: 1,
-            unsent: 0,
+            unsent: None,
             cancelled: false,
             forged: false,
         };
@@ -290,13 +291,16 @@ impl<K> Transactions<K> {
         self.deadlines.insert((end, id));
     }
 
-    /// The latest send of the request leaves only now, and is the first to leave: whoever took it from the caller had held
-    /// it back, as a TURN client does until a peer is permitted. Round trips count from here; the waits stay as they are.
+    /// The latest send of the request leaves only now: whoever took it from the caller had held it back, as a TURN client
+    /// does until a peer is permitted, and those before it as well, unless one has departed. Round trips count from here;
+    /// the waits, and with them `poll_timeout`, stay as they are.
     pub fn note_departed(&mut self, now: Instant, id: TransactionId) {
         let Some(open) = self.open.get_mut(&id) else { return };
-        open.started = now;
-        open.unsent = open.sends.saturating_sub(1);
-        if let Some(time) = open.times.get_mut(open.unsent as usize) {
+        let latest = open.sends.saturating_sub(1);
+        if open.unsent.is_none() {
+            (open.started, open.unsent) = (now, Some(latest));
+        }
+        if let Some(time) = open.times.get_mut(latest as usize) {
             *time = now;
         }
     }
@@ -376,20 +380,25 @@ mod tests {
     #[test]
     fn the_round_trip_of_a_send_that_was_held_back_counts_from_when_it_left() {
         let start = epoch();
-        let mut transactions = started(start, RetransmitPolicy::default());
-        transactions.note_departed(start + ms(300), ID);
-        transactions.note_departed(start + ms(300), OTHER);
-        assert_eq!(transactions.poll_timeout(), Some(start + ms(500)));
-        assert!(transactions.poll(start + ms(500)).is_some());
-        transactions.note_departed(start + ms(900), ID);
-        let done = transactions.complete(ID).unwrap();
-        let rtt = |requests| {
-            let answered = done.answering(Some(TransactionTransmitCounter { requests, responses: 1 }));
-            answered.rtt(start + ms(1_000))
+        // After the sends at 0.5 and 1.5 s one departs. When was the first, and how long took the answer that came at 3 s?
+        let answered = |departures: &[u64], requests: Option<u8>| {
+            let mut transactions = started(start, RetransmitPolicy::default());
+            for (resend, departure) in [500, 1_500].into_iter().zip(departures) {
+                assert!(transactions.poll(start + ms(resend)).is_some());
+                let waits = transactions.poll_timeout();
+                transactions.note_departed(start + ms(*departure), ID);
+                transactions.note_departed(start + ms(*departure), OTHER);
+                assert_eq!(transactions.poll_timeout(), waits);
+            }
+            let counter = requests.map(|requests| TransactionTransmitCounter { requests, responses: 1 });
+            let done = transactions.complete(ID).unwrap().answering(counter);
+            (done.started - start, done.rtt(start + ms(3_000)))
         };
-        assert_eq!([rtt(1), rtt(2)], [Some(ms(700)), Some(ms(100))]);
-        assert_eq!(done.rtt(start + ms(1_000)), Some(ms(100)), "no other has left");
-        assert_eq!(done.started, start + ms(900));
+        assert_eq!(answered(&[900], None), (ms(900), Some(ms(2_100))), "no other has left");
+        assert_eq!(answered(&[900], Some(2)), (ms(900), Some(ms(2_100))));
+        assert_eq!(answered(&[900, 2_900], None), (ms(900), None), "which of the two, nobody knows");
+        assert_eq!(answered(&[900, 2_900], Some(3)), (ms(900), Some(ms(100))));
+        assert_eq!(answered(&[900, 2_900], Some(2)), (ms(900), Some(ms(2_100))));
     }
 
     /// Runs from deadline to deadline; gives the times of the resends, and the end with its time.

@@ -158,3 +158,42 @@ fn a_check_tells_of_the_base_that_it_left_from_and_of_none_that_its_pair_was_val
     let first = of.iter().find(|(id, ..)| *id != valid).unwrap();
     assert!(first.2.is_some_and(|round_trip| round_trip < ms(11)), "{first:?}");
 }
+
+#[test]
+fn a_pair_is_not_used_again_where_consent_was_lost_on_the_base_that_its_data_left_from() {
+    let (mut bench, valid, _) = valid_by_another_base(Role::Controlled);
+    let used = Command::Use { stream: S0, component: RTP, pair: Some(valid) };
+    bench.apply(used);
+    assert!(bench.set.may_send(valid));
+    bench.at(30_000);
+    assert_eq!(bench.state(valid), PairState::Failed);
+    while bench.try_next().is_some() {}
+    bench.apply(used);
+    assert!(!bench.set.may_send(valid) && !bench.set.has_consent(bench.now, valid));
+    for second in 31..70 {
+        bench.at(second * 1_000);
+        assert_eq!(bench.try_next().map(|asked| asked.base), None, "{second} s");
+    }
+}
+
+#[test]
+fn consent_is_of_the_path_that_data_takes_and_not_of_another_that_made_its_pair_valid_before() {
+    // The check from base 0 makes pair b valid, and that of b, from base 1, makes a third.
+    let mut bench = Bench::ready(Role::Controlled);
+    bench.set.set_renomination(S0, true);
+    bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    bench.remote(S0, &Cand::host(PEER));
+    let [first, own] = [bench.next(), bench.next()];
+    let _ = bench.answer(&first, "10.0.0.9:1009");
+    let _ = bench.answer(&own, "203.0.113.1:4000");
+    let b = bench.pair("10.0.0.9:1009", PEER);
+    let third = bench.pair("203.0.113.1:4000", PEER);
+    assert!(bench.set.has_consent(bench.now, third));
+    bench.at(bench.millis() + 20_000);
+    assert!(!bench.set.has_consent(bench.now, third));
+    bench.apply(Command::Confirm(b));
+    let check = bench.next();
+    assert_eq!(check.base, BASE);
+    let _ = bench.answer(&check, "10.0.0.9:1009");
+    assert!(bench.set.has_consent(bench.now, b) && !bench.set.has_consent(bench.now, third));
+}

@@ -224,7 +224,7 @@ fn a_warm_pair_whose_check_is_not_answered_fails_as_any_other() {
 #[test]
 fn a_round_trip_is_what_a_pair_has_shown_at_its_best_and_of_several_pairs_the_longest() {
     let mut bench = unchecked(CheckConfig::default().role(Role::Controlling), true, &[1, 2]);
-    // The second answer had been held up on its way.
+    // The first answer had been held up on its way.
     for (port, took) in [(1, 300), (2, 50), (1, 20), (2, 70)] {
         let pair = to_port(&bench, port);
         bench.drain();

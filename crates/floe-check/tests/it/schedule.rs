@@ -3,6 +3,8 @@
 use floe_check::{CheckConfig, CheckKind, Event, FailReason, PairState};
 use floe_core::{Contender, PairId, Role, StreamId, Turn};
 
+use floe_stun::TransactionId;
+
 use crate::common::*;
 
 fn ports(checks: &[Seen]) -> Vec<u16> {
@@ -299,4 +301,21 @@ fn the_turn_of_a_pair_that_is_frozen_behind_an_unanswered_check_of_another_list_
     // The answer thaws it after all: its slot is the next one.
     let _ = bench.answer(&check, "10.0.0.1:1000");
     assert_eq!(turn(&bench), Turn::Expected(epoch() + ms(20_050)));
+}
+
+#[test]
+fn a_check_that_its_relay_had_held_is_given_its_time_from_when_it_leaves() {
+    let mut bench = with_remotes(Role::Controlling, &[1]);
+    let check = bench.next();
+    let turn = |bench: &Bench| bench.set.outlook(bench.now, S0, RTP).contenders[0].turn;
+    let held = bench.now;
+    assert_eq!(turn(&bench), Turn::Sent(held));
+    bench.at(300);
+    bench.set.note_departed(bench.now, TransactionId::new([9; 12]));
+    assert_eq!(turn(&bench), Turn::Sent(held), "that is no check of this set");
+    bench.set.note_departed(bench.now, check.id);
+    assert_eq!(turn(&bench), Turn::Sent(bench.now));
+    bench.at(340);
+    let _ = bench.answer(&check, "10.0.0.1:1000");
+    assert_eq!(bench.valid()[0].rtt, Some(ms(40)));
 }

@@ -242,3 +242,22 @@ fn data_stays_on_its_way_until_the_peer_consents_to_a_pair_that_it_nominates_lat
         );
     }
 }
+
+#[test]
+fn data_does_not_stay_behind_where_the_pair_that_the_peer_nominated_late_has_failed() {
+    let (first, last) = ("192.0.2.1", "198.51.100.3");
+    let mut wire = Wire::new(controlling().policy(Box::new(Never)), controlled()).delay(ms(10));
+    wire = wire.addresses(A, &[first, last]);
+    // A second nomination says that the first one has failed over there: nobody renominates here.
+    begin_with(&mut wire, &IceOptions::new().with(IceOptions::ICE2).unwrap());
+    wire.run_for(Duration::from_secs(1));
+    nominate_from(&mut wire, first, 1);
+    wire.run_for(Duration::from_secs(40));
+    wire.passes = Box::new(move |sent| !(sent.is_answer() && sent.from.ip().to_string() == last));
+    nominate_from(&mut wire, last, 2);
+    wire.run_for(Duration::from_secs(1));
+    assert_eq!(selections_of_a(&wire, B), [first, last]);
+    wire.run_for(Duration::from_secs(80));
+    let why = wire.b().reason().cloned();
+    assert_eq!((wire.b().route(STREAM, RTP), why.is_some()), (None, true), "{:?} {why:?}", wire.b().state());
+}
