@@ -114,12 +114,19 @@ impl Session {
         Some(self.streams.get(&stream)?.local.ufrag().into())
     }
 
-    /// A candidate that nobody wants. A base that it was the only use of is closed.
+    /// A candidate that nobody wants. A base that it was the only use of is closed: not one that carries data, as those of
+    /// the generation before do.
     fn close_unused(&mut self, base: BaseId, local: &LocalCandidate) {
         let is_base = matches!(local.candidate.kind(), CandidateKind::Host | CandidateKind::Relayed);
-        if let Some(now) = self.clock.latest().filter(|_| is_base) {
+        let closes = is_base && !self.carries_data(base);
+        if let Some(now) = self.clock.latest().filter(|_| closes) {
             self.close_base(now, base);
         }
+    }
+
+    fn carries_data(&self, base: BaseId) -> bool {
+        let mut used = self.routes.pairs().filter_map(|pair| self.check.route(pair));
+        used.any(|route| route.base == base || self.relays.host_of(route.base) == Some(base))
     }
 
     pub(crate) fn has_base(&self, base: BaseId) -> bool {

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use floe_core::{Generation, Role, StreamId};
 use floe_session::{
-    AddRemoteError, ConsentLoss, Disposition, Event, IceState, LocalParameters, Reason, RemoteDescription,
-    SetRemoteError, StreamConfig,
+    AddRemoteError, ConsentLoss, Disposition, Event, IceState, LocalParameters, Output, Reason,
+    RemoteDescription, SetRemoteError, StreamConfig,
 };
 
 use floe_stun::{
@@ -13,7 +13,7 @@ use floe_stun::{
     attribute::{AttributeType, Username},
 };
 
-use crate::wire::{A, B, Host, RTP, STREAM, Wire, controlled, controlling, ms};
+use crate::wire::{A, B, Host, RTCP, RTP, STREAM, Wire, controlled, controlling, ms};
 
 fn restarts(host: &Host) -> Vec<(Generation, LocalParameters)> {
     let restart = |event: &Event| match event {
@@ -173,6 +173,28 @@ fn only_answers_with_the_old_credentials_keep_up_consent_on_the_old_pair() {
     }
     assert!(wire.elapsed() >= end && wire.elapsed() < end + ms(20), "{:?}, {end:?}", wire.elapsed());
     assert!(used(&wire).is_some(), "the new generation has a valid pair");
+}
+
+#[test]
+fn what_carries_data_stays_open_where_the_peer_restarts_without_its_component() {
+    let streams = || vec![StreamConfig { components: 2 }];
+    let mut wire = Wire::new(controlling().streams(streams()), controlled().streams(streams())).delay(ms(25));
+    wire.begin();
+    wire.run_until_completed();
+    // It announces one component only; its candidates do not come.
+    let credentials = floe_core::Credentials::new("strange", "a/password/of/a/stranger").unwrap();
+    let (now, description) = (wire.now, RemoteDescription::new(credentials).components(Some(1)));
+    wire.b().set_remote(now, STREAM, description).unwrap();
+    let mut closed = Vec::new();
+    while let Some(output) = wire.b().poll_output() {
+        if let Output::Close { socket } = output {
+            closed.push(socket);
+        }
+    }
+    for component in [RTP, RTCP] {
+        let route = wire.b().route(STREAM, component).unwrap();
+        assert!(!closed.contains(&route.socket), "{component}");
+    }
 }
 
 #[test]
