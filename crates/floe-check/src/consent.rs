@@ -30,9 +30,9 @@ const INTERVAL: RangeInclusive<u64> = 4_000_000_000..=6_000_000_000;
 /// checked as well, each so often, for a path that loses a third of all datagrams is no reason to end a call. These are
 /// connectivity checks in the session's pace, which RFC 7675 5.1 permits; its own requests come as rarely as it demands.
 const DOUBT: Duration = Duration::from_secs(15);
+const IN_DOUBT: Duration = Duration::from_secs(1);
 /// Consent that has less left when data is to go over a pair is not relied on.
 const IN_HASTE: Duration = Duration::from_secs(5);
-const IN_DOUBT: Duration = Duration::from_secs(1);
 /// The response that takes consent back (RFC 7675 5.2).
 const FORBIDDEN: u16 = 403;
 
@@ -225,7 +225,7 @@ impl CheckSet {
     }
 
     /// The peer has consented on this path now, as it does by each authentic answer (RFC 7675 5).
-    pub(crate) fn note_consent(&mut self, now: Instant, id: PairId, path: (BaseId, SocketAddr)) {
+    fn note_consent(&mut self, now: Instant, id: PairId, path: (BaseId, SocketAddr)) {
         let id = self.consenting(id, path);
         if let Some(pair) = self.pairs.get_mut(id) {
             pair.consent.given = Some(now);
@@ -420,10 +420,13 @@ impl CheckSet {
         Some(Outcome::Handled)
     }
 
-    /// A check over this path was answered: where data goes that way that is consent as well, whatever was asked for. Not
-    /// on a pair of the generation before: the answer has other credentials.
-    pub(crate) fn note_checked(&mut self, now: Instant, key: Purpose, (base, to): (BaseId, SocketAddr)) {
-        let same = |known: &&InUse| (known.base, known.to) == (base, to);
+    /// The check of this pair was answered: a path that succeeds has the peer's consent (RFC 7675 5). Where data goes that
+    /// way it is renewed, but not on a pair of the generation before: the answer has other credentials.
+    pub(crate) fn note_checked(&mut self, now: Instant, checked: PairId) {
+        let Some(ends) = self.pairs.get(checked).map(|pair| &pair.ends) else { return };
+        let (path, key) = ((ends.base, ends.to), (ends.stream, ends.component));
+        self.note_consent(now, checked, path);
+        let same = |known: &&InUse| (known.base, known.to) == path;
         let used = self.consents.in_use.get(&key).filter(same).and_then(|known| self.pairs.get(known.pair));
         if used.is_some_and(|pair| !pair.is_former()) {
             self.grant(now, key);
@@ -454,9 +457,8 @@ impl CheckSet {
             }
             pair.counts.current_round_trip = Some(rtt);
             pair.counts.total_round_trip += rtt;
-            let id = pair.id;
-            self.note_answered(now, self.measured(id), Some(rtt));
-            self.tell_measured(id);
+            self.note_answered(now, self.measured(used), Some(rtt));
+            self.tell_measured(used);
         }
     }
 

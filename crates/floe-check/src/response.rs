@@ -172,11 +172,8 @@ impl CheckSet {
         if let Some(pair) = self.pairs.get_mut(checked) {
             pair.made = Some(valid);
         }
-        let Some(ends) = self.pairs.get(checked).map(|pair| &pair.ends) else { return };
-        let (base, to, purpose) = (ends.base, ends.to, (ends.stream, ends.component));
-        // RFC 7675 5: a path that succeeds has the peer's consent.
-        self.note_consent(now, checked, (base, to));
-        self.note_checked(now, purpose, (base, to));
+        self.note_checked(now, checked);
+        let Some(base) = self.pairs.get(checked).map(|pair| pair.ends.base) else { return };
         let Some(pair) = self.pairs.get_mut(valid) else { return };
         pair.counts.current_round_trip = round_trip;
         pair.base = base;

@@ -159,13 +159,16 @@ fn is_lossier(pair: &ValidPair, than: &ValidPair) -> bool {
 
 /// By how many more of a thousand requests that one pair loses than another.
 fn excess_loss(pair: &ValidPair, than: &ValidPair) -> u32 {
-    let of = |pair: &ValidPair| pair.quality.loss().unwrap_or_default();
-    of(pair).saturating_sub(of(than))
+    loss_of(pair).saturating_sub(loss_of(than))
+}
+
+/// How many of a thousand requests it has lost.
+fn loss_of(pair: &ValidPair) -> u32 {
+    pair.quality.loss().unwrap_or_default()
 }
 
 fn loss(pair: &ValidPair, other: &ValidPair) -> Advantage {
-    let of = |pair: &ValidPair| pair.quality.loss().unwrap_or_default();
-    Advantage::Loss { lost: of(pair), before: of(other) }
+    Advantage::Loss { lost: loss_of(pair), before: loss_of(other) }
 }
 
 /// What contenders are compared by: nothing is measured of them yet.
