@@ -10,6 +10,7 @@ mod idle;
 mod lite;
 mod liveness;
 mod loss;
+mod nat64;
 mod nat_grid;
 mod nomination;
 mod pacing;

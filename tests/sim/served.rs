@@ -32,7 +32,9 @@ pub(crate) fn world(internet: &floe_sim::World) -> (World, Option<PathClass>) {
         let mut seed = [side as u8; 32];
         seed[..8].copy_from_slice(&internet.seed.to_le_bytes());
         let servers = [IceServer::turn(at, "ann", "secret"), IceServer::Stun(at)];
-        let session = Session::new(SessionConfig::new(seed).role(role).servers(servers));
+        let mut config = SessionConfig::new(seed).role(role).servers(servers);
+        config.gather.nat64 = parties[side as usize].nat64;
+        let session = Session::new(config);
         simulation.place(hosts[side as usize], SessionNode::new(session));
     }
     let mut world = World::over(simulation, hosts);

@@ -124,7 +124,10 @@ impl CheckSet {
     pub(crate) fn go_together(&self, ends: &Ends) -> bool {
         let candidates = self.locals.get(ends.local).zip(self.remotes.get(ends.remote));
         candidates.is_some_and(|(local, remote)| {
-            compatible(local.candidate(), local.local.base_address, &remote.candidate, remote.address)
+            let base = local.local.base_address;
+            let nat64 = self.config.nat64.filter(|_| base.is_ipv6());
+            let to = nat64.map_or(remote.address, |prefix| prefix.embed_socket(remote.address));
+            compatible(local.candidate(), base, &remote.candidate, to)
         })
     }
 
@@ -261,7 +264,7 @@ impl CheckSet {
     }
 }
 
-/// Whether two candidates of one component make a pair (RFC 8445 6.1.2.2).
+/// Whether two candidates of one component make a pair (RFC 8445 6.1.2.2), whose datagrams go to `to`.
 fn compatible(local: &Candidate, base: SocketAddr, remote: &Candidate, to: SocketAddr) -> bool {
     // RFC 6544 6.2: the passive side waits to be connected to.
     let passive = local.transport() == Transport::Tcp(TcpType::Passive);

@@ -8,8 +8,8 @@ use std::{
 };
 
 use floe_core::{
-    Candidate, CandidateKind, ComponentId, Credentials, LocalCandidate, Role, StreamId, TieBreaker, Transmit,
-    address,
+    Candidate, CandidateKind, ComponentId, Credentials, LocalCandidate, Nat64Prefix, Role, StreamId,
+    TieBreaker, Transmit, address,
 };
 use floe_stun::Transactions;
 use rand::rngs::ChaCha20Rng;
@@ -238,6 +238,11 @@ impl CheckSet {
     /// The pacing interval that both sides agreed on (RFC 8445 14.2): timeouts and estimates follow it.
     pub fn set_ta(&mut self, ta: std::time::Duration) {
         self.config.ta = ta;
+    }
+
+    /// Sets [`CheckConfig::nat64`]: pairs that are formed from now on are formed accordingly.
+    pub fn set_nat64(&mut self, prefix: Option<Nat64Prefix>) {
+        self.config.nat64 = prefix;
     }
 
     /// The role now.

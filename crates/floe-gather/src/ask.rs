@@ -163,7 +163,7 @@ impl Round {
         let Some(base) = self.bases.get(&id).cloned().filter(|_| shared.config.tells(kind)) else {
             return Ok(None);
         };
-        server::check_mapped(mapped, base.address).map_err(ServerError::BadAddress)?;
+        server::check_mapped(mapped, query.address, base.address).map_err(ServerError::BadAddress)?;
         // RFC 8445 5.1.3: without a NAT it is the host candidate. Where that is kept from the peer, this is, too.
         if unscoped(mapped) == unscoped(base.address) || self.knows(id, mapped) {
             return Ok(None);

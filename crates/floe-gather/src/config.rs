@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_core::CandidateKind;
+use floe_core::{CandidateKind, Nat64Prefix};
 
 use crate::{Server, TypePreferences};
 
@@ -36,6 +36,9 @@ pub struct GatherConfig {
     pub include_loopback: bool,
     /// Whether addresses of loopback interfaces are used where there is no other usable one. Default: no.
     pub loopback_if_alone: bool,
+    /// What the network's NAT64 has a host without an IPv4 address put before one (RFC 6052): IPv4 servers are asked from
+    /// IPv6 bases then, and give IPv4 candidates (RFC 8445 5.1.1.2). Whoever sends puts it there. Default: none.
+    pub nat64: Option<Nat64Prefix>,
     /// The names of the interfaces to use. Default: `None`, all of them.
     pub interfaces: Option<Vec<String>>,
     /// The names of interfaces known to connect unreliably: their candidates are tried last (RFC 8421 3). Default: none.
@@ -68,6 +71,7 @@ impl Default for GatherConfig {
             ipv6: true,
             include_loopback: false,
             loopback_if_alone: false,
+            nat64: None,
             interfaces: None,
             unreliable: Vec::new(),
             bind_timeout: Duration::from_secs(5),
@@ -150,6 +154,13 @@ impl GatherConfig {
     #[must_use]
     pub fn loopback_if_alone(mut self, include: bool) -> Self {
         self.loopback_if_alone = include;
+        self
+    }
+
+    /// Sets [`nat64`](Self::nat64).
+    #[must_use]
+    pub fn nat64(mut self, prefix: Option<Nat64Prefix>) -> Self {
+        self.nat64 = prefix;
         self
     }
 

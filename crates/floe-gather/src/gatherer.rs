@@ -8,7 +8,7 @@ use std::{
 };
 
 use floe_core::{
-    BaseId, ComponentId, Generation, Interface, Received, StreamId, Transmit, address::unscoped,
+    BaseId, ComponentId, Generation, Interface, Nat64Prefix, Received, StreamId, Transmit, address::unscoped,
 };
 use floe_stun::{Due, Message, Method, RetransmitPolicy};
 use rand::rngs::ChaCha20Rng;
@@ -113,6 +113,11 @@ impl Gatherer {
     /// first.
     pub fn set_ta(&mut self, ta: Duration) {
         self.shared.ta = ta;
+    }
+
+    /// Sets [`GatherConfig::nat64`]: bases that are new from now on are asked from accordingly.
+    pub fn set_nat64(&mut self, prefix: Option<Nat64Prefix>) {
+        self.shared.config.nat64 = prefix;
     }
 
     /// ICE has finished for this stream (RFC 8445 8.3): its bindings are not kept alive any more, until it starts again.

@@ -72,7 +72,8 @@ impl Round {
         }
         let kind = CandidateKind::Relayed;
         let shows = shared.config.tells(CandidateKind::ServerReflexive);
-        let related = (shows && server::check_mapped(mapped, host.address).is_ok()).then_some(mapped);
+        let related =
+            (shows && server::check_mapped(mapped, query.address, host.address).is_ok()).then_some(mapped);
         let place = Place::of_socket(relayed);
         let candidate = self.of_server(host, query, (kind, relayed, related), place, shared)?;
         let Base { component, place, .. } = *host;

@@ -1,6 +1,10 @@
 //! STUN and TURN servers: what is asked of them, and what comes of it (RFC 8445 5.1.1.2).
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use floe_core::{
     BaseId, CandidateKind, ComponentId, StreamId, Transmit,
@@ -155,7 +159,7 @@ pub enum BadAddress {
     /// Nobody can send there.
     #[error("{0}")]
     Unusable(Unusable),
-    /// It has another address family than the base.
+    /// It has another address family than the server's own.
     #[error("of the other address family")]
     Family,
     /// It reaches no other host than the one that uses it, and the base is no such address.
@@ -179,9 +183,14 @@ pub(crate) fn check_named(named: SocketAddr, near: SocketAddr) -> Result<(), Bad
     Ok(())
 }
 
-/// The same of a mapped address: what a server sees of a base has the family of the base.
-pub(crate) fn check_mapped(mapped: SocketAddr, base: SocketAddr) -> Result<(), BadAddress> {
-    if Family::of(mapped.ip()) != Family::of(base.ip()) {
+/// The same of a mapped address: what a server sees of a base has the family of the server's own address, which is that of
+/// the base unless a NAT64 lies between.
+pub(crate) fn check_mapped(
+    mapped: SocketAddr,
+    server: SocketAddr,
+    base: SocketAddr,
+) -> Result<(), BadAddress> {
+    if Family::of(mapped.ip()) != Family::of(server.ip()) {
         return Err(BadAddress::Family);
     }
     check_named(mapped, base)
@@ -227,7 +236,7 @@ impl Query {
 /// Which servers are asked from this address, in the user's order.
 pub(crate) fn queries(config: &GatherConfig, place: Place) -> Vec<Query> {
     let indexed = (0..).map(ServerId).zip(&config.servers);
-    let reachable = indexed.filter(|(_, server)| reaches(place, server.address));
+    let reachable = indexed.filter(|(_, server)| reaches(config, place, server.address));
     let asked = reachable.filter_map(|(id, server)| Some((id, server, method(config, id, server)?)));
     let mut relays = 0;
     let query = |(rank, (server, &Server { address, .. }, method))| {
@@ -258,9 +267,13 @@ pub(crate) fn is_stun_too(config: &GatherConfig, address: SocketAddr) -> bool {
 }
 
 /// Whether a datagram from here can reach a server there, as far as the addresses tell.
-fn reaches(place: Place, server: SocketAddr) -> bool {
-    let ip = server.ip();
-    let stays = |ip: std::net::IpAddr| ip.to_canonical().is_loopback();
+fn reaches(config: &GatherConfig, place: Place, server: SocketAddr) -> bool {
+    let ip = match (place.ip, server.ip()) {
+        (IpAddr::V6(_), IpAddr::V4(ip)) => config.nat64.and_then(|prefix| prefix.embed(ip)).map(IpAddr::V6),
+        (_, ip) => Some(ip),
+    };
+    let Some(ip) = ip else { return false };
+    let stays = |ip: IpAddr| ip.to_canonical().is_loopback();
     Family::of(place.ip) == Family::of(ip)
         && (!stays(place.ip) || stays(ip))
         && (!address::is_ipv6_link_local(place.ip) || address::is_ipv6_link_local(ip))

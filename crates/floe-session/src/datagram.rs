@@ -39,6 +39,7 @@ impl Session {
         let Some(base) = self.sockets.base(socket) else {
             return Disposition::Dropped(DropReason::UnknownSocket);
         };
+        let from = self.nat64.map_or(from, |prefix| prefix.extract_socket(from));
         if let Some(disposition) = self.dispose_relayed(now, base, from, datagram) {
             return disposition;
         }

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use floe_check::{Command, FailReason};
-use floe_core::{ComponentId, Outlook, PairId, StreamId, Transmit};
+use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit};
 use floe_nominate::{Decision, Why};
 
 use crate::{Event, IceState, Output, Reason, Session, route::Change, session::Item, sockets::Purpose};
@@ -69,9 +70,19 @@ impl Session {
     /// Where the base is gone the datagram is lost, as on any network.
     pub(crate) fn send(&mut self, now: Instant, transmit: &Transmit) {
         if let Some(socket) = self.sockets.socket(transmit.base) {
-            self.put(Output::Send { socket, to: transmit.to, data: transmit.payload.clone() });
+            let to = self.on_wire(transmit.base, transmit.to);
+            self.put(Output::Send { socket, to, data: transmit.payload.clone() });
         } else {
             self.relays.send(now, transmit);
+        }
+    }
+
+    /// The address as the network of this base knows it.
+    pub(crate) fn on_wire(&self, base: BaseId, to: SocketAddr) -> SocketAddr {
+        let is_v6 = || self.sockets.address(base).is_some_and(|address| address.is_ipv6());
+        match self.nat64 {
+            Some(prefix) if is_v6() => prefix.embed_socket(to),
+            _ => to,
         }
     }
 

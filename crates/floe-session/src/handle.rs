@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use floe_core::{ComponentId, Interface, StreamId};
+use floe_core::{ComponentId, Interface, Nat64Prefix, StreamId};
 
 use crate::{IceState, Output, Session, SocketId};
 
@@ -15,6 +15,16 @@ impl Session {
         }
         self.gatherer.update_interfaces(now, interfaces);
         self.drive(now);
+    }
+
+    /// What the network's NAT64 has hosts put before IPv4 addresses, for a host that has none itself (RFC 8445 5.1.1.2, RFC
+    /// 7050); `None` for any other. From now on its IPv6 bases ask IPv4 servers, and pair with the peer's IPv4 candidates: it
+    /// is of use before [`handle_interfaces`](Self::handle_interfaces). Where it was another before, or none, what was
+    /// gathered and paired by then stays as it is; [restart](Self::restart) on another network.
+    pub fn set_nat64(&mut self, prefix: Option<Nat64Prefix>) {
+        self.nat64 = prefix;
+        self.gatherer.set_nat64(prefix);
+        self.check.set_nat64(prefix);
     }
 
     /// What came of [`Output::Bind`]: the socket's address with its port, or what the system said.

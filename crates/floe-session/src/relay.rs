@@ -262,7 +262,8 @@ impl Session {
         while let Some(transmit) = self.relays.client(base).and_then(Client::poll_transmit) {
             busy = true;
             if let Some(socket) = self.sockets.socket(transmit.base) {
-                self.put(Output::Send { socket, to: transmit.to, data: transmit.payload });
+                let to = self.on_wire(transmit.base, transmit.to);
+                self.put(Output::Send { socket, to, data: transmit.payload });
             }
         }
         busy

@@ -14,7 +14,7 @@ pub struct Route {
     pub pair: PairId,
     /// The socket to send from.
     pub socket: SocketId,
-    /// The address to send to; a link-local one has the scope of the socket.
+    /// The address to send to; a link-local one has the scope of the socket, and one behind a NAT64 its prefix.
     pub to: SocketAddr,
     /// Whether the way leads over a TURN server, which the socket talks to: send with
     /// [`Session::send_data`](crate::Session::send_data).
@@ -137,7 +137,8 @@ impl Session {
         let route = self.check.route(pair)?;
         let relay = self.relays.host_of(route.base);
         let socket = self.sockets.socket(relay.unwrap_or(route.base))?;
-        Some(Route { pair, socket, to: route.to, relayed: relay.is_some() })
+        let to = if relay.is_some() { route.to } else { self.on_wire(route.base, route.to) };
+        Some(Route { pair, socket, to, relayed: relay.is_some() })
     }
 }
 

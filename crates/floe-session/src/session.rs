@@ -6,7 +6,7 @@ use std::{
 };
 
 use floe_check::{CheckConfig, CheckSet};
-use floe_core::{ComponentId, Credentials, IceOptions, LocalCandidate, PairId, Role, StreamId};
+use floe_core::{ComponentId, Credentials, IceOptions, LocalCandidate, Nat64Prefix, PairId, Role, StreamId};
 use floe_gather::Gatherer;
 use floe_nominate::{Nomination, Nominator};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
@@ -65,6 +65,8 @@ pub struct Session {
     pub(crate) clock: Clock,
     pub(crate) sockets: Sockets,
     pub(crate) relays: Relays,
+    /// Translates the IPv4 addresses of peers and servers at the sockets, and nowhere else.
+    pub(crate) nat64: Option<Nat64Prefix>,
     pub(crate) streams: BTreeMap<StreamId, Stream>,
     pub(crate) routes: Routes,
     pub(crate) progress: Progress,
@@ -109,6 +111,7 @@ impl Session {
         let mut secrets = ChaCha20Rng::from_rng(&mut root);
         let mut check = CheckSet::new(check_config, ChaCha20Rng::from_rng(&mut root));
         let lite = config.gather.lite || config.lite;
+        let nat64 = config.gather.nat64;
         let gather = config.gather.lite(lite).servers(config.servers.iter().map(IceServer::to_gather));
         let gatherer = Gatherer::new(gather, ChaCha20Rng::from_rng(&mut root));
         let relays = Relays::new(config.servers, ChaCha20Rng::from_rng(&mut root));
@@ -129,6 +132,7 @@ impl Session {
             clock: Clock::default(),
             sockets: Sockets::default(),
             relays,
+            nat64,
             streams,
             routes: Routes::default(),
             progress: Progress::default(),
@@ -240,6 +244,7 @@ fn check_config(config: &SessionConfig) -> CheckConfig {
     let checks = CheckConfig::default()
         .role(config.role)
         .lite(config.lite)
+        .nat64(config.gather.nat64)
         .max_pairs(config.max_pairs)
         .max_remote_candidates(config.max_remote_candidates)
         .max_peer_reflexive(config.max_peer_reflexive)

@@ -47,6 +47,7 @@ impl fmt::Debug for State<'_> {
             clock,
             sockets,
             relays,
+            nat64,
             streams,
             routes,
             progress,
@@ -73,6 +74,7 @@ impl fmt::Debug for State<'_> {
             .field("clock is unsettled", &clock.due().is_some())
             .field("sockets", sockets)
             .field("relays", relays)
+            .field("nat64", nat64)
             .field("streams", streams)
             .field("early candidates", &early)
             .field("routes", &routes)

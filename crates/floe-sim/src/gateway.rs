@@ -96,8 +96,8 @@ pub(crate) struct Gate {
 /// What becomes of a datagram that wants to leave a realm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// It leaves, from this address.
-    Out(SocketAddr),
+    /// It leaves, with this source and destination.
+    Out(SocketAddr, SocketAddr),
     /// It turns back, with this source and destination.
     Back(SocketAddr, SocketAddr),
 }
@@ -148,36 +148,44 @@ impl Gate {
         from: SocketAddr,
         to: SocketAddr,
     ) -> Result<Exit, Stopped> {
-        if let Some(bindings) = self.bindings.as_mut().filter(|bindings| bindings.owns(to.ip())) {
-            let turned = bindings.hairpin(now, from, to).map_err(Stopped::Nat)?;
-            return Ok(Exit::Back(turned.0, turned.1));
+        let prefixed = self.nat().and_then(|nat| nat.without_prefix(to.ip()));
+        let outside = prefixed.map_or(to, |ip| SocketAddr::new(ip, to.port()));
+        if let Some(bindings) = self.bindings.as_mut().filter(|bindings| bindings.owns(outside.ip())) {
+            let (source, inner) = bindings.hairpin(now, from, outside).map_err(Stopped::Nat)?;
+            return Ok(Exit::Back(seen_inside(bindings.nat(), source, inner)?, inner));
         }
         if self.guard.as_mut().is_some_and(|guard| !guard.outbound(now, from, to)) {
             return Err(Stopped::Firewall);
         }
-        let bindings = if self.translates(Family::of(from.ip())) { self.bindings.as_mut() } else { None };
-        match bindings {
-            Some(bindings) => bindings.outbound(now, from, to).map(Exit::Out).map_err(Stopped::Nat),
-            None => Ok(Exit::Out(from)),
+        let translates = prefixed.is_some() || self.translates(Family::of(from.ip()));
+        match self.bindings.as_mut().filter(|_| translates) {
+            Some(bindings) => {
+                let source = bindings.outbound(now, from, outside).map_err(Stopped::Nat)?;
+                Ok(Exit::Out(source, outside))
+            }
+            None => Ok(Exit::Out(from, to)),
         }
     }
 
-    /// A datagram wants to come in: its destination inside.
+    /// A datagram wants to come in: its source and destination inside.
     pub(crate) fn inbound(
         &mut self,
         now: Instant,
         from: SocketAddr,
         to: SocketAddr,
-    ) -> Result<SocketAddr, Stopped> {
+    ) -> Result<(SocketAddr, SocketAddr), Stopped> {
         let bindings = if self.translates(Family::of(to.ip())) { self.bindings.as_mut() } else { None };
-        let inner = match bindings {
-            Some(bindings) => bindings.inbound(now, to, from).map_err(Stopped::Nat)?,
-            None => to,
+        let (from, inner) = match bindings {
+            Some(bindings) => {
+                let inner = bindings.inbound(now, to, from).map_err(Stopped::Nat)?;
+                (seen_inside(bindings.nat(), from, inner)?, inner)
+            }
+            None => (from, to),
         };
         if self.guard.as_mut().is_some_and(|guard| !guard.inbound(now, inner, from)) {
             return Err(Stopped::Firewall);
         }
-        Ok(inner)
+        Ok((from, inner))
     }
 
     /// Loses all mappings and flows.
@@ -199,4 +207,10 @@ impl Gate {
             bindings.renumber(external);
         }
     }
+}
+
+/// A source outside, as the inner host that it sends to sees it.
+fn seen_inside(nat: &Nat, source: SocketAddr, inner: SocketAddr) -> Result<SocketAddr, Stopped> {
+    let ip = nat.with_prefix(source.ip(), inner.ip()).ok_or(Stopped::Nat(Refused::Filtered))?;
+    Ok(SocketAddr::new(ip, source.port()))
 }

@@ -11,7 +11,7 @@ use std::{
 
 pub use bindings::Mapped;
 pub(crate) use bindings::{Bindings, Refused};
-use floe_core::address::Family;
+use floe_core::{Nat64Prefix, address::Family};
 
 /// On how much of the remote address a behaviour depends: of mapping (RFC 4787 4.1) or of filtering (5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,9 @@ pub enum Pooling {
 pub struct Nat {
     /// Its addresses in the parent realm.
     pub external: Vec<IpAddr>,
+    /// Makes it a NAT64 (RFC 6146): to hosts inside, which have IPv6 only, IPv4 addresses are those behind this prefix, and
+    /// its own IPv4 addresses are what they have outside.
+    pub nat64: Option<Nat64Prefix>,
     /// How mappings depend on the remote (RFC 4787 4.1).
     pub mapping: Dependence,
     /// Whom it lets in (RFC 4787 5).
@@ -97,6 +100,7 @@ impl Nat {
     pub fn new(external: impl IntoIterator<Item = IpAddr>) -> Self {
         Self {
             external: external.into_iter().collect(),
+            nat64: None,
             mapping: Dependence::EndpointIndependent,
             filtering: Dependence::EndpointIndependent,
             pooling: Pooling::Paired,
@@ -128,6 +132,13 @@ impl Nat {
             hairpins: false,
             ..Self::new(external).behaving(Dependence::AddressAndPort, Dependence::AddressAndPort)
         }
+    }
+
+    /// This NAT as a NAT64 with this prefix.
+    #[must_use]
+    pub const fn nat64(mut self, prefix: Nat64Prefix) -> Self {
+        self.nat64 = Some(prefix);
+        self
     }
 
     /// This NAT with hairpinning or without.
@@ -178,6 +189,23 @@ impl Nat {
     pub const fn port_range(mut self, ports: RangeInclusive<u16>) -> Self {
         self.ports = ports;
         self
+    }
+
+    /// An address inside, as the outside of this NAT has it. `None` where it is not translated from one family to the other.
+    pub(crate) fn without_prefix(&self, ip: IpAddr) -> Option<IpAddr> {
+        match (self.nat64, ip) {
+            (Some(prefix), IpAddr::V6(ip)) => prefix.extract(ip).map(IpAddr::V4),
+            _ => None,
+        }
+    }
+
+    /// An address outside, as the inside of this NAT has it where the host there, `inner`, has the other family. `None`
+    /// where no inner host can know of it.
+    pub(crate) fn with_prefix(&self, ip: IpAddr, inner: IpAddr) -> Option<IpAddr> {
+        match (ip, inner) {
+            (IpAddr::V4(ip), IpAddr::V6(_)) => self.nat64?.embed(ip).map(IpAddr::V6),
+            _ => Some(ip),
+        }
     }
 
     /// Its external addresses of a family.

@@ -7,7 +7,7 @@ mod tests;
 
 use std::net::SocketAddr;
 
-use floe_core::{Candidate, CandidateKind};
+use floe_core::{Candidate, CandidateKind, Nat64Prefix};
 
 use crate::{HostId, Network};
 
@@ -50,6 +50,8 @@ pub struct Party {
     pub stun: Vec<SocketAddr>,
     /// The TURN servers on which it allocates over UDP.
     pub turn: Vec<SocketAddr>,
+    /// The prefix of the NAT64 that it knows of (RFC 7050): its IPv6 sockets reach IPv4 addresses by it.
+    pub nat64: Option<Nat64Prefix>,
 }
 
 impl Party {
@@ -58,7 +60,7 @@ impl Party {
     pub fn new(host: HostId) -> Self {
         use CandidateKind::{Host, PeerReflexive, Relayed, ServerReflexive};
         let kinds = vec![Host, ServerReflexive, PeerReflexive, Relayed];
-        Self { host, kinds, stun: Vec::new(), turn: Vec::new() }
+        Self { host, kinds, stun: Vec::new(), turn: Vec::new(), nat64: None }
     }
 
     /// This agent with these kinds of candidates.
@@ -80,6 +82,13 @@ impl Party {
     #[must_use]
     pub fn turn(mut self, server: SocketAddr) -> Self {
         self.turn.push(server);
+        self
+    }
+
+    /// This agent with this prefix.
+    #[must_use]
+    pub const fn nat64(mut self, prefix: Nat64Prefix) -> Self {
+        self.nat64 = Some(prefix);
         self
     }
 

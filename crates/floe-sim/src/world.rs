@@ -7,7 +7,7 @@ mod tests;
 
 use std::{net::SocketAddr, time::Instant};
 
-use floe_core::address::Family;
+use floe_core::{Nat64Prefix, address::Family};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
 use crate::{AddressInUse, Families, Gateway, Host, HostId, Internet, Link, Network, Party, Realm};
@@ -123,10 +123,14 @@ impl World {
     }
 
     /// The world of this seed: two agents with one or two interfaces each, behind up to three gateways of all kinds, on
-    /// a link with some delay, jitter and loss.
+    /// a link with some delay, jitter and loss. Many hosts that have IPv6 only are behind a NAT64.
     #[must_use]
     pub fn random(seed: u64) -> Self {
-        random::world(seed, &mut ChaCha20Rng::seed_from_u64(seed))
+        let mut rng = ChaCha20Rng::seed_from_u64(seed);
+        let mut world = random::world(seed, &mut rng);
+        rng.set_stream(1);
+        random::put_nat64(&mut world, &mut rng);
+        world
     }
 
     /// Builds it. All sockets are still to be bound: by the nodes that are placed on the hosts.
@@ -144,7 +148,10 @@ impl World {
         let listen = [Family::V4, Family::V6].map(|family| listen(&network, server, family));
         let [turn_a, turn_b] = self.turn;
         let [host_a, host_b] = hosts;
-        let parties = [self.party(host_a, turn_a, listen), self.party(host_b, turn_b, listen)];
+        let mut parties = [self.party(host_a, turn_a, listen), self.party(host_b, turn_b, listen)];
+        for (party, end) in parties.iter_mut().zip(&self.ends) {
+            party.nat64 = nat64(end);
+        }
         Ok(Built { network, hosts, server, listen, parties })
     }
 
@@ -163,6 +170,14 @@ impl World {
             if turn { party.turn(at) } else { party }
         })
     }
+}
+
+/// What a host that has IPv6 only learns of a NAT64 that it is behind (RFC 7050).
+fn nat64(end: &[Attachment]) -> Option<Nat64Prefix> {
+    let ipv6_only = end.iter().all(|attachment| attachment.families == Families::V6);
+    let mut nats =
+        end.iter().flat_map(|attachment| &attachment.chain).filter_map(|gateway| gateway.nat.as_ref());
+    nats.find_map(|nat| nat.nat64).filter(|_| ipv6_only)
 }
 
 /// Sites in each other; the innermost.

@@ -17,7 +17,9 @@ const STREAM: StreamId = StreamId(0);
 
 /// How long after both sides have come to an end the call is still looked at: a better path may be found, and taken.
 const AFTERMATH: Duration = Duration::from_secs(60);
-/// No call takes longer.
+/// Where the sides have left the best class for its loss by then, they have so long to come back to it.
+const RETURN: Duration = Duration::from_secs(600);
+/// No call takes longer, but for the way back.
 const LONGEST: Duration = Duration::from_secs(300);
 
 /// How a side ended.
@@ -57,6 +59,8 @@ pub struct Call {
     pub(crate) simulation: Simulation<SessionNode>,
     pub(crate) hosts: [HostId; 2],
     pub(crate) start: Instant,
+    /// How long the sides took to come back to the best class, which they had left for its loss.
+    pub(crate) away: Duration,
 }
 
 /// What is left to chance beside the network.
@@ -98,7 +102,8 @@ impl Call {
         let simulation = populate(&world, &manner, built, start);
         let ends = [Ending::default(), Ending::default()];
         let told = Duration::ZERO;
-        let mut call = Self { world, best, ends, told, simulation, hosts, start };
+        let away = Duration::ZERO;
+        let mut call = Self { world, best, ends, told, simulation, hosts, start, away };
         call.run(&manner);
         call
     }
@@ -121,8 +126,34 @@ impl Call {
                 || hosts.iter().any(|&host| simulation.node(host).is_some_and(|node| is_moving(node, now)))
         };
         signalling.run_while(&mut self.simulation, end, moving).expect("invariant: sessions come to rest");
+        self.come_back(&signalling);
         self.ends = self.hosts.map(|host| self.ending(host));
         self.told = self.told(manner);
+    }
+
+    /// Where both sides were on the best class, and have left it because it lost what was sent: goes on until both are on
+    /// it again.
+    fn come_back(&mut self, signalling: &floe_sim::Call) {
+        let Some(best) = self.best else { return };
+        let hosts = self.hosts;
+        let is_lossy = self.world.core.loss > 0.0 || self.world.core.bursts.is_some();
+        let was_there = |&host: &HostId| {
+            self.simulation.node(host).is_some_and(|node| classes(node).any(|class| class >= best))
+        };
+        if !is_lossy || !hosts.iter().all(was_there) {
+            return;
+        }
+        let away = move |simulation: &Simulation<SessionNode>| {
+            let now = simulation.now();
+            let nodes = || hosts.iter().filter_map(|&host| simulation.node(host));
+            let class = nodes().filter_map(|node| classes(node).last()).min();
+            nodes().all(is_over) && class.is_some_and(|class| class < best)
+                || nodes().any(|node| is_moving(node, now))
+        };
+        let since = self.simulation.now();
+        let spun = signalling.run_while(&mut self.simulation, since + RETURN, away);
+        spun.expect("invariant: sessions come to rest");
+        self.away = self.simulation.now() - since;
     }
 
     /// Each side learns of the other's description after the time that signalling takes.
@@ -207,6 +238,14 @@ impl Default for Ending {
     }
 }
 
+/// The classes of the pairs that a side has selected, one after the other.
+fn classes(node: &SessionNode) -> impl Iterator<Item = PathClass> + '_ {
+    node.events().iter().filter_map(|(_, event)| match event {
+        Event::Selected { local, remote, .. } => Some(PathClass::of(local, remote)),
+        _ => None,
+    })
+}
+
 /// Whether a side has come to an end, for now.
 fn is_over(node: &SessionNode) -> bool {
     matches!(node.session().state(), IceState::Completed | IceState::Failed)
@@ -224,15 +263,16 @@ fn is_moving(node: &SessionNode, now: Instant) -> bool {
 }
 
 fn populate(world: &World, manner: &Manner, built: Built, start: Instant) -> Simulation<SessionNode> {
-    let Built { network, hosts, server, listen, .. } = built;
+    let Built { network, hosts, server, listen, parties, .. } = built;
     let mut simulation = Simulation::over(network);
     let [v4, v6] = listen;
     simulation.serve(server, Server::new(v4, "floe.example").listen(v6).user("ann", "secret"));
-    for (number, host) in hosts.into_iter().enumerate() {
+    for (number, (host, party)) in hosts.into_iter().zip(parties).enumerate() {
         let [role, _] = if number == 0 { manner.roles } else { [manner.roles[1], manner.roles[0]] };
         let seed = if number == 0 { manner.seeds[0] } else { manner.seeds[1] };
         let turn = if number == 0 { world.turn[0] } else { world.turn[1] };
-        let config = SessionConfig::new(seed).role(role).servers(servers(world.stun, turn, listen));
+        let mut config = SessionConfig::new(seed).role(role).servers(servers(world.stun, turn, listen));
+        config.gather.nat64 = party.nat64;
         simulation.place(host, SessionNode::new(Session::new(config)));
         let begins = if number == 0 { Duration::ZERO } else { manner.lag };
         simulation.plan(start + begins, move |simulation| {

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use floe_session::{IceState, ListFailReason, Reason, Why};
+use floe_session::{IceState, ListFailReason, Reason};
 use floe_sim::PathClass;
 
 use crate::{Call, wire};
@@ -29,6 +29,8 @@ pub struct Outcome {
     pub selected: Option<Duration>,
     /// How often the controlling side moved its selection.
     pub moves: usize,
+    /// How long they were still away from the best class, which they had left because it lost what was sent.
+    pub away: Duration,
     /// When both sides had failed.
     pub failed: Option<Duration>,
 }
@@ -73,7 +75,8 @@ pub fn judge(call: &Call) -> Result<Outcome, Box<Broken>> {
         Some(of(a)?.max(of(b)?))
     };
     Ok(Outcome {
-        class: call.ends[0].choices.last().map(|(class, _)| *class).filter(|_| call.best.is_some()),
+        class: call.best.and_then(|_| class(call)),
+        away: call.away,
         datagrams,
         connected: both(|end| end.connected),
         selected: both(|end| end.selected.first().copied()),
@@ -118,33 +121,19 @@ fn check_agreement(call: &Call) -> Result<(), String> {
     Ok(())
 }
 
-/// The path is of the best class that there is. Where the network loses datagrams it may have been left for another one
-/// again, because its requests were not answered.
+/// The path is of the best class that there is.
 fn check_class(call: &Call, best: PathClass) -> Result<(), String> {
-    let [a, b] = call.ends.each_ref().map(|end| end.choices.last().map(|(class, _)| *class));
-    // Each side sees its own half best: what one takes for a reflexive address the other knows to be a relay.
-    let class = a.min(b);
-    let lossy = call.world.core.loss > 0.0 || call.world.core.bursts.is_some();
-    if class == Some(best) || (lossy && left_for_loss(call, best)) {
-        return Ok(());
+    match class(call) {
+        Some(class) if class == best => Ok(()),
+        class => Err(format!("the best path is {best:?}, and they ended on {class:?}")),
     }
-    Err(format!("the best path is {best:?}, and they ended on {class:?}"))
 }
 
-/// Whether both sides were on the best class, and it was left because it lost too much.
-fn left_for_loss(call: &Call, best: PathClass) -> bool {
-    let were_there = call.ends.iter().all(|end| end.choices.iter().any(|(class, _)| *class >= best));
-    let for_loss = |why: &Why| {
-        matches!(
-            why,
-            Why::LessLoss { .. } | Why::OtherSilent { .. } | Why::SelectedLost { .. } | Why::Replaces { .. }
-        )
-    };
-    let left = |end: &crate::Ending| {
-        let mut choices = end.choices.iter().skip_while(|(class, _)| *class < best).skip(1);
-        choices.any(|(_, why)| for_loss(why))
-    };
-    were_there && call.ends.iter().any(left)
+/// The class of the path that they ended on.
+fn class(call: &Call) -> Option<PathClass> {
+    let [a, b] = call.ends.each_ref().map(|end| end.choices.last().map(|(class, _)| *class));
+    // Each side sees its own half best: what one takes for a reflexive address the other knows to be a relay.
+    a.min(b)
 }
 
 fn check_failure(call: &Call) -> Result<(), String> {

@@ -57,6 +57,9 @@ struct Tally {
     selected: Vec<(Duration, u64)>,
     played: u64,
     moved: u64,
+    /// Those in which the best class was left for its loss in the end, and the longest way back to it.
+    away: u64,
+    longest_away: (Duration, u64),
     broken: Vec<u64>,
 }
 
@@ -72,6 +75,8 @@ impl Tally {
             self.selected.extend(selected.map(|after| (after, seed)));
         }
         self.moved += u64::from(outcome.moves > 0);
+        self.away += u64::from(!outcome.away.is_zero());
+        self.longest_away = self.longest_away.max((outcome.away, seed));
     }
 
     fn print(&mut self, seeds: u64) {
@@ -84,6 +89,12 @@ impl Tally {
             self.most_datagrams.0, self.most_datagrams.1
         );
         println!("worlds in which the selection moved: {}", self.moved);
+        let (longest, seed) = self.longest_away;
+        println!(
+            "worlds in which the best class had been left for its loss: {}, back after {} ms at most (seed {seed})",
+            self.away,
+            longest.as_millis()
+        );
         for (name, times) in [("connected", &mut self.connected), ("selected", &mut self.selected)] {
             times.sort_unstable();
             let Some(&(longest, seed)) = times.last() else { continue };

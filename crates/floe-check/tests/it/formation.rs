@@ -6,8 +6,8 @@ use floe_check::{
     AddLocalError, AddRemoteError, AddedRemote, CheckConfig, ListState, PairState, RemoteParameters,
 };
 use floe_core::{
-    BaseId, Candidate, CandidateKind, ComponentId, LocalCandidate, PairId, PairPriority, Role, StreamId,
-    TcpType, address::Unusable,
+    BaseId, Candidate, CandidateKind, ComponentId, LocalCandidate, Nat64Prefix, PairId, PairPriority, Role,
+    StreamId, TcpType, address::Unusable,
 };
 use proptest::prelude::*;
 
@@ -76,6 +76,34 @@ fn pairs_join_one_component_family_and_transport_and_link_local_only_with_its_li
     bench.describe(S1);
     bench.remote(S1, &Cand::host("10.0.0.2:2"));
     assert_eq!(bench.pairs().len(), 0);
+}
+
+// proves: 8445-5.1.1.2-g
+#[test]
+fn behind_a_nat64_ipv6_bases_pair_with_ipv4_candidates_that_it_leads_to() {
+    let remotes = [
+        ("192.0.2.2:2", 1),
+        ("[2001:db8::2]:2", 1),
+        // The well-known prefix leads to no private network, nor does any to this host.
+        ("10.0.0.2:2", 0),
+        ("127.0.0.1:2", 0),
+    ];
+    for (remote, pairs) in remotes {
+        for local in ["[2001:db8::1]:1", "10.0.0.1:1", "[fe80::1]:1"] {
+            let with_v6 = local.starts_with("[2001");
+            let with_v4 = local.starts_with("10") && remote != "[2001:db8::2]:2" && remote != "127.0.0.1:2";
+            for prefix in [None, Some(Nat64Prefix::WELL_KNOWN)] {
+                let mut bench = Bench::with(CheckConfig::default().nat64(prefix), &[(S0, &[RTP])]);
+                bench.local(S0, &Cand::host(local));
+                bench.describe(S0);
+                bench.remote(S0, &Cand::host(remote));
+                let over_nat64 = with_v6 && prefix.is_some() && pairs == 1;
+                let same = with_v6 && remote.starts_with('[');
+                let expected = usize::from(over_nat64 || same || with_v4);
+                assert_eq!(bench.pairs().len(), expected, "{local} with {remote}, {prefix:?}");
+            }
+        }
+    }
 }
 
 // proves: 8445-6.1.2.2-c

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use floe_core::{BaseId, CandidateKind};
-use floe_gather::{Event, ServerError, Start};
+use floe_core::{BaseId, CandidateKind, LocalCandidate, Nat64Prefix};
+use floe_gather::{BadAddress, Event, ServerError, Start};
 
 use crate::common::*;
 
@@ -52,6 +52,53 @@ fn servers_give_reflexive_and_relayed_candidates_unless_that_is_switched_off() {
     assert_eq!(bench.starts(), []);
     let events = bench.events();
     assert!(matches!(&events[..], [Event::Candidate { .. }, Event::EndOfCandidates { .. }]), "{events:?}");
+}
+
+// proves: 8445-5.1.1.2-g
+#[test]
+fn behind_a_nat64_ipv6_bases_ask_ipv4_servers_and_get_ipv4_candidates() {
+    let servers = [stun(STUN), turn(TURN), stun("[2001:db8:f::1]:3478")];
+    let config = with(&servers).nat64(Some(Nat64Prefix::WELL_KNOWN));
+    let mut bench = Bench::ready(config, &[(S0, RTP)], &["2001:db8::1"]);
+    let request = bench.request();
+    // To the server's own address: whoever sends puts the prefix before it.
+    assert_eq!((request.base, request.to), (BaseId(0), address(STUN)));
+    bench.answer(&request, MAPPED);
+    let job = bench.allocation();
+    bench.allocate(job, RELAYED, "203.0.113.1:61001");
+    let request = bench.request();
+    bench.answer(&request, "[2001:db8::5]:61002");
+    let told = bench.candidates();
+    assert_eq!(
+        told.iter().map(show).collect::<Vec<_>>(),
+        [
+            "host [2001:db8::1]:50000 on b0",
+            "srflx 203.0.113.1:61000 on b0 raddr [2001:db8::1]:50000",
+            "srflx 203.0.113.1:61001 on b0 raddr [2001:db8::1]:50000",
+            "relay 198.51.100.2:49152 on b1 raddr 203.0.113.1:61001",
+            "srflx [2001:db8::5]:61002 on b0 raddr [2001:db8::1]:50000",
+        ]
+    );
+    // As those of a host that has IPv4.
+    let mut v4 = Bench::ready(with(&servers), &[(S0, RTP)], &["192.0.2.1"]);
+    let request = v4.request();
+    v4.answer(&request, MAPPED);
+    let priority = |told: &LocalCandidate| told.candidate.priority();
+    assert_eq!(priority(&told[1]), priority(&v4.candidates()[1]));
+
+    // A server names an address of its own family, and one that the prefix does not lead to is not asked.
+    let mut bench = Bench::ready(
+        with(&servers[..1]).nat64(Some(Nat64Prefix::WELL_KNOWN)),
+        &[(S0, RTP)],
+        &["2001:db8::1"],
+    );
+    let request = bench.request();
+    bench.answer(&request, "[2001:db8::5]:61000");
+    let why = ServerError::BadAddress(BadAddress::Family);
+    assert_eq!(bench.events()[1..], [failed(0, 0, why), end(S0, G0)]);
+    let private = with(&[stun("10.0.0.9:3478")]).nat64(Some(Nat64Prefix::WELL_KNOWN));
+    let mut bench = Bench::ready(private, &[(S0, RTP)], &["2001:db8::1"]);
+    assert_eq!(bench.next(), None);
 }
 
 // proves: 8445-5.1.1.2-b, 8445-5.1.2.2-b

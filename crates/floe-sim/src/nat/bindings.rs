@@ -39,8 +39,8 @@ pub(crate) struct Bindings {
     nat: Nat,
     rng: ChaCha20Rng,
     ports: Ports,
-    /// The external address of each inner one, where they are paired.
-    paired: BTreeMap<IpAddr, IpAddr>,
+    /// The external address of each inner one, where they are paired, of this family.
+    paired: BTreeMap<(IpAddr, Family), IpAddr>,
     by_internal: BTreeMap<(SocketAddr, Key), SocketAddr>,
     by_external: BTreeMap<SocketAddr, Binding>,
 }
@@ -84,7 +84,7 @@ impl Bindings {
         let place = (internal, self.nat.mapping.key(remote));
         let external = match self.by_internal.get(&place).copied().filter(|at| self.is_alive(now, *at)) {
             Some(external) => external,
-            None => self.map(now, place)?,
+            None => self.map(now, place, Family::of(remote.ip()))?,
         };
         if let Some(binding) = self.by_external.get_mut(&external) {
             binding.used = now;
@@ -135,12 +135,17 @@ impl Bindings {
         binding.is_some_and(|binding| now.duration_since(binding.used) < self.nat.timeout)
     }
 
-    fn map(&mut self, now: Instant, place: (SocketAddr, Key)) -> Result<SocketAddr, Refused> {
+    fn map(
+        &mut self,
+        now: Instant,
+        place: (SocketAddr, Key),
+        outside: Family,
+    ) -> Result<SocketAddr, Refused> {
         let inner = place.0;
         if let Some(stale) = self.by_internal.remove(&place) {
             self.by_external.remove(&stale);
         }
-        let ip = self.choose_address(inner.ip()).ok_or(Refused::NoPort)?;
+        let ip = self.choose_address(inner.ip(), outside).ok_or(Refused::NoPort)?;
         let (by_external, timeout) = (&self.by_external, self.nat.timeout);
         let is_free = |port| {
             let binding = by_external.get(&SocketAddr::new(ip, port));
@@ -156,10 +161,9 @@ impl Bindings {
         Ok(external)
     }
 
-    fn choose_address(&mut self, inner: IpAddr) -> Option<IpAddr> {
-        let family = Family::of(inner);
+    fn choose_address(&mut self, inner: IpAddr, family: Family) -> Option<IpAddr> {
         let count = self.nat.pool(family).count();
-        let in_turn = self.paired.keys().filter(|ip| Family::of(**ip) == family).count();
+        let in_turn = self.paired.keys().filter(|(_, of)| *of == family).count();
         match self.nat.pooling {
             _ if count == 0 => None,
             Pooling::Arbitrary => {
@@ -168,7 +172,7 @@ impl Bindings {
             }
             Pooling::Paired => {
                 let next = self.nat.pool(family).nth(in_turn % count)?;
-                Some(*self.paired.entry(inner).or_insert(next))
+                Some(*self.paired.entry((inner, family)).or_insert(next))
             }
         }
     }

@@ -319,6 +319,32 @@ fn a_nat_that_is_switched_off_forgets_and_one_that_is_renumbered_is_elsewhere() 
 }
 
 #[test]
+fn a_nat64_translates_between_the_families_and_lets_ipv6_pass() {
+    let mut network = network(1);
+    let prefix = floe_core::Nat64Prefix::WELL_KNOWN;
+    let inside = network.add_realm(Realm::INTERNET, nat("203.0.113.1").nat64(prefix)).unwrap();
+    let phone = network.add_host(Host::new().within(inside).address(ip("2001:db8::1"))).unwrap();
+    let old = network.add_host(Host::new().address(ip("192.0.2.1"))).unwrap();
+    let new = network.add_host(Host::new().address(ip("2001:db8::2"))).unwrap();
+    let mut bind = |host, at: &str| network.bind(host, at.parse().unwrap()).unwrap();
+    let (at_phone, at_old, at_new) =
+        (bind(phone, "[2001:db8::1]:5000"), bind(old, "192.0.2.1:9"), bind(new, "[2001:db8::2]:9"));
+    let mut send = |host, from, to: &str| {
+        network.send_by(host, from, to.parse().unwrap(), "1".into());
+        network.poll_arrival().map(|arrival| (arrival.host, arrival.from.to_string()))
+    };
+    assert_eq!(send(phone, at_phone, "[64:ff9b::192.0.2.1]:9"), Some((old, "203.0.113.1:5000".into())));
+    assert_eq!(send(old, at_old, "203.0.113.1:5000"), Some((phone, "[64:ff9b::c000:201]:9".into())));
+    assert_eq!(send(phone, at_phone, "[2001:db8::2]:9"), Some((new, "[2001:db8::1]:5000".into())));
+    assert_eq!(send(new, at_new, "[2001:db8::1]:5000"), Some((phone, "[2001:db8::2]:9".into())));
+    assert_eq!(send(phone, at_phone, "192.0.2.1:9"), None, "no host has both families in one datagram");
+    assert_eq!(send(phone, at_phone, "[2001:db8:64::192.0.2.1]:9"), None, "another prefix is nobody's");
+    // An external address of its own turns back, and the source is behind the prefix as well.
+    let back = send(phone, at_phone, "[64:ff9b::203.0.113.1]:5000");
+    assert_eq!(back, Some((phone, "[64:ff9b::cb00:7101]:5000".into())));
+}
+
+#[test]
 fn a_chain_of_nats_maps_and_turns_back_where_it_can() {
     let mut network = network(1);
     let carrier = network.add_realm(Realm::INTERNET, nat("203.0.113.1")).unwrap();

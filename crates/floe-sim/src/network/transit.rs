@@ -120,8 +120,8 @@ impl Network {
         let now = self.now;
         let exit = self.realms.gate_mut(realm).map(|gate| gate.outbound(now, from, to));
         match exit {
-            Some(Ok(Exit::Out(from))) => {
-                packet.from = from;
+            Some(Ok(Exit::Out(from, to))) => {
+                (packet.from, packet.to) = (from, to);
                 self.access(realm, |gate| &mut gate.up, Place::Outside(realm), packet);
             }
             Some(Ok(Exit::Back(from, to))) => {
@@ -207,7 +207,7 @@ impl Network {
         let (from, to) = (address::unscoped(packet.from), address::unscoped(packet.to));
         let now = self.now;
         match self.realms.gate_mut(realm).map(|gate| gate.inbound(now, from, to)) {
-            Some(Ok(to)) => packet.to = to,
+            Some(Ok((from, to))) => (packet.from, packet.to) = (from, to),
             Some(Err(stopped)) => return self.stop(&packet, realm, stopped),
             None => return self.end(&packet, Fate::NoRoute),
         }

@@ -140,7 +140,9 @@ impl<'a> Search<'a> {
     /// Asks a server what it sees. Says where the server is, if it answers.
     fn ask(&mut self, base: usize, server: SocketAddr) -> Option<HostId> {
         let (at, endpoint) = self.bases.get(base).map(|base| (base.at, base.endpoint))?;
+        let side = self.bases.get(base)?.side;
         let to = Endpoint { ip: server.ip(), member: 0, port: server.port().into() };
+        let to = self.on_wire(side, endpoint, to);
         let Landing { host, from: seen, to } = self.memory.send(self.network, at, endpoint, to)?;
         let realm = self.network.host(host)?.realm(to.ip);
         let answer = self.memory.send(self.network, (realm, host), to, seen)?;
@@ -223,8 +225,9 @@ impl<'a> Search<'a> {
         if let Some(permitted) = &mut sender.permitted {
             permitted.insert((to.ip, to.member));
         }
-        let (side, at, from) = (sender.side, sender.at, sender.endpoint);
-        let landing = self.memory.send(self.network, at, from, to)?;
+        let (side, at, from, relays) = (sender.side, sender.at, sender.endpoint, sender.permitted.is_some());
+        let wire = if relays { to } else { self.on_wire(side, from, to) };
+        let landing = self.memory.send(self.network, at, from, wire)?;
         let is_it = |base: &Base| {
             let lets_in =
                 |permitted: &BTreeSet<_>| permitted.contains(&(landing.from.ip, landing.from.member));
@@ -233,9 +236,31 @@ impl<'a> Search<'a> {
                 && base.endpoint == landing.to
                 && base.permitted.as_ref().is_none_or(lets_in)
         };
-        let arrival = (self.bases.iter().position(is_it)?, landing.from);
+        let target = self.bases.iter().position(is_it)?;
+        let arrival = (target, self.off_wire(target, landing.from));
         self.arrivals.insert((base, to), arrival);
         Some(arrival)
+    }
+
+    /// The address that an agent sends to from this socket to reach another.
+    fn on_wire(&self, side: usize, from: Endpoint, to: Endpoint) -> Endpoint {
+        match (self.party(side).nat64, from.ip, to.ip) {
+            (Some(prefix), IpAddr::V6(_), IpAddr::V4(ip)) => {
+                Endpoint { ip: prefix.embed(ip).map_or(to.ip, IpAddr::V6), ..to }
+            }
+            _ => to,
+        }
+    }
+
+    /// The address that what comes in at a base from here is taken to come from.
+    fn off_wire(&self, base: usize, from: Endpoint) -> Endpoint {
+        let prefix = self.bases.get(base).and_then(|base| self.party(base.side).nat64);
+        match (prefix, from.ip) {
+            (Some(prefix), IpAddr::V6(ip)) => {
+                Endpoint { ip: prefix.extract(ip).map_or(from.ip, IpAddr::V4), ..from }
+            }
+            _ => from,
+        }
     }
 
     fn best(&self) -> Option<PathClass> {

@@ -50,8 +50,8 @@ struct State {
     internal: BTreeMap<Endpoint, Endpoint>,
     permitted: BTreeSet<(Endpoint, Key)>,
     flows: BTreeSet<(Endpoint, Key)>,
-    /// The names of pooled addresses, by inner address.
-    paired: BTreeMap<IpAddr, u32>,
+    /// The names of pooled addresses of a family, by inner address.
+    paired: BTreeMap<(IpAddr, Family), u32>,
 }
 
 /// Where a datagram came to, with the addresses that it has there.
@@ -95,7 +95,7 @@ impl Memory {
                         }
                         continue;
                     }
-                    from = self.outbound(realm, gate, from, to)?;
+                    (from, to) = self.outbound(realm, gate, from, to)?;
                     realm = realms.parent(realm)?;
                     source = None;
                     gate.up.0.is_passable().then_some(())?;
@@ -111,7 +111,7 @@ impl Memory {
     }
 
     fn descend(&mut self, realms: &Realms, hop: Hop, from: Endpoint, to: Endpoint) -> Option<Landing> {
-        let (mut hop, mut to) = (hop, to);
+        let (mut hop, mut from, mut to) = (hop, from, to);
         loop {
             match hop {
                 Hop::Host(host) => return Some(Landing { host, from, to }),
@@ -119,7 +119,7 @@ impl Memory {
                 Hop::Down(below) => {
                     let gate = realms.gate(below)?;
                     gate.down.0.is_passable().then_some(())?;
-                    to = self.inbound(below, gate, from, to)?;
+                    (from, to) = self.inbound(below, gate, from, to)?;
                     hop = realms.route(below, to.ip)?;
                 }
             }
@@ -134,15 +134,26 @@ impl Memory {
         from: Endpoint,
         to: Endpoint,
     ) -> Option<Option<(Endpoint, Endpoint)>> {
-        let nat = gate.nat().filter(|nat| nat.external.contains(&to.ip))?;
+        let nat = gate.nat()?;
+        let to = without_prefix(nat, to).unwrap_or(to);
+        nat.external.contains(&to.ip).then_some(())?;
         if !nat.hairpins {
             return Some(None);
         }
         let source = self.map(realm, nat, from, to);
-        Some(source.and_then(|source| Some((source, self.unmap(realm, nat, source, to)?))))
+        Some(source.and_then(|source| {
+            let inner = self.unmap(realm, nat, source, to)?;
+            Some((with_prefix(nat, source, inner)?, inner))
+        }))
     }
 
-    fn outbound(&mut self, realm: Realm, gate: &Gate, from: Endpoint, to: Endpoint) -> Option<Endpoint> {
+    fn outbound(
+        &mut self,
+        realm: Realm,
+        gate: &Gate,
+        from: Endpoint,
+        to: Endpoint,
+    ) -> Option<(Endpoint, Endpoint)> {
         if let Some(firewall) = gate.firewall() {
             // A port that is but a name is none that a rule could name.
             let port = u16::try_from(to.port).unwrap_or(0);
@@ -152,16 +163,28 @@ impl Memory {
                 self.version += u64::from(is_new);
             }
         }
-        match gate.nat().filter(|_| gate.translates(Family::of(from.ip))) {
-            Some(nat) => self.map(realm, nat, from, to),
-            None => Some(from),
+        let prefixed = gate.nat().and_then(|nat| without_prefix(nat, to));
+        let translates = prefixed.is_some() || gate.translates(Family::of(from.ip));
+        let to = prefixed.unwrap_or(to);
+        match gate.nat().filter(|_| translates) {
+            Some(nat) => Some((self.map(realm, nat, from, to)?, to)),
+            None => Some((from, to)),
         }
     }
 
-    fn inbound(&mut self, realm: Realm, gate: &Gate, from: Endpoint, to: Endpoint) -> Option<Endpoint> {
-        let inner = match gate.nat().filter(|_| gate.translates(Family::of(to.ip))) {
-            Some(nat) => self.unmap(realm, nat, from, to)?,
-            None => to,
+    fn inbound(
+        &mut self,
+        realm: Realm,
+        gate: &Gate,
+        from: Endpoint,
+        to: Endpoint,
+    ) -> Option<(Endpoint, Endpoint)> {
+        let (from, inner) = match gate.nat().filter(|_| gate.translates(Family::of(to.ip))) {
+            Some(nat) => {
+                let inner = self.unmap(realm, nat, from, to)?;
+                (with_prefix(nat, from, inner)?, inner)
+            }
+            None => (from, to),
         };
         let may = match gate.firewall().map(|firewall| firewall.inbound) {
             None | Some(Inbound::Open) => true,
@@ -170,7 +193,7 @@ impl Memory {
                 self.state(realm).flows.contains(&(inner, key(dependence, from)))
             }
         };
-        may.then_some(inner)
+        may.then_some((from, inner))
     }
 
     fn state(&mut self, realm: Realm) -> &mut State {
@@ -182,23 +205,29 @@ impl Memory {
         let known = self.state(realm).external.get(&place).copied();
         let external = match known {
             Some(external) => external,
-            None => self.new_mapping(realm, nat, place)?,
+            None => self.new_mapping(realm, nat, place, Family::of(to.ip))?,
         };
         let is_new = self.state(realm).permitted.insert((external, key(nat.filtering, to)));
         self.version += u64::from(is_new);
         Some(external)
     }
 
-    fn new_mapping(&mut self, realm: Realm, nat: &Nat, place: (Endpoint, Key)) -> Option<Endpoint> {
+    fn new_mapping(
+        &mut self,
+        realm: Realm,
+        nat: &Nat,
+        place: (Endpoint, Key),
+        outside: Family,
+    ) -> Option<Endpoint> {
         let inner = place.0.ip;
-        let mut pool = nat.pool(Family::of(inner));
+        let mut pool = nat.pool(outside);
         let ip = pool.next()?;
         let (port, name) = (self.name(), self.name());
         let state = self.state(realm);
         let member = match nat.pooling {
             _ if pool.next().is_none() => 0,
             Pooling::Arbitrary => name,
-            Pooling::Paired => *state.paired.entry(inner).or_insert(name),
+            Pooling::Paired => *state.paired.entry((inner, outside)).or_insert(name),
         };
         let external = Endpoint { ip, member, port };
         state.external.insert(place, external);
@@ -212,6 +241,14 @@ impl Memory {
         let permitted = state.permitted.contains(&(to, key(nat.filtering, from)));
         permitted.then(|| state.internal.get(&to).copied()).flatten()
     }
+}
+
+fn without_prefix(nat: &Nat, to: Endpoint) -> Option<Endpoint> {
+    Some(Endpoint { ip: nat.without_prefix(to.ip)?, ..to })
+}
+
+fn with_prefix(nat: &Nat, from: Endpoint, inner: Endpoint) -> Option<Endpoint> {
+    Some(Endpoint { ip: nat.with_prefix(from.ip, inner.ip)?, ..from })
 }
 
 /// Whether a datagram may get over a link at all.

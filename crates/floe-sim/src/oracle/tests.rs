@@ -40,7 +40,19 @@ struct Socket {
     host: HostId,
     at: SocketAddr,
     permitted: Option<BTreeSet<IpAddr>>,
-    reflexive: Option<SocketAddr>,
+    reflexive: BTreeSet<SocketAddr>,
+    nat64: Option<Nat64Prefix>,
+}
+
+impl Socket {
+    /// An address as the socket of an agent has it, or a relay.
+    fn on_wire(&self, to: SocketAddr) -> SocketAddr {
+        self.nat64.filter(|_| self.at.is_ipv6()).map_or(to, |prefix| prefix.embed_socket(to))
+    }
+
+    fn off_wire(&self, from: SocketAddr) -> SocketAddr {
+        self.nat64.map_or(from, |prefix| prefix.extract_socket(from))
+    }
 }
 
 /// Two agents that send everything to every address they know, and answer everything: no oracle, only sockets.
@@ -61,7 +73,7 @@ impl<'a> Prober<'a> {
             prober.gather(side, party);
         }
         for socket in &prober.sockets {
-            let told = [socket.at].into_iter().chain(socket.reflexive);
+            let told = [socket.at].into_iter().chain(socket.reflexive.iter().copied());
             prober.known[1 - socket.side].extend(told.map(|at| (at, 0)));
         }
         prober
@@ -71,7 +83,9 @@ impl<'a> Prober<'a> {
         let addresses: Vec<_> = self.network.host(party.host).unwrap().addresses().collect();
         for ip in addresses {
             let at = self.network.bind(party.host, SocketAddr::new(ip, 0)).unwrap();
-            let mut socket = Socket { side, host: party.host, at, permitted: None, reflexive: None };
+            let nat64 = party.nat64;
+            let reflexive = BTreeSet::new();
+            let mut socket = Socket { side, host: party.host, at, permitted: None, reflexive, nat64 };
             for server in &party.stun {
                 self.ask(&mut socket, *server);
             }
@@ -84,7 +98,8 @@ impl<'a> Prober<'a> {
                 {
                     let at = self.network.bind(host, SocketAddr::new(server.ip(), 0)).unwrap();
                     let permitted = Some(BTreeSet::new());
-                    self.sockets.push(Socket { side, host, at, permitted, reflexive: None });
+                    let reflexive = BTreeSet::new();
+                    self.sockets.push(Socket { side, host, at, permitted, reflexive, nat64: None });
                 }
             }
             self.sockets.push(socket);
@@ -93,10 +108,10 @@ impl<'a> Prober<'a> {
 
     /// Asks a server, and says where it is if its answer arrives.
     fn ask(&mut self, socket: &mut Socket, server: SocketAddr) -> Option<HostId> {
-        let (host, to, seen) = self.transmit(socket.host, socket.at, server)?;
+        let (host, to, seen) = self.transmit(socket.host, socket.at, socket.on_wire(server))?;
         let (answered, at, _) = self.transmit(host, to, seen)?;
         assert_eq!((answered, at), (socket.host, socket.at));
-        socket.reflexive = Some(seen).or(socket.reflexive);
+        socket.reflexive.insert(seen);
         Some(host)
     }
 
@@ -116,9 +131,10 @@ impl<'a> Prober<'a> {
         if let Some(permitted) = &mut sender.permitted {
             permitted.insert(to.ip());
         }
-        let (side, host, from) = (sender.side, sender.host, sender.at);
-        let (host, local, seen) = self.transmit(host, from, to)?;
+        let (side, host, from, wire) = (sender.side, sender.host, sender.at, sender.on_wire(to));
+        let (host, local, seen) = self.transmit(host, from, wire)?;
         let target = self.sockets.iter().position(|socket| (socket.host, socket.at) == (host, local))?;
+        let seen = self.sockets[target].off_wire(seen);
         let permitted = self.sockets[target].permitted.as_ref();
         if self.sockets[target].side == side || permitted.is_some_and(|ips| !ips.contains(&seen.ip())) {
             return None;
@@ -157,9 +173,20 @@ impl<'a> Prober<'a> {
 /// Asks the oracle and the prober, for all combinations of relays; they must agree. The answers, without relays first.
 #[track_caller]
 fn agree(network: &mut Network, hosts: [HostId; 2], what: &dyn std::fmt::Debug) -> [Option<PathClass>; 4] {
+    agree_with(network, hosts, [None; 2], what)
+}
+
+/// The same of hosts that know of a NAT64.
+#[track_caller]
+fn agree_with(
+    network: &mut Network,
+    hosts: [HostId; 2],
+    nat64: [Option<Nat64Prefix>; 2],
+    what: &dyn std::fmt::Debug,
+) -> [Option<PathClass>; 4] {
     [[false, false], [true, false], [false, true], [true, true]].map(|relays| {
         let party = |side: usize| {
-            let party = Party::new(hosts[side]).stun(at(SERVER));
+            let party = Party { nat64: nat64[side], ..Party::new(hosts[side]).stun(at(SERVER)) };
             if relays[side] { party.turn(at(SERVER)) } else { party }
         };
         for realm in 0..network.realms().len() {
@@ -239,6 +266,47 @@ fn one_home_and_a_public_host() {
         let public = host(&mut network, Realm::INTERNET, "198.51.100.1");
         let [alone, ..] = agree(&mut network, [home, public], &behaviour);
         assert_eq!(alone, Some(PathClass::Reflexive));
+    }
+}
+
+#[test]
+fn a_host_behind_a_nat64_and_one_that_has_ipv4_only() {
+    let mut classes = BTreeMap::new();
+    let known = [Some(Nat64Prefix::WELL_KNOWN), None];
+    for one in behaviours() {
+        for other in behaviours() {
+            let mut network = network();
+            let nat64 = nat("203.0.113.1", one).nat64(Nat64Prefix::WELL_KNOWN);
+            let inside = network.add_realm(Realm::INTERNET, nat64).unwrap();
+            let home = network.add_realm(Realm::INTERNET, nat("203.0.113.2", other)).unwrap();
+            let hosts = [host(&mut network, inside, "2001:db8::1"), host(&mut network, home, "192.168.1.2")];
+            let [alone, relays @ ..] = agree_with(&mut network, hosts, known, &(one, other));
+            assert!(relays.iter().all(Option::is_some), "a relay always helps");
+            *classes.entry(alone).or_insert(0) += 1;
+            // Who does not know of it finds no IPv4 server, and is found by nobody.
+            let [alone, ours, ..] = agree(&mut network, hosts, &(one, other));
+            assert_eq!((alone, ours), (None, None));
+        }
+    }
+    // As any two homes.
+    let expected = [(None, 39 * 4), (Some(PathClass::Reflexive), 42 * 4)];
+    assert_eq!(classes.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn two_hosts_of_one_nat64_that_turn_back_there() {
+    for behaviour in behaviours() {
+        let mut network = network();
+        let nat64 = nat("203.0.113.1", behaviour).nat64(Nat64Prefix::WELL_KNOWN);
+        let inside = network.add_realm(Realm::INTERNET, nat64).unwrap();
+        let hosts = ["2001:db8::1", "2001:db8::2"].map(|address| host(&mut network, inside, address));
+        let known = [Some(Nat64Prefix::WELL_KNOWN); 2];
+        assert_eq!(agree_with(&mut network, hosts, known, &behaviour)[0], Some(PathClass::Direct));
+        for (from, to) in [("2001:db8::1", "2001:db8::2"), ("2001:db8::2", "2001:db8::1")] {
+            network.set_path(ip(from), ip(to), Link::cut());
+        }
+        let [isolated, ..] = agree_with(&mut network, hosts, known, &behaviour);
+        assert!(behaviour.2 || isolated.is_none(), "{behaviour:?}");
     }
 }
 

@@ -55,7 +55,9 @@ impl fmt::Display for Words<'_, Gateway> {
 impl fmt::Display for Words<'_, Nat> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nat = self.0;
-        write!(f, "a NAT [maps {}, filters {}", Words(&nat.mapping), Words(&nat.filtering))?;
+        f.write_str("a NAT")?;
+        nat.nat64.iter().try_for_each(|prefix| write!(f, "64 of {prefix}"))?;
+        write!(f, " [maps {}, filters {}", Words(&nat.mapping), Words(&nat.filtering))?;
         f.write_str(if nat.preserves_ports { ", preserves ports" } else { "" })?;
         f.write_str(if nat.preserves_parity { ", preserves parity" } else { "" })?;
         f.write_str(if nat.allocation == Allocation::Random { ", random ports" } else { "" })?;

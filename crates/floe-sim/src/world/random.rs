@@ -1,7 +1,8 @@
 //! Worlds by chance.
 
-use std::time::Duration;
+use std::{net::Ipv6Addr, time::Duration};
 
+use floe_core::Nat64Prefix;
 use rand::{RngExt as _, rngs::ChaCha20Rng};
 
 use super::{Attachment, World};
@@ -17,6 +18,21 @@ pub(super) fn world(seed: u64, rng: &mut ChaCha20Rng) -> World {
     let ends = [end(), end()];
     let stun = !one_in(rng, 10);
     World { seed, common, ends, core: link(rng), stun, turn: [one_in(rng, 2), one_in(rng, 2)] }
+}
+
+/// Makes the outermost NATs of some ends that have IPv6 only, and no other way to IPv4, NAT64s.
+pub(super) fn put_nat64(world: &mut World, rng: &mut ChaCha20Rng) {
+    let own = Nat64Prefix::from_answer(Ipv6Addr::new(0x2001, 0xdb8, 0x64, 0, 0, 0, 0xc000, 0xaa));
+    for end in &mut world.ends {
+        let prefix = if one_in(rng, 2) { Some(Nat64Prefix::WELL_KNOWN) } else { own };
+        let ipv6_only = end.iter().all(|attachment| attachment.families == Families::V6);
+        if one_in(rng, 2) && ipv6_only {
+            for attachment in end {
+                let nat = attachment.chain.iter_mut().find_map(|gateway| gateway.nat.as_mut());
+                nat.into_iter().for_each(|nat| nat.nat64 = prefix);
+            }
+        }
+    }
 }
 
 /// True in one of so many cases.
