@@ -7,6 +7,7 @@ mod early;
 mod failure;
 mod grid;
 mod idle;
+mod interfaces;
 mod lite;
 mod liveness;
 mod loss;

@@ -81,11 +81,7 @@ impl Talk {
             .iter()
             .enumerate()
             .fold(Host::new(), |host, (number, &ip)| host.interface(format!("{ip}/{number}")).address(ip));
-        let (now, id, interfaces) =
-            (self.world.simulation.now(), self.world.host(side), host.interfaces().to_vec());
-        self.world.simulation.network_mut().replace_host(id, host).unwrap();
-        let node = self.world.simulation.node_mut(id).unwrap();
-        node.drive(now, |session| session.handle_interfaces(now, &interfaces));
+        self.world.replace_host(side, host);
     }
 
     fn address(&self, side: Side) -> IpAddr {

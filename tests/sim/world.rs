@@ -8,7 +8,7 @@ use std::{
 
 use floe_core::{Candidate, ComponentId, Role, StreamId, address};
 use floe_session::{
-    Event, IceState, Nomination, RemoteDescription, Session, SessionConfig, StreamConfig, Why,
+    Event, IceServer, IceState, Nomination, RemoteDescription, Session, SessionConfig, StreamConfig, Why,
 };
 use floe_sim::{Call, Host, HostId, Link, SessionNode, Simulation};
 
@@ -51,6 +51,7 @@ pub(crate) struct Setup {
     pub(crate) lite: [bool; 2],
     pub(crate) renomination: [bool; 2],
     pub(crate) liveness: bool,
+    pub(crate) servers: Vec<IceServer>,
 }
 
 impl Setup {
@@ -71,6 +72,7 @@ impl Setup {
             lite: [false; 2],
             renomination: [true; 2],
             liveness: true,
+            servers: Vec::new(),
         }
     }
 
@@ -156,6 +158,14 @@ impl World {
 
     pub(crate) fn session(&self, side: Side) -> &Session {
         self.node(side).session()
+    }
+
+    /// A host has other interfaces from now on, and its session hears of it.
+    pub(crate) fn replace_host(&mut self, side: Side, host: Host) {
+        let (now, id, interfaces) = (self.simulation.now(), self.host(side), host.interfaces().to_vec());
+        self.simulation.network_mut().replace_host(id, host).unwrap();
+        let node = self.simulation.node_mut(id).unwrap();
+        node.drive(now, |session| session.handle_interfaces(now, &interfaces));
     }
 
     /// Sends data from this side, now. Says whether there is a route.
@@ -364,6 +374,7 @@ fn config(setup: &Setup, side: Side) -> SessionConfig {
         .lite(setup.lite[side as usize])
         .renomination(setup.renomination[side as usize])
         .liveness(setup.liveness)
+        .servers(setup.servers.iter().cloned())
 }
 
 /// The address of a candidate; those of hosts are addresses.

@@ -1,6 +1,7 @@
 //! Sockets and network interfaces: the part of the world that a floe agent touches.
 //!
-//! [`Net`] is what an agent asks for: the interfaces of the host, and sockets on their addresses. [`SystemNet`] answers
+//! [`Net`] is what an agent asks for: the interfaces of the host and when they change, and sockets on their addresses.
+//! [`SystemNet`] answers
 //! with the operating system's, on tokio. An embedder brings its own `Net` where that is not to be had: on a mobile
 //! system that hands interfaces to applications by other ways, in a sandbox, in a simulator.
 //!
@@ -8,6 +9,7 @@
 //!
 //! ```text
 //!   agent ── Net::interfaces ──> [Interface]            (RFC 8445 5.1.1.1: what candidates are made of)
+//!         ── Net::interface_changes ──> "list them again" (RFC 8445 5.1.1.4: candidates that come and go)
 //!         ── Net::bind_udp ────> Arc<dyn UdpSocket> ──> poll_recv / try_send_to / writable
 //! ```
 //!

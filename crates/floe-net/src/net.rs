@@ -9,11 +9,15 @@ use std::{
 
 use async_trait::async_trait;
 use floe_core::{Interface, address};
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 
 /// The network of a host: its interfaces, and sockets on their addresses.
 ///
-/// More may be asked of a network later (changes of the interfaces, TCP, name resolution); those methods will come with
-/// a default, so that an implementation written today goes on compiling.
+/// More may be asked of a network later (TCP, name resolution); those methods will come with a default, so that an
+/// implementation written today goes on compiling.
 #[async_trait]
 pub trait Net: fmt::Debug + Send + Sync + 'static {
     /// The interfaces of the host with their addresses, as they are now.
@@ -26,6 +30,20 @@ pub trait Net: fmt::Debug + Send + Sync + 'static {
     /// # Cancel safety
     /// Dropping the future changes nothing.
     async fn interfaces(&self) -> io::Result<Vec<Interface>>;
+
+    /// Tells when [`interfaces`](Self::interfaces) may have something new to say, from this call on: an address or an
+    /// interface has come, gone or changed (RFC 8445 5.1.1.4).
+    ///
+    /// An item says only that it is worth while to list them again: not what has changed, nor that anything has. Changes
+    /// that nobody has polled for yet may be told as one. The end of the stream means that no more will be told.
+    ///
+    /// Default: a stream that never tells anything. An implementation that wraps another one has to pass this on.
+    ///
+    /// # Cancel safety
+    /// Dropping the future of an item loses no change. Dropping the stream frees what it holds.
+    fn interface_changes(&self) -> BoxStream<'static, ()> {
+        stream::pending().boxed()
+    }
 
     /// A UDP socket on exactly this address; port 0 lets the system choose one.
     ///

@@ -1,5 +1,6 @@
 //! The operating system's network, on tokio.
 
+mod changes;
 mod interfaces;
 mod udp;
 
@@ -7,22 +8,28 @@ use std::{io, net::SocketAddr, sync::Arc};
 
 use async_trait::async_trait;
 use floe_core::Interface;
+use futures::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
 
 use crate::{Dscp, Net, UdpSocket};
 
-/// The network of the operating system. Its sockets need a tokio runtime with the IO driver enabled.
+/// The network of the operating system. It needs a tokio runtime with the IO and time drivers
+/// enabled.
 #[derive(Debug, Clone)]
 pub struct SystemNet {
     receive_buffer: usize,
     send_buffer: usize,
     dscp: Dscp,
+    watch: bool,
 }
 
 impl SystemNet {
     /// With receive and send buffers of 1 MiB per socket: some 80 ms of a stream of 100 Mbit/s.
     #[must_use]
     pub const fn new() -> Self {
-        Self { receive_buffer: 1 << 20, send_buffer: 1 << 20, dscp: Dscp::DEFAULT }
+        Self { receive_buffer: 1 << 20, send_buffer: 1 << 20, dscp: Dscp::DEFAULT, watch: true }
     }
 
     /// How many bytes of datagrams the system may hold for a socket until they are read. The system may grant less:
@@ -49,6 +56,16 @@ impl SystemNet {
         self.dscp = dscp;
         self
     }
+
+    /// Whether [`interface_changes`](Net::interface_changes) tells anything. On Linux and Android each of its streams is a
+    /// socket that the system wakes at every change; elsewhere, and where the system refuses the socket, it only says every
+    /// 5 s that it is worth while to look. A server with thousands of agents, whose addresses stay, wants neither. Default:
+    /// yes.
+    #[must_use]
+    pub const fn watch(mut self, watch: bool) -> Self {
+        self.watch = watch;
+        self
+    }
 }
 
 impl Default for SystemNet {
@@ -62,6 +79,10 @@ impl Net for SystemNet {
     async fn interfaces(&self) -> io::Result<Vec<Interface>> {
         // The system calls behind it block, for milliseconds where there are many interfaces.
         tokio::task::spawn_blocking(interfaces::list).await?
+    }
+
+    fn interface_changes(&self) -> BoxStream<'static, ()> {
+        if self.watch { changes::watch() } else { stream::pending().boxed() }
     }
 
     async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {

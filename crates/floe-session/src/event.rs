@@ -115,7 +115,9 @@ pub enum Event {
         /// Why.
         why: GatherError,
     },
-    /// The host has an address that this generation cannot use any more; a restart would.
+    /// The host has an address that this generation cannot use any more, for its candidates have ended (RFC 8838 13); a
+    /// [restart](crate::Session::restart) gathers it. Restart if the session has failed or is disconnected; otherwise it is
+    /// a choice, and does no harm to the path that is in use.
     AddressAppeared {
         /// The address.
         address: Redacted<IpAddr>,
@@ -145,6 +147,8 @@ pub enum Event {
         why: Box<str>,
     },
     /// A socket is gone: the system closed it, or its address is no longer one of this host (RFC 8445 5.1.1.4).
+    /// Its candidates and pairs are void. Data goes over another valid pair where there is one; else the session fails, with
+    /// [`Reason::SocketLost`].
     SocketLost {
         /// The socket.
         socket: SocketId,

@@ -23,6 +23,20 @@ use crate::{
 /// [`set_remote`](Self::set_remote), [`add_remote_candidate`](Self::add_remote_candidate) and
 /// [`end_of_remote_candidates`](Self::end_of_remote_candidates); then [`connect`](Self::connect). Candidates may be
 /// exchanged one by one as they are found (trickle ICE, RFC 8838).
+///
+/// # When the network changes
+/// From [`gather`](Self::gather) on the interfaces of the host are watched (RFC 8445 5.1.1.4), unless
+/// [`SystemNet::watch`](crate::SystemNet::watch) says otherwise. A change counts once it has lasted for 500 ms.
+///
+/// - An address that is gone takes its sockets and candidates along: [`Event::SocketLost`](crate::Event::SocketLost). Data
+///   goes over another valid pair where there is one. Where there is none the agent fails with
+///   [`Reason::SocketLost`](crate::Reason::SocketLost).
+/// - An address that comes before the end of candidates gives candidates like the others.
+/// - One that comes after it cannot be used any more but by a restart:
+///   [`Event::AddressAppeared`](crate::Event::AddressAppeared). [Restart](Self::restart) then at once if the agent has failed
+///   or is disconnected. If all is well it is up to you: a restart may find a better path, and does no harm to the one there is.
+///
+/// An interface that is only down for a while, or an address that is only deprecated, voids nothing.
 #[derive(Debug, Clone)]
 pub struct Agent {
     local: watch::Receiver<Arc<LocalParameters>>,

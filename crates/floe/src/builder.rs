@@ -110,7 +110,7 @@ impl AgentBuilder {
         self
     }
 
-    /// Gathers from the interfaces of these names only. Default: from all.
+    /// Gathers from the interfaces of these names only, also from those of them that come later. Default: from all.
     pub fn interfaces<I>(mut self, names: I) -> Self
     where
         I: IntoIterator,
@@ -172,7 +172,7 @@ impl AgentBuilder {
     }
 
     /// The network to use. Default: the operating system's, [`SystemNet`]. That is where sizes of buffers and the mark of
-    /// datagrams ([`Dscp`](crate::Dscp)) are set.
+    /// datagrams ([`Dscp`](crate::Dscp)) are set, and whether interfaces are watched ([`SystemNet::watch`]).
     pub fn net(mut self, net: Arc<dyn Net>) -> Self {
         self.net = Some(net);
         self

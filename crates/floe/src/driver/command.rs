@@ -62,6 +62,8 @@ impl Driver {
         }
         self.gathering = true;
         self.session.gather(now());
+        // Before the first listing, so that no change falls between the two.
+        self.watch(self.net.interface_changes());
         self.look_around(After::Gather(reply));
     }
 
@@ -84,8 +86,8 @@ impl Driver {
             return self.go_on(after, None);
         }
         self.restarting = !matches!(after, After::Gather(_));
-        let net = Arc::clone(&self.net);
-        self.jobs.push(Box::pin(async move { Done::Interfaces(net.interfaces().await, after) }));
+        let (listing, net) = (self.listings.begin(), Arc::clone(&self.net));
+        self.jobs.push(Box::pin(async move { Done::Interfaces(listing, net.interfaces().await, after) }));
     }
 
     /// The interfaces are listed, or `None` where nothing is gathered yet and nobody needs them.

@@ -3,6 +3,7 @@
 mod command;
 mod publish;
 mod sockets;
+mod watch;
 
 use std::{
     future::Future,
@@ -17,7 +18,10 @@ use bytes::Bytes;
 use floe_core::{Interface, StreamId, address::Redacted};
 use floe_net::{Net, Trouble, UdpSocket, trouble};
 use floe_session::{Disposition, Output, Session, SocketId};
-use futures::{StreamExt as _, stream::FuturesUnordered};
+use futures::{
+    StreamExt as _,
+    stream::{BoxStream, FuturesUnordered},
+};
 use tokio::{
     sync::{Notify, mpsc, oneshot},
     time::Sleep,
@@ -27,6 +31,7 @@ use command::After;
 pub(crate) use command::Command;
 pub(crate) use publish::{Publisher, Subscribers};
 use sockets::{Heard, Sockets};
+use watch::{Listing, Listings};
 
 use crate::activity::Activity;
 
@@ -48,7 +53,11 @@ type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// What a [`Job`] came to.
 enum Done {
-    Interfaces(io::Result<Vec<Interface>>, After),
+    Interfaces(Listing, io::Result<Vec<Interface>>, After),
+    /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
+    Changed(Option<BoxStream<'static, ()>>),
+    /// They were listed because they may have changed.
+    Watched(Listing, io::Result<Vec<Interface>>),
     Bound(SocketId, io::Result<Arc<dyn UdpSocket>>),
     Sent,
 }
@@ -69,6 +78,7 @@ pub(crate) struct Driver {
     publisher: Publisher,
     /// Whether `gather` was called.
     gathering: bool,
+    listings: Listings,
     /// Whether a restart waits for the list of interfaces: later commands wait for it, so that none overtakes it.
     restarting: bool,
     closing: Closing,
@@ -101,6 +111,7 @@ impl Driver {
             unsent: 0,
             publisher,
             gathering: false,
+            listings: Listings::default(),
             restarting: false,
             closing: Closing::No,
         }
@@ -210,10 +221,12 @@ impl Driver {
 
     fn handle_done(&mut self, done: Done) {
         match done {
-            Done::Interfaces(result, after) => {
-                let listed = self.take_interfaces(result);
+            Done::Interfaces(listing, result, after) => {
+                let listed = self.take_interfaces(listing, result);
                 self.go_on(after, Some(listed));
             }
+            Done::Changed(changes) => self.handle_changed(changes),
+            Done::Watched(listing, result) => self.handle_watched(listing, result),
             Done::Bound(socket, result) => {
                 let address = result.and_then(|open| {
                     let address = open.local_addr()?;
@@ -226,16 +239,16 @@ impl Driver {
         }
     }
 
-    fn take_interfaces(&mut self, result: io::Result<Vec<Interface>>) -> io::Result<()> {
+    fn take_interfaces(&mut self, listing: Listing, result: io::Result<Vec<Interface>>) -> io::Result<()> {
         match result {
             Ok(interfaces) => {
-                self.session.handle_interfaces(now(), &interfaces);
+                self.hand_on(listing, interfaces);
                 Ok(())
             }
             Err(error) => {
                 tracing::warn!(%error, "the interfaces cannot be listed");
                 // Without interfaces there are no host candidates, and the peer is told that there are no more.
-                self.session.handle_interfaces(now(), &[]);
+                self.hand_on(listing, Vec::new());
                 Err(error)
             }
         }

@@ -9,6 +9,7 @@
 
 mod network;
 mod support;
+mod watching;
 
 use std::{
     io,

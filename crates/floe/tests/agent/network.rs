@@ -1,8 +1,8 @@
-//! A network that misbehaves.
+//! Networks that misbehave, and that change.
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering::SeqCst},
@@ -12,7 +12,15 @@ use std::{
 };
 
 use async_trait::async_trait;
-use floe::{Arrival, Interface, Net, SystemNet, UdpSocket};
+use floe::{Arrival, Interface, InterfaceAddress, Net, SystemNet, UdpSocket};
+use futures::{
+    StreamExt as _,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+    stream::BoxStream,
+};
+use tokio::sync::{oneshot, watch};
+
+use crate::support::LIMIT;
 
 /// The system's network, until something is broken.
 #[derive(Debug, Default)]
@@ -112,5 +120,89 @@ impl UdpSocket for Socket {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         self.inner.writable().await
+    }
+}
+
+/// The loopback interface of the system, with the addresses that it is said to have. Nobody else lists it.
+#[derive(Debug)]
+pub(crate) struct Changing {
+    /// None: the system does not tell.
+    addresses: Mutex<Option<Vec<IpAddr>>>,
+    /// How many have ended.
+    listed: watch::Sender<usize>,
+    /// The next listing ends when this does, and says what was so when it began.
+    pub(crate) slow: Mutex<Option<oneshot::Receiver<()>>>,
+    /// The address that gets no socket.
+    pub(crate) no_socket_on: Option<IpAddr>,
+    changes: UnboundedSender<()>,
+    told: Mutex<Option<UnboundedReceiver<()>>>,
+    system: SystemNet,
+}
+
+impl Changing {
+    pub(crate) fn new(addresses: &[&str]) -> Self {
+        let (changes, told) = unbounded();
+        let net = Self {
+            addresses: Mutex::new(None),
+            listed: watch::Sender::new(0),
+            slow: Mutex::new(None),
+            no_socket_on: None,
+            changes,
+            told: Mutex::new(Some(told)),
+            system: SystemNet::new(),
+        };
+        net.set(addresses);
+        net
+    }
+
+    fn set(&self, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+        *self.addresses.lock().unwrap() = Some(addresses);
+    }
+
+    /// The interface has these addresses from now on, and the agent is told of a change.
+    pub(crate) fn change(&self, addresses: &[&str]) {
+        self.set(addresses);
+        self.changes.unbounded_send(()).unwrap();
+    }
+
+    /// The agent is told of a change, and cannot find out what it is.
+    pub(crate) fn fail(&self) {
+        *self.addresses.lock().unwrap() = None;
+        self.changes.unbounded_send(()).unwrap();
+    }
+
+    /// Waits until the interfaces were listed so many times in all, and the agent has dealt with what came of it.
+    pub(crate) async fn listed(&self, times: usize) {
+        let mut listed = self.listed.subscribe();
+        let waiting = listed.wait_for(|listed| *listed >= times);
+        drop(tokio::time::timeout(LIMIT, waiting).await.expect("nobody looks").unwrap());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[async_trait]
+impl Net for Changing {
+    async fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        let addresses = self.addresses.lock().unwrap().clone();
+        let slow = self.slow.lock().unwrap().take();
+        if let Some(end) = slow {
+            end.await.unwrap();
+        }
+        self.listed.send_modify(|listed| *listed += 1);
+        let addresses = addresses.ok_or_else(|| io::Error::other("the wires were cut"))?;
+        let addresses = addresses.into_iter().map(|ip| InterfaceAddress::new(ip, 8)).collect();
+        Ok(vec![Interface { name: "lo".to_owned(), index: 1, up: true, addresses }])
+    }
+
+    fn interface_changes(&self) -> BoxStream<'static, ()> {
+        self.told.lock().unwrap().take().expect("one agent listens").boxed()
+    }
+
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
+        if self.no_socket_on == Some(address.ip()) {
+            std::future::pending::<()>().await;
+        }
+        self.system.bind_udp(address).await
     }
 }
