@@ -8,7 +8,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use floe_core::{Interface, address};
+use floe_core::{Interface, Nat64Prefix, address};
 use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
@@ -43,6 +43,21 @@ pub trait Net: fmt::Debug + Send + Sync + 'static {
     /// Dropping the future of an item loses no change. Dropping the stream frees what it holds.
     fn interface_changes(&self) -> BoxStream<'static, ()> {
         stream::pending().boxed()
+    }
+
+    /// What the network's NAT64 has hosts put before an IPv4 address, as its DNS tells (RFC 7050 3); `None` where there is
+    /// no such thing. It is asked for where the host has no IPv4 address of its own, and gathering waits for it for 2 s at
+    /// most.
+    ///
+    /// Default: `None`. An implementation that wraps another one has to pass this on.
+    ///
+    /// # Errors
+    /// It could not be found out. The agent does without then, or keeps what it knew.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    async fn nat64(&self) -> io::Result<Option<Nat64Prefix>> {
+        Ok(None)
     }
 
     /// A UDP socket on exactly this address; port 0 lets the system choose one.

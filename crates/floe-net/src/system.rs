@@ -4,16 +4,23 @@ mod changes;
 mod interfaces;
 mod udp;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
-use floe_core::Interface;
+use floe_core::{Interface, Nat64Prefix};
 use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
 
 use crate::{Dscp, Net, UdpSocket};
+
+/// A name that has IPv4 addresses only: IPv6 ones come from a DNS64, and show the prefix that it uses (RFC 7050 2.2).
+const WELL_KNOWN_NAME: &str = "ipv4only.arpa";
 
 /// The network of the operating system. It needs a tokio runtime with the IO and time drivers
 /// enabled.
@@ -85,10 +92,41 @@ impl Net for SystemNet {
         if self.watch { changes::watch() } else { stream::pending().boxed() }
     }
 
+    async fn nat64(&self) -> io::Result<Option<Nat64Prefix>> {
+        let answers = tokio::net::lookup_host((WELL_KNOWN_NAME, 0)).await?;
+        Ok(nat64_prefix(answers.map(|answer| answer.ip())))
+    }
+
     async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
         let socket = udp::SystemUdpSocket::bind(address, self)?;
         // Tokio takes a new socket for busy until the system has said otherwise: the first check would be lost.
         socket.writable().await?;
         Ok(Arc::new(socket))
+    }
+}
+
+/// The first of the answers to [`WELL_KNOWN_NAME`] that shows a prefix.
+fn nat64_prefix(answers: impl IntoIterator<Item = IpAddr>) -> Option<Nat64Prefix> {
+    answers.into_iter().find_map(|answer| match answer {
+        IpAddr::V4(_) => None,
+        IpAddr::V6(answer) => Nat64Prefix::from_answer(answer),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // proves: 8445-5.1.1.2-g
+    #[test]
+    fn a_dns64_shows_its_prefix_and_another_server_none() {
+        let found = |answers: &[&str]| {
+            nat64_prefix(answers.iter().map(|ip| ip.parse().unwrap())).map(|prefix| prefix.to_string())
+        };
+        assert_eq!(found(&["192.0.0.170", "192.0.0.171"]), None);
+        assert_eq!(found(&["192.0.0.171", "64:ff9b::192.0.0.171"]).as_deref(), Some("64:ff9b::/96"));
+        let two = ["2001:db8:64::192.0.0.170", "64:ff9b::192.0.0.170"];
+        assert_eq!(found(&two).as_deref(), Some("2001:db8:64::/96"), "in the order of the answer");
+        assert_eq!(found(&["2001:db8::bad"]), None, "a captive portal");
     }
 }

@@ -88,8 +88,8 @@ pub use events::Events;
 pub use floe_core::{
     Candidate, CandidateAddress, CandidateError, CandidateInit, CandidateKind, ComponentId, ComponentIdError,
     Contender, Credentials, CredentialsError, IceOptions, IceOptionsError, Interface, InterfaceAddress,
-    Outlook, Pacing, PairId, PairPriority, ParseCandidateError, Role, StreamId, Transport, Turn, ValidPair,
-    sdp,
+    Nat64Prefix, Nat64PrefixError, Outlook, Pacing, PairId, PairPriority, ParseCandidateError, Role,
+    StreamId, Transport, Turn, ValidPair, sdp,
 };
 pub use floe_net::{Arrival, Dscp, Net, SystemNet, UdpSocket};
 pub use floe_session::{

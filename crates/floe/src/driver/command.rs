@@ -6,7 +6,7 @@ use floe_core::Candidate;
 use floe_session::{AddedRemote, Agreed, LocalParameters, PairView, RemoteDescription};
 use tokio::sync::oneshot;
 
-use super::{Closing, Done, Driver, STREAM, now};
+use super::{Closing, Done, Driver, STREAM, now, survey::survey};
 use crate::{GatherError, PairStats, Stats, path::Traffic};
 
 /// A request of a handle. A reply that nobody waits for any more is dropped.
@@ -87,7 +87,7 @@ impl Driver {
         }
         self.restarting = !matches!(after, After::Gather(_));
         let (listing, net) = (self.listings.begin(), Arc::clone(&self.net));
-        self.jobs.push(Box::pin(async move { Done::Interfaces(listing, net.interfaces().await, after) }));
+        self.jobs.push(Box::pin(async move { Done::Surveyed(listing, survey(net).await, after) }));
     }
 
     /// The interfaces are listed, or `None` where nothing is gathered yet and nobody needs them.

@@ -3,6 +3,7 @@
 mod command;
 mod publish;
 mod sockets;
+mod survey;
 mod watch;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_core::{Interface, StreamId, address::Redacted};
+use floe_core::{StreamId, address::Redacted};
 use floe_net::{Net, Trouble, UdpSocket, trouble};
 use floe_session::{Disposition, Output, Session, SocketId};
 use futures::{
@@ -31,6 +32,7 @@ use command::After;
 pub(crate) use command::Command;
 pub(crate) use publish::{Publisher, Subscribers};
 use sockets::{Heard, Sockets};
+use survey::Survey;
 use watch::{Listing, Listings};
 
 use crate::activity::Activity;
@@ -53,11 +55,11 @@ type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// What a [`Job`] came to.
 enum Done {
-    Interfaces(Listing, io::Result<Vec<Interface>>, After),
+    Surveyed(Listing, io::Result<Survey>, After),
     /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
     Changed(Option<BoxStream<'static, ()>>),
     /// They were listed because they may have changed.
-    Watched(Listing, io::Result<Vec<Interface>>),
+    Watched(Listing, io::Result<Survey>),
     Bound(SocketId, io::Result<Arc<dyn UdpSocket>>),
     Sent,
 }
@@ -221,8 +223,8 @@ impl Driver {
 
     fn handle_done(&mut self, done: Done) {
         match done {
-            Done::Interfaces(listing, result, after) => {
-                let listed = self.take_interfaces(listing, result);
+            Done::Surveyed(listing, result, after) => {
+                let listed = self.take_survey(listing, result);
                 self.go_on(after, Some(listed));
             }
             Done::Changed(changes) => self.handle_changed(changes),
@@ -239,16 +241,16 @@ impl Driver {
         }
     }
 
-    fn take_interfaces(&mut self, listing: Listing, result: io::Result<Vec<Interface>>) -> io::Result<()> {
+    fn take_survey(&mut self, listing: Listing, result: io::Result<Survey>) -> io::Result<()> {
         match result {
-            Ok(interfaces) => {
-                self.hand_on(listing, interfaces);
+            Ok(survey) => {
+                self.hand_on(listing, survey);
                 Ok(())
             }
             Err(error) => {
                 tracing::warn!(%error, "the interfaces cannot be listed");
                 // Without interfaces there are no host candidates, and the peer is told that there are no more.
-                self.hand_on(listing, Vec::new());
+                self.hand_on(listing, Survey::default());
                 Err(error)
             }
         }

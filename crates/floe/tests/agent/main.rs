@@ -7,6 +7,7 @@
     reason = "tests on real sockets: tasks, timeouts, and networks of their own"
 )]
 
+mod nat64;
 mod network;
 mod support;
 mod watching;

@@ -1,0 +1,131 @@
+//! An agent on a host that has IPv6 only, behind a NAT64 (RFC 8445 5.1.1.2).
+
+use std::{
+    io,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    task::{Context, Poll, ready},
+};
+
+use async_trait::async_trait;
+use floe::{
+    Agent, Arrival, Event, Interface, InterfaceAddress, Nat64Prefix, Net, Role, SystemNet, UdpSocket,
+};
+use futures::StreamExt as _;
+use tokio::time::timeout;
+
+use crate::support::{LIMIT, builder, connect, receive};
+
+const PHONE: &str = "2001:db8::1";
+
+fn prefix() -> Nat64Prefix {
+    Nat64Prefix::from_answer("2001:db8:64::c000:aa".parse().unwrap()).unwrap()
+}
+
+/// A network of one IPv6 address, and a NAT64 to the loopback interface of the system.
+#[derive(Debug)]
+struct Phone {
+    /// What is known of the NAT64; nothing where the resolver does not answer.
+    nat64: Option<Option<Nat64Prefix>>,
+    asked: AtomicUsize,
+    system: SystemNet,
+}
+
+impl Phone {
+    fn new(nat64: Option<Option<Nat64Prefix>>) -> Arc<Self> {
+        Arc::new(Self { nat64, asked: AtomicUsize::new(0), system: SystemNet::new() })
+    }
+}
+
+#[async_trait]
+impl Net for Phone {
+    async fn interfaces(&self) -> io::Result<Vec<Interface>> {
+        let addresses = vec![InterfaceAddress::new(PHONE.parse().unwrap(), 64)];
+        Ok(vec![Interface { name: "mobile0".to_owned(), index: 2, up: true, addresses }])
+    }
+
+    async fn nat64(&self) -> io::Result<Option<Nat64Prefix>> {
+        self.asked.fetch_add(1, SeqCst);
+        match self.nat64 {
+            Some(known) => Ok(known),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
+        assert_eq!(address.ip(), PHONE.parse::<IpAddr>().unwrap());
+        let outside = self.system.bind_udp((Ipv4Addr::LOCALHOST, 0).into()).await?;
+        Ok(Arc::new(Inside(outside)))
+    }
+}
+
+/// A socket on the IPv6 address, as seen from there.
+#[derive(Debug)]
+struct Inside(Arc<dyn UdpSocket>);
+
+#[async_trait]
+impl UdpSocket for Inside {
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(SocketAddr::new(PHONE.parse().unwrap(), self.0.local_addr()?.port()))
+    }
+
+    fn poll_recv(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<io::Result<Arrival>> {
+        let arrival = ready!(self.0.poll_recv(cx, buffer))?;
+        Poll::Ready(Ok(Arrival::new(arrival.len, prefix().embed_socket(arrival.from))))
+    }
+
+    fn try_send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()> {
+        let outside = prefix().extract_socket(to);
+        if outside == to {
+            return Err(io::ErrorKind::NetworkUnreachable.into());
+        }
+        self.0.try_send_to(payload, outside)
+    }
+
+    async fn writable(&self) -> io::Result<()> {
+        self.0.writable().await
+    }
+}
+
+// proves: 8445-5.1.1.2-g
+#[tokio::test]
+async fn it_reaches_a_peer_that_has_ipv4_only_and_data_goes_both_ways() {
+    let net = Phone::new(Some(Some(prefix())));
+    let phone = Agent::builder().net(Arc::clone(&net) as Arc<dyn Net>).build().unwrap();
+    let peer = builder(Role::Controlled).ipv6(false).build().unwrap();
+    let (to_peer, to_phone) = connect(&phone, &peer).await;
+    assert_eq!(net.asked.load(SeqCst), 1);
+    let selected = to_peer.selected_pair().unwrap();
+    assert!(selected.remote.socket_addr().unwrap().is_ipv4(), "as the peer has told it");
+    to_peer.send(b"up").await.unwrap();
+    assert_eq!(receive(&to_phone).await, b"up");
+    to_phone.send(b"down").await.unwrap();
+    assert_eq!(receive(&to_peer).await, b"down");
+    // What came and went is counted for the pair.
+    let stats = phone.stats().await.unwrap();
+    let pair = stats.pairs.iter().find(|pair| pair.in_use).unwrap();
+    assert_eq!((pair.traffic.packets_sent, pair.traffic.packets_received), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolver_that_does_not_answer_or_knows_of_none_costs_no_candidate() {
+    for nat64 in [None, Some(None)] {
+        let net = Phone::new(nat64);
+        let phone = Agent::builder().net(Arc::clone(&net) as Arc<dyn Net>).build().unwrap();
+        let mut events = phone.events();
+        phone.gather().await.unwrap();
+        let candidate = async {
+            loop {
+                if let Event::Candidate { candidate, .. } = events.next().await.unwrap() {
+                    return candidate;
+                }
+            }
+        };
+        let candidate = timeout(LIMIT, candidate).await.expect("nothing is gathered");
+        assert_eq!(candidate.socket_addr().unwrap().ip(), PHONE.parse::<IpAddr>().unwrap());
+        assert_eq!(net.asked.load(SeqCst), 1);
+    }
+}
