@@ -326,3 +326,22 @@ fn a_relay_that_was_not_selected_is_given_back_and_one_that_was_is_kept_with_its
     call.run_to(seconds(61));
     assert_eq!(call.simulation.node(call.hosts[0]).unwrap().data().len(), 1);
 }
+
+#[test]
+fn the_socket_that_a_relay_in_use_is_reached_by_stays_where_the_peer_restarts_without_its_component() {
+    let mut call = Relayed::new(&hard(7), |mut config| {
+        config.streams = vec![StreamConfig { components: 2 }];
+        config
+    });
+    call.begin();
+    call.run_to(seconds(10));
+    let route = |call: &Relayed| call.session(0).route(STREAM, ComponentId::RTCP);
+    let before = route(&call).unwrap();
+    assert!(before.relayed);
+    let credentials = floe_core::Credentials::new("strange", "a/password/of/a/stranger").unwrap();
+    let (now, description) = (call.simulation.now(), RemoteDescription::new(credentials).components(Some(1)));
+    let node = call.simulation.node_mut(call.hosts[0]).unwrap();
+    node.drive(now, |session| session.set_remote(now, STREAM, description)).unwrap();
+    call.run_to(seconds(11));
+    assert_eq!(route(&call), Some(before));
+}

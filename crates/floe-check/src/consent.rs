@@ -19,7 +19,8 @@ use floe_stun::{
 use rand::RngExt as _;
 
 use crate::{
-    CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, codec, liveness::Liveness, pair::Pair,
+    CheckSet, ConsentLoss, DropReason, Event, FailReason, Outcome, PairState, codec, liveness::Liveness,
+    pair::Pair,
 };
 
 /// So long after the latest answer consent ends (RFC 7675 5.1).
@@ -200,7 +201,7 @@ impl CheckSet {
     }
 
     /// Whether consent on this pair is fresh enough to move data to it: the peer's latest answer there is less than 15 s old,
-    /// or consent is off. RFC 7675 5.1 allows 30 s; but what is that old could end before it is asked for again.
+    /// or consent is off. RFC 7675 5.1 allows 30 s; but a way that works is not left for one that is in doubt.
     #[must_use]
     pub fn has_consent(&self, now: Instant, pair: PairId) -> bool {
         !self.seeks_consent() || self.consent_given(pair).is_some_and(|given| now < given + DOUBT)
@@ -479,8 +480,10 @@ impl CheckSet {
         let former = self.pairs.get(lost.pair).is_some_and(Pair::is_former);
         let on_path = self.pairs.on_path(path.0, path.1).filter(|_| !former);
         for id in on_path.into_iter().filter(|&id| id != lost.pair).chain([lost.pair]) {
-            if let Some(pair) = self.pairs.get_mut(id) {
-                pair.consent.given = None;
+            let Some(pair) = self.pairs.get_mut(id) else { continue };
+            pair.consent.given = None;
+            // What rests on a pair fails with it.
+            if pair.state() != PairState::Failed {
                 self.fail(now, id, FailReason::Consent(why));
             }
         }

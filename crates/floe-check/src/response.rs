@@ -88,7 +88,8 @@ impl CheckSet {
         }
         let Some(local) = self.mapped_local(check, mapped) else { return };
         let Some(valid) = self.valid_pair(check.pair, local) else { return };
-        if self.is_spent(check.pair) || self.is_spent(valid) {
+        // The data of what it makes valid takes the path that was checked, whatever that of the other base is worth.
+        if self.is_spent(check.pair) {
             return;
         }
         self.make_valid(now, check.pair, valid);

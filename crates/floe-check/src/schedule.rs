@@ -208,11 +208,11 @@ impl CheckSet {
 
     /// A check leaves only now, for its relay had held it until the peer was permitted: its round trip counts from here.
     pub fn note_departed(&mut self, now: Instant, id: TransactionId) {
-        self.transactions.note_departed(now, id);
+        let is_first = self.transactions.note_departed(now, id);
         let pair = self.transactions.get(id).map(|check| check.key().pair);
         if let Some(pair) = pair.and_then(|pair| self.pairs.get_mut(pair)) {
             pair.measures.sent = Some(now);
-            if pair.transaction == Some(id) {
+            if is_first && pair.transaction == Some(id) {
                 pair.first_sent = Some(now);
             }
         }

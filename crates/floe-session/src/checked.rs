@@ -93,9 +93,10 @@ impl Session {
         }
     }
 
-    /// The state of a list decides about the routes of all its components (RFC 8445 12.1).
+    /// The state of a list decides about the routes of all its components (RFC 8445 12.1), and of those that it had before.
     fn handle_list(&mut self, stream: StreamId, event: Event, work: &mut Work) {
-        work.to_route.extend(self.components_of(stream));
+        let former = self.routes.iter().map(|(of, _)| of).filter(|(of, _)| *of == stream);
+        work.to_route.extend(self.components_of(stream).chain(former));
         self.tell(event);
     }
 }

@@ -129,7 +129,6 @@ impl Session {
         let all: Vec<_> = self.relays.bases().chain(self.sockets.bases()).collect();
         for base in all.into_iter().filter(|base| !used.contains(base) && !hosts.contains(base)) {
             self.close_base(now, base);
-            self.check.close_base(now, base);
         }
     }
 

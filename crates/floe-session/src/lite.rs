@@ -27,7 +27,9 @@ impl Session {
         if !self.lite {
             return touched;
         }
-        touched.into_iter().flat_map(|(stream, _)| self.components_of(stream)).collect()
+        let siblings = touched.iter().flat_map(|(stream, _)| self.components_of(*stream));
+        // Those that the peer has given up are not among these.
+        siblings.chain(touched.iter().copied()).collect()
     }
 
     /// The paths that a peer may still nominate where it has said that it can do so more than once. It keeps them warm by

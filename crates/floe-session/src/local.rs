@@ -140,5 +140,6 @@ impl Session {
         if let Some((socket, _)) = self.sockets.close(base) {
             self.put(Output::Close { socket });
         }
+        self.check.close_base(now, base);
     }
 }

@@ -128,7 +128,13 @@ impl Session {
         let pair = self.routes.get((stream, component))?.pair;
         let stands = self.check.is_former(pair) && self.check.may_send(pair);
         let replaced = self.nominator.selected(stream, component).is_some() && self.may_begin(stream);
-        self.route_of(pair).filter(|_| stands && !replaced)
+        self.route_of(pair).filter(|_| stands && !replaced && !self.is_left_out((stream, component)))
+    }
+
+    /// Whether this stream has completed, and the peer without this component (RFC 8445 12.1): what it had before is over.
+    fn is_left_out(&self, (stream, component): Purpose) -> bool {
+        let completed = self.check.list_state(stream) == Some(ListState::Completed);
+        completed && !self.check.components(stream).any(|known| known == component)
     }
 
     /// Where data over this pair goes or would go; `None` once its socket is closed.

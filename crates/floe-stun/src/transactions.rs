@@ -79,7 +79,7 @@ impl<K> Transaction<K> {
         self.sends
     }
 
-    /// When the request was first sent.
+    /// When the request was first sent, or left where it had been held back.
     #[must_use]
     pub fn started(&self) -> Instant {
         self.started
@@ -117,7 +117,7 @@ impl<K: fmt::Debug> fmt::Debug for Transaction<K> {
 pub struct Completed<K> {
     /// What the caller gave to know it again.
     pub key: K,
-    /// When the request was first sent.
+    /// When the request was first sent, or left where it had been held back.
     pub started: Instant,
     /// When the request was last sent.
     pub last_sent: Instant,
@@ -293,16 +293,18 @@ impl<K> Transactions<K> {
 
     /// The latest send of the request leaves only now: whoever took it from the caller had held it back, as a TURN client
     /// does until a peer is permitted, and those before it as well, unless one has departed. Round trips count from here;
-    /// the waits, and with them `poll_timeout`, stay as they are.
-    pub fn note_departed(&mut self, now: Instant, id: TransactionId) {
-        let Some(open) = self.open.get_mut(&id) else { return };
+    /// the waits, and with them `poll_timeout`, stay as they are. Says whether it is the first to leave.
+    pub fn note_departed(&mut self, now: Instant, id: TransactionId) -> bool {
+        let Some(open) = self.open.get_mut(&id) else { return false };
         let latest = open.sends.saturating_sub(1);
-        if open.unsent.is_none() {
+        let is_first = open.unsent.is_none();
+        if is_first {
             (open.started, open.unsent) = (now, Some(latest));
         }
         if let Some(time) = open.times.get_mut(latest as usize) {
             *time = now;
         }
+        is_first
     }
 
     /// Remembers that an answer came which was not authentic (RFC 8489 9.1.4). The wait goes on.

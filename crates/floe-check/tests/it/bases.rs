@@ -72,6 +72,43 @@ fn valid_by_another_base(role: Role) -> (Bench, PairId, BaseId) {
 }
 
 #[test]
+fn a_way_that_works_counts_though_the_peer_sees_a_base_there_whose_own_way_is_spent() {
+    let mut bench = Bench::ready(Role::Controlling);
+    let other = bench.local(S0, &Cand::host("10.0.0.9:1009").preference(1));
+    bench.remote(S0, &Cand::host(PEER));
+    let (one, two) = (bench.pair("10.0.0.1:1000", PEER), bench.pair("10.0.0.9:1009", PEER));
+    let checks = bench.all_next();
+    assert_eq!([checks[0].base, checks[1].base], [BASE, other]);
+    let _ = bench.answer(&checks[1], "10.0.0.9:1009");
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(two) });
+    bench.at(30_000);
+    assert_eq!(bench.state(two), PairState::Failed, "consent is over");
+    let _ = bench.answer(&checks[0], "10.0.0.9:1009");
+    assert_eq!((bench.state(one), bench.valid_ids()), (PairState::Succeeded, vec![two]));
+    assert_eq!(bench.set.route(two).map(|route| route.base), Some(BASE));
+}
+
+#[test]
+fn a_pair_whose_consent_is_lost_fails_once() {
+    let (mut bench, valid, _) = valid_by_another_base(Role::Controlling);
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(valid) });
+    bench.drain();
+    bench.at(30_000);
+    let mut failed: Vec<_> = bench
+        .events()
+        .into_iter()
+        .filter_map(|event| match event {
+            Event::Failed { pair, .. } => Some(pair),
+            _ => None,
+        })
+        .collect();
+    failed.sort_unstable();
+    let mut both = vec![bench.pair("10.0.0.1:1000", PEER), valid];
+    both.sort_unstable();
+    assert_eq!(failed, both);
+}
+
+#[test]
 fn a_valid_pair_goes_over_the_base_that_was_checked_though_the_peer_sees_another_of_ours() {
     let (mut bench, valid, _) = valid_by_another_base(Role::Controlling);
     assert_eq!(bench.set.route(valid).map(|route| route.base), Some(BASE));

@@ -1,7 +1,7 @@
 //! Consent on a pair that data is about to go over (RFC 7675 5).
 
 use floe_check::{CheckConfig, Command, PairState};
-use floe_core::{PairId, Role};
+use floe_core::{Credentials, LocalCandidate, PairId, Role};
 
 use crate::common::*;
 
@@ -80,6 +80,49 @@ fn an_answered_check_where_data_goes_is_consent_and_one_elsewhere_is_not() {
         let _ = bench.answer(&check, "10.0.0.1:1000");
         assert_eq!(bench.set.may_send(used), granted);
     }
+}
+
+#[test]
+fn an_answer_to_a_request_for_consent_is_remembered_when_data_goes_elsewhere() {
+    let mut bench = valid_to_ports(Role::Controlled, true, &[1, 2]);
+    let [first, second] = [1, 2].map(|port| to_port(&bench, port));
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(first) });
+    while bench.millis() < 60_000 {
+        bench.at(bench.millis() + 1_000);
+        while let Some(request) = bench.try_next() {
+            let _ = bench.answer(&request, "10.0.0.1:1000");
+        }
+    }
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(second) });
+    assert!(bench.set.has_consent(bench.now, first));
+    assert!(!bench.set.has_consent(bench.now, second));
+}
+
+#[test]
+fn answers_to_the_generation_before_are_no_consent_for_the_new_one_on_the_same_path() {
+    let (mut bench, former) = Bench::one_pair(Role::Controlled);
+    bench.succeed_next();
+    bench.apply(Command::Use { stream: S0, component: RTP, pair: Some(former) });
+    let new = Credentials::new("anew", "a/password/of/a/new/generation").unwrap();
+    bench.set.restart(S0, &[RTP], new);
+    let candidate = Cand::host("10.0.0.1:1000").build();
+    let local = LocalCandidate { candidate, base: BASE, base_address: addr("10.0.0.1:1000") };
+    bench.set.add_local(bench.now, S0, local).unwrap();
+    bench.describe(S0);
+    bench.remote(S0, &Cand::host(PEER));
+    bench.succeed_next();
+    let [pair] = bench.valid_ids()[..] else { panic!("{:?}", bench.valid_ids()) };
+    assert!(bench.set.has_consent(bench.now, pair));
+    let mut asked = 0;
+    while bench.millis() < 20_000 {
+        bench.at(bench.millis() + 1_000);
+        while let Some(request) = bench.try_next() {
+            asked += 1;
+            let _ = bench.answer(&request, "10.0.0.1:1000");
+        }
+    }
+    assert!(asked >= 3 && bench.set.may_send(former), "data goes on over the old one");
+    assert!(!bench.set.has_consent(bench.now, pair));
 }
 
 #[test]

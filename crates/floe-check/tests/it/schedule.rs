@@ -319,3 +319,17 @@ fn a_check_that_its_relay_had_held_is_given_its_time_from_when_it_leaves() {
     let _ = bench.answer(&check, "10.0.0.1:1000");
     assert_eq!(bench.valid()[0].rtt, Some(ms(40)));
 }
+
+#[test]
+fn a_check_that_was_held_again_when_it_was_resent_was_first_sent_when_it_first_left() {
+    let mut bench = with_remotes(Role::Controlling, &[1]);
+    let check = bench.next();
+    let turn = |bench: &Bench| bench.set.outlook(bench.now, S0, RTP).contenders[0].turn;
+    bench.at(400);
+    bench.set.note_departed(bench.now, check.id);
+    let left = bench.now;
+    assert_eq!(bench.at(900).len(), 1, "it is resent");
+    bench.at(1_000);
+    bench.set.note_departed(bench.now, check.id);
+    assert_eq!(turn(&bench), Turn::Sent(left));
+}

@@ -198,6 +198,30 @@ fn what_carries_data_stays_open_where_the_peer_restarts_without_its_component() 
 }
 
 #[test]
+fn what_is_left_out_of_a_restart_is_over_when_that_has_completed() {
+    for lite in [false, true] {
+        let streams = || vec![StreamConfig { components: 2 }];
+        let (a, b) = (controlling().streams(streams()), controlled().streams(streams()).lite(lite));
+        let mut wire = Wire::new(a, b).delay(ms(25));
+        wire.begin();
+        wire.run_until_completed();
+        let sockets = [A, B].map(|host| wire.hosts[host].session.route(STREAM, RTCP).unwrap().socket);
+        // A leaves RTCP to the other component from now on, and B follows.
+        let now = wire.now;
+        wire.components = Some(1);
+        wire.a().restart(now);
+        wire.run_for(ms(10_000));
+        for host in [A, B] {
+            let known = &wire.hosts[host];
+            assert_eq!(known.session.state(), IceState::Completed, "lite {lite}");
+            assert!(known.session.route(STREAM, RTP).is_some());
+            assert_eq!(known.session.route(STREAM, RTCP), None, "lite {lite}");
+            assert!(!known.sockets.contains_key(&sockets[host]), "lite {lite}: a socket is left open");
+        }
+    }
+}
+
+#[test]
 fn a_restart_leads_out_of_every_bad_state() {
     // Failed for want of any way, disconnected for want of consent on one of two paths.
     let mut wire = Wire::pair().delay(ms(25));

@@ -141,6 +141,8 @@ pub(crate) struct Wire {
     pub(crate) hosts: [Host; 2],
     /// From one side to the other.
     pub(crate) delay: Duration,
+    /// How many components the descriptions of restarts name, and are signalled from then on.
+    pub(crate) components: Option<u16>,
     /// What gets through; all by default.
     pub(crate) passes: Filter,
     pub(crate) log: Vec<Sent>,
@@ -158,6 +160,7 @@ impl Wire {
             now: start,
             hosts: [Host::new(a, "192.0.2.1"), Host::new(b, "192.0.2.2")],
             delay: Duration::ZERO,
+            components: None,
             passes: Box::new(|_| true),
             log: Vec::new(),
             delivered: Vec::new(),
@@ -298,7 +301,10 @@ impl Wire {
             return;
         }
         let (now, other) = (self.now, &mut self.hosts[1 - host].session);
+        let left_out =
+            |candidate: &Candidate| self.components.is_some_and(|n| candidate.component().get() > n);
         match event {
+            Event::Candidate { candidate, .. } if left_out(&candidate) => {}
             Event::Candidate { stream, candidate, ufrag } => {
                 let candidate = candidate.with_extension("ufrag", &ufrag).unwrap();
                 other.add_remote(now, stream, candidate).unwrap();
@@ -307,7 +313,8 @@ impl Wire {
                 other.end_of_remote(now, stream, Some(&ufrag)).unwrap();
             }
             Event::Restarted { stream, local, .. } => {
-                other.set_remote(now, stream, RemoteDescription::from(&local)).unwrap();
+                let description = RemoteDescription::from(&local).components(self.components);
+                other.set_remote(now, stream, description).unwrap();
             }
             _ => {}
         }
