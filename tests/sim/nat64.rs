@@ -1,6 +1,6 @@
 //! A host that has IPv6 only, behind a NAT64, and a peer that has IPv4 only (RFC 8445 5.1.1.2).
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use floe_core::{CandidateKind, ComponentId, Nat64Prefix, StreamId};
 use floe_session::{Event, IceState};
@@ -67,7 +67,7 @@ fn it_has_an_ipv4_candidate_by_an_ipv4_server_and_reaches_an_ipv4_peer() {
             assert!(told.contains(&expected), "{told:?}");
         }
         let selected = world.selections(Side::A, OF).pop().unwrap();
-        assert!(selected.ends.iter().all(|end| end.is_ipv4()), "{selected:?}");
+        assert!(selected.ends.iter().all(SocketAddr::is_ipv4), "{selected:?}");
     }
 }
 
