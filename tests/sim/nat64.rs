@@ -2,8 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use floe_core::{CandidateKind, ComponentId, Nat64Prefix, StreamId};
-use floe_session::{Event, IceState};
+use floe_core::{Candidate, CandidateKind, ComponentId, Nat64Prefix, Role, StreamId};
+use floe_session::{AddedRemote, Event, IceServer, IceState};
 use floe_sim::{Dependence, Families, Gateway, Nat, PathClass};
 
 use crate::{
@@ -78,15 +78,94 @@ fn it_reaches_an_ipv4_peer_over_a_relay_where_there_is_no_better_way() {
     assert_eq!(best, Some(PathClass::Relayed));
 }
 
-/// What the prefix is for: the same two without it.
+/// What the prefix is for.
 #[test]
 fn without_the_prefix_it_reaches_nobody_who_has_ipv4_only() {
     let mut internet = internet(Nat::symmetric([]), None);
     internet.turn = [false; 2];
-    for gateway in &mut internet.ends[0][0].chain {
-        gateway.nat.as_mut().unwrap().nat64 = None;
-    }
-    let (mut world, best) = served::world(&internet);
-    assert_eq!(best, None);
+    let (mut world, best) = served::world_with(&internet, |mut config| {
+        config.gather.nat64 = None;
+        config
+    });
+    assert_eq!(best, Some(PathClass::Reflexive), "with it there is a way");
     assert!(!world.complete(SECOND * 60));
+}
+
+#[test]
+fn a_call_over_it_goes_on_where_the_host_has_another_network_as_well() {
+    for relayed in [false, true] {
+        let nats = if relayed { Nat::symmetric([]) } else { Nat::new([]) };
+        let (mut world, best) = connects(&internet(nats.clone(), relayed.then(|| nats.into())));
+        assert_eq!(best, Some(if relayed { PathClass::Relayed } else { PathClass::Reflexive }));
+        let host = world.host(Side::A);
+        let (now, before) = (world.simulation.now(), world.outcome(Side::A));
+        for prefix in [None, Nat64Prefix::from_answer("2001:db8:64::c000:aa".parse().unwrap())] {
+            world.simulation.node_mut(host).unwrap().drive(now, |session| session.set_nat64(prefix));
+            let start = world.since_start(world.simulation.now());
+            let had = SIDES.map(|side| world.node(side).data().len());
+            for second in 1..=60 {
+                for side in SIDES {
+                    assert!(world.send(side, OF, b"data"));
+                }
+                world.run_to(start + SECOND * second);
+            }
+            for side in SIDES {
+                assert_eq!(world.node(side).data().len() - had[side as usize], 60, "{side:?}");
+                assert_eq!(world.session(side).state(), IceState::Completed);
+            }
+        }
+        assert_eq!(world.outcome(Side::A), before);
+    }
+}
+
+#[test]
+fn a_restart_on_another_network_uses_no_socket_of_the_former_one() {
+    let (mut world, _) = connects(&internet(Nat::new([]), None));
+    let host = world.host(Side::A);
+    let now = world.simulation.now();
+    let before: Vec<_> = world.node(Side::A).sockets().collect();
+    world.simulation.node_mut(host).unwrap().drive(now, |session| {
+        session.set_nat64(None);
+        session.restart(now);
+    });
+    let end = world.since_start(now) + SECOND;
+    world.run_to(end);
+    let bound: Vec<_> = world.node(Side::A).sockets().filter(|socket| !before.contains(socket)).collect();
+    assert_eq!(bound.len(), 1, "a socket that is behind no NAT64, as far as is known");
+}
+
+#[test]
+fn an_address_that_dns64_has_made_up_is_the_ipv4_one_inside() {
+    let internet = internet(Nat::new([]), None);
+    let prefix = Nat64Prefix::WELL_KNOWN;
+    let (mut world, _) = served::world_with(&internet, |mut config| {
+        if config.role == Role::Controlling {
+            for server in &mut config.servers {
+                match server {
+                    IceServer::Stun(address) | IceServer::Turn { address, .. } => {
+                        *address = prefix.embed_socket(*address);
+                    }
+                    _ => panic!("another server"),
+                }
+            }
+        }
+        config
+    });
+    world.run_to(ms(1));
+    // So it is where a name of the peer's was resolved.
+    let (now, host) = (world.simulation.now(), world.host(Side::A));
+    let address: SocketAddr = "192.0.2.77:4000".parse().unwrap();
+    let line = "candidate:1 1 udp 2130706431 192.0.2.77 4000 typ host";
+    let candidate: Candidate = line.parse().unwrap();
+    for at in [prefix.embed_socket(address), address] {
+        let made_up = candidate.clone().with_address(at);
+        let node = world.simulation.node_mut(host).unwrap();
+        let added = node.drive(now, |session| session.add_remote(now, OF.0, made_up)).unwrap();
+        assert_eq!(added, if at == address { AddedRemote::Duplicate } else { AddedRemote::New });
+    }
+    assert!(world.complete(SECOND * 30));
+    let told = told(&world, Side::A);
+    for expected in [(CandidateKind::ServerReflexive, true), (CandidateKind::Relayed, true)] {
+        assert!(told.contains(&expected), "{told:?}");
+    }
 }

@@ -21,6 +21,14 @@ pub(crate) fn internet(seed: u64, gateways: [Option<Gateway>; 2]) -> floe_sim::W
 /// Sessions on it, A controlling, that begin to gather at once and know each other's description; and the best class of
 /// path there is.
 pub(crate) fn world(internet: &floe_sim::World) -> (World, Option<PathClass>) {
+    world_with(internet, |config| config)
+}
+
+/// The same with other settings.
+pub(crate) fn world_with(
+    internet: &floe_sim::World,
+    configure: impl Fn(SessionConfig) -> SessionConfig,
+) -> (World, Option<PathClass>) {
     #[allow(clippy::disallowed_methods, reason = "an epoch, read once")]
     let start = Instant::now();
     let Built { network, hosts, server, listen, parties, .. } = internet.build(start).unwrap();
@@ -34,7 +42,7 @@ pub(crate) fn world(internet: &floe_sim::World) -> (World, Option<PathClass>) {
         let servers = [IceServer::turn(at, "ann", "secret"), IceServer::Stun(at)];
         let mut config = SessionConfig::new(seed).role(role).servers(servers);
         config.gather.nat64 = parties[side as usize].nat64;
-        let session = Session::new(config);
+        let session = Session::new(configure(config));
         simulation.place(hosts[side as usize], SessionNode::new(session));
     }
     let mut world = World::over(simulation, hosts);

@@ -150,6 +150,7 @@ impl CheckSet {
     pub fn close_base(&mut self, now: Instant, base: BaseId) {
         self.locals.close(base);
         self.consents.close(base);
+        self.nat64.remove(&base);
         self.remotes.forget_crowds(|of| of == base);
         for list in self.lists.values_mut() {
             list.forget_base(base);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_core::{Nat64Prefix, Role};
+use floe_core::Role;
 
 /// The settings of a [`CheckSet`](crate::CheckSet). `Default` is the RFCs' values.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,9 +13,6 @@ pub struct CheckConfig {
     /// Whether this is a lite agent (RFC 8445 2.5): it answers checks and sends no request of any kind. What the peer
     /// nominates is valid (7.3.2). Default: no.
     pub lite: bool,
-    /// What the network's NAT64 has a host without an IPv4 address put before one (RFC 6052): IPv6 bases pair with IPv4
-    /// candidates then. Whoever sends puts it there. Default: none.
-    pub nat64: Option<Nat64Prefix>,
     /// How many pairs all check lists together may hold (RFC 8445 6.1.2.5). Default: 100.
     pub max_pairs: usize,
     /// How many candidates the peer may signal for one stream. Default: 100.
@@ -55,7 +52,6 @@ impl Default for CheckConfig {
         Self {
             role: Role::Controlling,
             lite: false,
-            nat64: None,
             max_pairs: 100,
             max_remote_candidates: 100,
             max_peer_reflexive: 32,
@@ -83,13 +79,6 @@ impl CheckConfig {
     #[must_use]
     pub const fn lite(mut self, lite: bool) -> Self {
         self.lite = lite;
-        self
-    }
-
-    /// These settings with this prefix of the network's NAT64.
-    #[must_use]
-    pub const fn nat64(mut self, prefix: Option<Nat64Prefix>) -> Self {
-        self.nat64 = prefix;
         self
     }
 

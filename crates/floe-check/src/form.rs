@@ -125,7 +125,7 @@ impl CheckSet {
         let candidates = self.locals.get(ends.local).zip(self.remotes.get(ends.remote));
         candidates.is_some_and(|(local, remote)| {
             let base = local.local.base_address;
-            let nat64 = self.config.nat64.filter(|_| base.is_ipv6());
+            let nat64 = self.nat64.get(&ends.base).filter(|_| base.is_ipv6());
             let to = nat64.map_or(remote.address, |prefix| prefix.embed_socket(remote.address));
             compatible(local.candidate(), base, &remote.candidate, to)
         })

@@ -8,7 +8,7 @@ use std::{
 };
 
 use floe_core::{
-    Candidate, CandidateKind, ComponentId, Credentials, LocalCandidate, Nat64Prefix, Role, StreamId,
+    BaseId, Candidate, CandidateKind, ComponentId, Credentials, LocalCandidate, Nat64Prefix, Role, StreamId,
     TieBreaker, Transmit, address,
 };
 use floe_stun::Transactions;
@@ -49,6 +49,8 @@ pub struct CheckSet {
     pub(crate) role_changes: u32,
     pub(crate) lists: BTreeMap<StreamId, CheckList>,
     pub(crate) locals: Locals,
+    /// The prefixes of bases behind a NAT64.
+    pub(crate) nat64: BTreeMap<BaseId, Nat64Prefix>,
     pub(crate) remotes: Remotes,
     pub(crate) pairs: PairTable,
     pub(crate) transactions: Transactions<Check>,
@@ -84,6 +86,7 @@ impl CheckSet {
             rng,
             lists: BTreeMap::new(),
             locals: Locals::default(),
+            nat64: BTreeMap::new(),
             remotes: Remotes::default(),
             pairs: PairTable::default(),
             transactions: Transactions::new(),
@@ -240,9 +243,11 @@ impl CheckSet {
         self.config.ta = ta;
     }
 
-    /// Sets [`CheckConfig::nat64`]: pairs that are formed from now on are formed accordingly.
-    pub fn set_nat64(&mut self, prefix: Option<Nat64Prefix>) {
-        self.config.nat64 = prefix;
+    /// What leaves this base gets this prefix put before IPv4 addresses, and loses it when it comes in (RFC 6052), so that
+    /// an IPv6 base pairs with the IPv4 candidates that its NAT64 leads to. Whoever sends does so, until the base is closed.
+    /// Say it before the first candidate of the base is given.
+    pub fn set_nat64(&mut self, base: BaseId, prefix: Nat64Prefix) {
+        self.nat64.insert(base, prefix);
     }
 
     /// The role now.

@@ -47,6 +47,7 @@ impl fmt::Debug for State<'_> {
             role_changes,
             lists,
             locals,
+            nat64,
             remotes,
             pairs,
             transactions,
@@ -72,6 +73,7 @@ impl fmt::Debug for State<'_> {
             .field("role_changes", role_changes)
             .field("lists", lists)
             .field("locals", locals)
+            .field("nat64", nat64)
             .field("remotes", remotes)
             .field("pairs", pairs)
             .field("transactions", &open)

@@ -74,15 +74,15 @@ impl Nat64Prefix {
         let octets = answer.octets();
         let count = |known: &Ipv4Addr| octets.windows(4).filter(|four| *four == known.octets()).count();
         WELL_KNOWN.into_iter().filter(|known| count(known) <= 1).find_map(|known| {
-            LENGTHS.into_iter().find_map(|length| {
-                let keep = usize::from(length / 8);
+            let mut fitting = LENGTHS.into_iter().filter_map(|length| {
                 let mut prefix = [0; 16];
-                for (to, from) in prefix.iter_mut().zip(octets).take(keep) {
+                for (to, from) in prefix.iter_mut().zip(octets).take(usize::from(length / 8)) {
                     *to = from;
                 }
                 let prefix = Self::new(prefix.into(), length).ok()?;
-                (prefix.extract(answer) == Some(known)).then_some(prefix)
-            })
+                (prefix.put(known) == Some(answer)).then_some(prefix)
+            });
+            fitting.next().filter(|_| fitting.next().is_none())
         })
     }
 
@@ -93,6 +93,10 @@ impl Nat64Prefix {
         if *self == Self::WELL_KNOWN && !is_global(ip) {
             return None;
         }
+        self.put(ip)
+    }
+
+    fn put(&self, ip: Ipv4Addr) -> Option<Ipv6Addr> {
         let mut octets = self.prefix.octets();
         for (at, octet) in self.places().zip(ip.octets()) {
             *octets.get_mut(at)? = octet;
@@ -100,7 +104,7 @@ impl Nat64Prefix {
         Some(octets.into())
     }
 
-    /// The IPv4 address inside this one. `None` where it is not behind this prefix.
+    /// The IPv4 address inside this one. `None` where it is not what [`embed`](Self::embed) makes of any.
     #[must_use]
     pub fn extract(&self, ip: Ipv6Addr) -> Option<Ipv4Addr> {
         if !self.is_at_start_of(ip) {
@@ -111,7 +115,8 @@ impl Nat64Prefix {
         for (at, octet) in self.places().zip(&mut octets) {
             *octet = *from.get(at)?;
         }
-        Some(octets.into())
+        let inside = octets.into();
+        (self.embed(inside) == Some(ip)).then_some(inside)
     }
 
     /// The same of a socket address; one that is of IPv6 already, or that cannot be embedded, stays what it is.
@@ -148,7 +153,7 @@ impl Nat64Prefix {
     }
 }
 
-/// Whether an address means the same everywhere, and one host.
+/// Whether an address is one host's of the whole internet. Those for documentation are let through: they stand for such.
 const fn is_global(ip: Ipv4Addr) -> bool {
     let shared = ip.octets()[0] == 100 && ip.octets()[1] & 0xc0 == 64;
     let elsewhere = ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared;
@@ -196,6 +201,10 @@ mod tests {
             assert_eq!(prefix.embed(ip), Some(v6(embedded)), "{prefix}");
             assert_eq!(prefix.extract(v6(embedded)), Some(ip), "{prefix}");
             assert_eq!(prefix.extract(v6("2002::1")), None);
+            // A neighbour of an IPv6 host whose network begins alike is nobody of IPv4.
+            let mut native = v6(embedded).octets();
+            native[if length == 96 { 11 } else { 15 }] = 7;
+            assert_eq!(prefix.extract(native.into()), None, "{prefix}");
         }
     }
 
@@ -229,6 +238,8 @@ mod tests {
         // A hijacked name, and a place where no address goes.
         assert_eq!(of("2001:db8::1"), None);
         assert_eq!(of("2001:db8::c000:aa:0"), None);
+        // Behind the place of a shorter prefix nothing may follow.
+        assert_eq!(of("2001:db8:1:c000:0:aa00:c000:aa").as_deref(), Some("2001:db8:1:c000:0:aa00::/96"));
         // The prefix holds one of the addresses itself: only the other one tells where the prefix ends.
         assert_eq!(of("c000:aa::192.0.0.170"), None);
         assert_eq!(of("c000:aa::192.0.0.171").as_deref(), Some("c000:aa::/96"));
@@ -243,6 +254,8 @@ mod tests {
             let ip = text.parse().unwrap();
             assert_eq!(Nat64Prefix::WELL_KNOWN.embed(ip), None, "{text}");
             assert!(own.embed(ip).is_some(), "a network's own prefix is its own business");
+            let behind = Nat64Prefix::WELL_KNOWN.put(ip).unwrap();
+            assert_eq!(Nat64Prefix::WELL_KNOWN.extract(behind), None, "{text}");
         }
         let far = "203.0.113.9:5000".parse().unwrap();
         let embedded = Nat64Prefix::WELL_KNOWN.embed_socket(far);

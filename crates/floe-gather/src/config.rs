@@ -1,6 +1,6 @@
 //! What to gather.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use floe_core::{CandidateKind, Nat64Prefix};
 
@@ -218,6 +218,11 @@ impl GatherConfig {
     pub fn type_preferences(mut self, preferences: TypePreferences) -> Self {
         self.type_preferences = preferences;
         self
+    }
+
+    /// Where a server is. DNS64 tells of an IPv4 one by an address behind the prefix.
+    pub(crate) fn address_of(&self, server: &Server) -> SocketAddr {
+        self.nat64.map_or(server.address, |prefix| prefix.extract_socket(server.address))
     }
 
     /// Whether candidates of this kind are told of.

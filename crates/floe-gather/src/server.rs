@@ -236,10 +236,11 @@ impl Query {
 /// Which servers are asked from this address, in the user's order.
 pub(crate) fn queries(config: &GatherConfig, place: Place) -> Vec<Query> {
     let indexed = (0..).map(ServerId).zip(&config.servers);
-    let reachable = indexed.filter(|(_, server)| reaches(config, place, server.address));
-    let asked = reachable.filter_map(|(id, server)| Some((id, server, method(config, id, server)?)));
+    let placed = indexed.map(|(id, server)| (id, Server { address: config.address_of(server), ..*server }));
+    let reachable = placed.filter(|(_, server)| reaches(config, place, server.address));
+    let asked = reachable.filter_map(|(id, server)| Some((id, server, method(config, id, &server)?)));
     let mut relays = 0;
-    let query = |(rank, (server, &Server { address, .. }, method))| {
+    let query = |(rank, (server, Server { address, .. }, method))| {
         let relay_rank = relays;
         relays += u16::from(method == Method::Allocate);
         Query { server, address, rank, relay_rank, method }
@@ -254,8 +255,9 @@ fn method(config: &GatherConfig, id: ServerId, server: &Server) -> Option<Method
         return Some(Method::Allocate);
     }
     // One answer tells all that several of one address could: an allocation has a mapped address, too.
-    let same =
-        |(index, other): (u32, &Server)| other.address == server.address && (relays(other) || index < id.0);
+    let same = |(index, other): (u32, &Server)| {
+        config.address_of(other) == server.address && (relays(other) || index < id.0)
+    };
     let answered = (0..).zip(&config.servers).any(same);
     (config.tells(CandidateKind::ServerReflexive) && !answered).then_some(Method::Binding)
 }
@@ -263,7 +265,8 @@ fn method(config: &GatherConfig, id: ServerId, server: &Server) -> Option<Method
 /// Whether a Binding request may follow an allocation that failed: where the user named the same address as a STUN
 /// server, its other half may still work.
 pub(crate) fn is_stun_too(config: &GatherConfig, address: SocketAddr) -> bool {
-    config.servers.contains(&Server::stun(address))
+    let stun = |server: &Server| server.kind == ServerKind::Stun && config.address_of(server) == address;
+    config.servers.iter().any(stun)
 }
 
 /// Whether a datagram from here can reach a server there, as far as the addresses tell.

@@ -95,7 +95,7 @@ impl Shared {
     /// Where a server is.
     pub(crate) fn server(&self, id: ServerId) -> Option<SocketAddr> {
         let index = usize::try_from(id.0).ok()?;
-        Some(self.config.servers.get(index)?.address)
+        Some(self.config.address_of(self.config.servers.get(index)?))
     }
 
     pub(crate) fn next_job(&mut self) -> JobId {

@@ -144,6 +144,17 @@ impl Session {
         self.count_refusal(added)
     }
 
+    /// A name of the peer's that DNS64 has resolved is an address behind the prefix of a NAT64: the peer knows itself by the
+    /// one inside.
+    fn without_prefix(&self, candidate: Candidate) -> Candidate {
+        let inside =
+            self.nat64.zip(candidate.socket_addr()).map(|(prefix, address)| prefix.extract_socket(address));
+        match inside {
+            Some(inside) if candidate.socket_addr() != Some(inside) => candidate.with_address(inside),
+            _ => candidate,
+        }
+    }
+
     fn add(
         &mut self,
         now: Instant,
@@ -176,6 +187,7 @@ impl Session {
         candidate: &Candidate,
     ) -> Result<AddedRemote, AddRemoteError> {
         check_candidate(self.live_stream(id)?, id, candidate)?;
+        let candidate = self.without_prefix(candidate.clone());
         let added = self.check.add_remote(now, id, candidate.clone())?;
         if let Some(address) = candidate.socket_addr().filter(|_| added == AddedRemote::New) {
             self.permit(now, (id, candidate.component()), address.ip());

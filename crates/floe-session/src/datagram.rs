@@ -39,7 +39,7 @@ impl Session {
         let Some(base) = self.sockets.base(socket) else {
             return Disposition::Dropped(DropReason::UnknownSocket);
         };
-        let from = self.nat64.map_or(from, |prefix| prefix.extract_socket(from));
+        let from = self.off_wire(base, from);
         if let Some(disposition) = self.dispose_relayed(now, base, from, datagram) {
             return disposition;
         }
@@ -48,6 +48,11 @@ impl Session {
         } else {
             self.dispose_data(now, base, from)
         }
+    }
+
+    /// A source as this agent knows it: without the prefix of a NAT64.
+    fn off_wire(&self, base: BaseId, from: SocketAddr) -> SocketAddr {
+        self.sockets.nat64(base).map_or(from, |prefix| prefix.extract_socket(from))
     }
 
     pub(crate) fn dispose_stun(&mut self, now: Instant, received: Received<'_>) -> Disposition {

@@ -79,11 +79,7 @@ impl Session {
 
     /// The address as the network of this base knows it.
     pub(crate) fn on_wire(&self, base: BaseId, to: SocketAddr) -> SocketAddr {
-        let is_v6 = || self.sockets.address(base).is_some_and(|address| address.is_ipv6());
-        match self.nat64 {
-            Some(prefix) if is_v6() => prefix.embed_socket(to),
-            _ => to,
-        }
+        self.sockets.nat64(base).map_or(to, |prefix| prefix.embed_socket(to))
     }
 
     /// Has nomination look at what changed, and does what it decides.

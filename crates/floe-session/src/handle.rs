@@ -2,7 +2,8 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use floe_core::{ComponentId, Interface, Nat64Prefix, StreamId};
+use floe_core::{BaseId, ComponentId, Interface, Nat64Prefix, StreamId};
+use floe_gather::JobId;
 
 use crate::{IceState, Output, Session, SocketId};
 
@@ -18,13 +19,21 @@ impl Session {
     }
 
     /// What the network's NAT64 has hosts put before IPv4 addresses, for a host that has none itself (RFC 8445 5.1.1.2, RFC
-    /// 7050); `None` for any other. From now on its IPv6 bases ask IPv4 servers, and pair with the peer's IPv4 candidates: it
-    /// is of use before [`handle_interfaces`](Self::handle_interfaces). Where it was another before, or none, what was
-    /// gathered and paired by then stays as it is; [restart](Self::restart) on another network.
+    /// 7050); `None` for any other. IPv6 sockets that are bound from now on ask IPv4 servers, and pair with the peer's IPv4
+    /// candidates: say it before [`handle_interfaces`](Self::handle_interfaces). Those that are there stay what they are,
+    /// since the network that they are in has not changed; a [restart](Self::restart) does not use them again where this has.
     pub fn set_nat64(&mut self, prefix: Option<Nat64Prefix>) {
         self.nat64 = prefix;
         self.gatherer.set_nat64(prefix);
-        self.check.set_nat64(prefix);
+    }
+
+    fn open(&mut self, socket: SocketId, address: SocketAddr) -> Option<(JobId, BaseId)> {
+        let nat64 = self.nat64_of(address);
+        let (job, base) = self.sockets.open(socket, address, nat64)?;
+        if let Some(prefix) = nat64 {
+            self.check.set_nat64(base, prefix);
+        }
+        Some((job, base))
     }
 
     /// What came of [`Output::Bind`]: the socket's address with its port, or what the system said.
@@ -35,7 +44,7 @@ impl Session {
         let now = self.clock.tick(now);
         let is_there = result.is_ok();
         let answer = match result {
-            Ok(address) => self.sockets.open(socket, address).map(|(job, base)| (job, Ok((base, address)))),
+            Ok(address) => self.open(socket, address).map(|(job, base)| (job, Ok((base, address)))),
             Err(why) => self.sockets.refused(socket).map(|job| (job, Err(why))),
         };
         match answer {

@@ -1,8 +1,8 @@
 //! Local candidates on their way: gathered, signalled, then checked.
 
-use std::time::Instant;
+use std::{net::SocketAddr, time::Instant};
 
-use floe_core::{BaseId, CandidateKind, LocalCandidate, StreamId, address::Redacted};
+use floe_core::{BaseId, CandidateKind, LocalCandidate, Nat64Prefix, StreamId, address::Redacted};
 use floe_gather::{Action, Event as GatherEvent};
 
 use crate::{Event, IceState, Output, Session, session::Item, sockets::Purpose};
@@ -30,7 +30,8 @@ impl Session {
         match *action {
             Action::Bind { job, stream, component, address, transport } => {
                 // A restart takes the sockets that are there: the paths they have opened in NATs stay open.
-                if let Some(open) = self.sockets.serving((stream, component), address) {
+                let nat64 = self.nat64_of(address);
+                if let Some(open) = self.sockets.serving((stream, component), address, nat64) {
                     self.gatherer.bound(now, job, Ok(open));
                     return;
                 }
@@ -114,6 +115,11 @@ impl Session {
         Some(self.streams.get(&stream)?.local.ufrag().into())
     }
 
+    /// The prefix for a new socket on this address.
+    pub(crate) fn nat64_of(&self, address: SocketAddr) -> Option<Nat64Prefix> {
+        self.nat64.filter(|_| address.is_ipv6())
+    }
+
     /// A candidate that nobody wants. A base that it was the only use of is closed: not one that carries data, as those of
     /// the generation before do.
     fn close_unused(&mut self, base: BaseId, local: &LocalCandidate) {
@@ -121,6 +127,7 @@ impl Session {
         let closes = is_base && !self.carries_data(base);
         if let Some(now) = self.clock.latest().filter(|_| closes) {
             self.close_base(now, base);
+            self.clock.unsettle();
         }
     }
 

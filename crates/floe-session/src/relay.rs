@@ -228,6 +228,7 @@ impl Session {
         let Some(IceServer::Turn { address, username, password }) = self.relays.servers.get(index) else {
             return Err("it is no TURN server".to_owned());
         };
+        let address = &self.sockets.nat64(host).map_or(*address, |prefix| prefix.extract_socket(*address));
         let family =
             if address.is_ipv4() { floe_turn::AddressFamily::Ipv4 } else { floe_turn::AddressFamily::Ipv6 };
         let address = *address;

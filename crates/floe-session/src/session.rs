@@ -65,7 +65,7 @@ pub struct Session {
     pub(crate) clock: Clock,
     pub(crate) sockets: Sockets,
     pub(crate) relays: Relays,
-    /// Translates the IPv4 addresses of peers and servers at the sockets, and nowhere else.
+    /// The prefix for new sockets: the IPv4 addresses of peers and servers are translated there, and nowhere else.
     pub(crate) nat64: Option<Nat64Prefix>,
     pub(crate) streams: BTreeMap<StreamId, Stream>,
     pub(crate) routes: Routes,
@@ -244,7 +244,6 @@ fn check_config(config: &SessionConfig) -> CheckConfig {
     let checks = CheckConfig::default()
         .role(config.role)
         .lite(config.lite)
-        .nat64(config.gather.nat64)
         .max_pairs(config.max_pairs)
         .max_remote_candidates(config.max_remote_candidates)
         .max_peer_reflexive(config.max_peer_reflexive)

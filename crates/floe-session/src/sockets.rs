@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr};
 
-use floe_core::{BaseId, ComponentId, StreamId};
+use floe_core::{BaseId, ComponentId, Nat64Prefix, StreamId};
 use floe_gather::JobId;
 
 use crate::SocketId;
@@ -34,8 +34,8 @@ struct Socket {
 enum State {
     /// The driver was asked to bind it.
     Asked(JobId),
-    /// It is there, bound to this address.
-    Open(BaseId, SocketAddr),
+    /// It is there, bound to this address; behind a NAT64 of this prefix.
+    Open(BaseId, SocketAddr, Option<Nat64Prefix>),
 }
 
 impl Sockets {
@@ -48,12 +48,17 @@ impl Sockets {
     }
 
     /// The socket that was asked for is there, and a base; `None` where nobody asked, or it is open already.
-    pub(crate) fn open(&mut self, socket: SocketId, address: SocketAddr) -> Option<(JobId, BaseId)> {
+    pub(crate) fn open(
+        &mut self,
+        socket: SocketId,
+        address: SocketAddr,
+        nat64: Option<Nat64Prefix>,
+    ) -> Option<(JobId, BaseId)> {
         let known = self.all.get_mut(&socket)?;
         let State::Asked(job) = known.state else { return None };
         let base = BaseId(self.next_base);
         self.next_base += 1;
-        known.state = State::Open(base, address);
+        known.state = State::Open(base, address, nat64);
         self.by_base.insert(base, socket);
         Some((job, base))
     }
@@ -68,7 +73,15 @@ impl Sockets {
     /// The address that the socket of a base is bound to.
     pub(crate) fn address(&self, base: BaseId) -> Option<SocketAddr> {
         match self.all.get(self.by_base.get(&base)?)?.state {
-            State::Open(_, address) => Some(address),
+            State::Open(_, address, _) => Some(address),
+            State::Asked(_) => None,
+        }
+    }
+
+    /// The prefix of the NAT64 that the socket of a base is behind.
+    pub(crate) fn nat64(&self, base: BaseId) -> Option<Nat64Prefix> {
+        match self.all.get(self.by_base.get(&base)?)?.state {
+            State::Open(_, _, nat64) => nat64,
             State::Asked(_) => None,
         }
     }
@@ -90,7 +103,7 @@ impl Sockets {
     /// The base of an open socket.
     pub(crate) fn base(&self, socket: SocketId) -> Option<BaseId> {
         match self.all.get(&socket)?.state {
-            State::Open(base, _) => Some(base),
+            State::Open(base, ..) => Some(base),
             State::Asked(_) => None,
         }
     }
@@ -100,15 +113,23 @@ impl Sockets {
         self.by_base.get(&base).copied()
     }
 
-    /// The open socket that serves this purpose already on the IP address of `like`, where there is one, with its address.
-    pub(crate) fn serving(&self, purpose: Purpose, like: SocketAddr) -> Option<(BaseId, SocketAddr)> {
+    /// The open socket that serves this purpose already on the IP address of `like`, behind the same NAT64 or none, where
+    /// there is one, with its address.
+    pub(crate) fn serving(
+        &self,
+        purpose: Purpose,
+        like: SocketAddr,
+        nat64: Option<Nat64Prefix>,
+    ) -> Option<(BaseId, SocketAddr)> {
         let with_port = |port| {
             let mut address = like;
             address.set_port(port);
             address
         };
         self.all.values().filter(|socket| socket.purpose == purpose).find_map(|socket| match socket.state {
-            State::Open(base, address) if with_port(address.port()) == address => Some((base, address)),
+            State::Open(base, address, behind) if with_port(address.port()) == address && behind == nat64 => {
+                Some((base, address))
+            }
             _ => None,
         })
     }
@@ -163,13 +184,20 @@ mod tests {
         let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
         assert_eq!(sockets.base(a), None);
 
-        let (job, base) = sockets.open(a, at(5000)).unwrap();
+        let (job, base) = sockets.open(a, at(5000), None).unwrap();
         assert_eq!((job, sockets.base(a), sockets.socket(base)), (first, Some(base), Some(a)));
-        assert_eq!((sockets.open(a, at(5000)), sockets.refused(a)), (None, None), "it was answered already");
+        assert_eq!(
+            (sockets.open(a, at(5000), None), sockets.refused(a)),
+            (None, None),
+            "it was answered already"
+        );
         assert_eq!(sockets.refused(b), Some(second));
 
         assert_eq!(sockets.close(base), Some((a, RTP)));
-        assert_eq!((sockets.close(base), sockets.base(a), sockets.open(a, at(5000))), (None, None, None));
+        assert_eq!(
+            (sockets.close(base), sockets.base(a), sockets.open(a, at(5000), None)),
+            (None, None, None)
+        );
         let empty = Sockets { next_socket: 2, next_base: 1, ..Sockets::default() };
         assert_eq!(sockets, empty);
     }
@@ -179,10 +207,10 @@ mod tests {
         let [first, second] = jobs();
         let mut sockets = Sockets::default();
         let a = sockets.ask(first, RTP);
-        let (_, base) = sockets.open(a, at(5000)).unwrap();
+        let (_, base) = sockets.open(a, at(5000), None).unwrap();
         sockets.close(base);
         let b = sockets.ask(second, RTP);
-        let (_, other) = sockets.open(b, at(5000)).unwrap();
+        let (_, other) = sockets.open(b, at(5000), None).unwrap();
         assert!(a != b && base != other);
     }
 
@@ -191,9 +219,9 @@ mod tests {
         let [first, second] = jobs();
         let mut sockets = Sockets::default();
         let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
-        sockets.open(a, at(5000));
+        sockets.open(a, at(5000), None);
         assert_eq!(sockets.drain(), [a]);
-        assert_eq!(sockets.open(b, at(5000)), None, "nobody waits for it any more");
+        assert_eq!(sockets.open(b, at(5000), None), None, "nobody waits for it any more");
     }
 
     #[test]
@@ -201,13 +229,15 @@ mod tests {
         let [first, second] = jobs();
         let mut sockets = Sockets::default();
         let (a, b) = (sockets.ask(first, RTP), sockets.ask(second, RTCP));
-        assert_eq!(sockets.serving(RTP, at(0)), None, "it is asked for only");
-        let (_, base) = sockets.open(a, at(5000)).unwrap();
-        assert_eq!(sockets.serving(RTP, at(0)), Some((base, at(5000))));
-        assert_eq!(sockets.serving(RTCP, at(0)), None);
-        assert_eq!(sockets.serving(RTP, SocketAddr::from(([192, 0, 2, 2], 0))), None);
-        sockets.open(b, at(5001));
+        assert_eq!(sockets.serving(RTP, at(0), None), None, "it is asked for only");
+        let (_, base) = sockets.open(a, at(5000), None).unwrap();
+        assert_eq!(sockets.serving(RTP, at(0), None), Some((base, at(5000))));
+        assert_eq!(sockets.serving(RTCP, at(0), None), None);
+        let elsewhere = Some(Nat64Prefix::WELL_KNOWN);
+        assert_eq!(sockets.serving(RTP, at(0), elsewhere), None, "another network by now");
+        assert_eq!(sockets.serving(RTP, SocketAddr::from(([192, 0, 2, 2], 0)), None), None);
+        sockets.open(b, at(5001), None);
         sockets.close(base);
-        assert_eq!(sockets.serving(RTP, at(0)), None);
+        assert_eq!(sockets.serving(RTP, at(0), None), None);
     }
 }

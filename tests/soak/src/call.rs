@@ -19,6 +19,8 @@ const STREAM: StreamId = StreamId(0);
 const AFTERMATH: Duration = Duration::from_secs(60);
 /// Where the sides have left the best class for its loss by then, they have so long to come back to it.
 const RETURN: Duration = Duration::from_secs(600);
+/// And stay there for so long.
+const STAY: Duration = Duration::from_secs(60);
 /// No call takes longer, but for the way back.
 const LONGEST: Duration = Duration::from_secs(300);
 
@@ -131,29 +133,39 @@ impl Call {
         self.told = self.told(manner);
     }
 
-    /// Where both sides were on the best class, and have left it because it lost what was sent: goes on until both are on
-    /// it again.
+    /// Where both sides were on the best class, and have left it because it lost what was sent: goes on until both have
+    /// been on it again for a while.
     fn come_back(&mut self, signalling: &floe_sim::Call) {
-        let Some(best) = self.best else { return };
-        let hosts = self.hosts;
-        let is_lossy = self.world.core.loss > 0.0 || self.world.core.bursts.is_some();
-        let was_there = |&host: &HostId| {
-            self.simulation.node(host).is_some_and(|node| classes(node).any(|class| class >= best))
-        };
-        if !is_lossy || !hosts.iter().all(was_there) {
-            return;
-        }
+        let Some(left) = self.best.and_then(|best| self.left_for_loss(best)) else { return };
+        let (hosts, best) = (self.hosts, self.best);
         let away = move |simulation: &Simulation<SessionNode>| {
             let now = simulation.now();
             let nodes = || hosts.iter().filter_map(|&host| simulation.node(host));
-            let class = nodes().filter_map(|node| classes(node).last()).min();
-            nodes().all(is_over) && class.is_some_and(|class| class < best)
-                || nodes().any(|node| is_moving(node, now))
+            let steps = course(simulation, hosts);
+            let stays = steps.last().is_some_and(|step| Some(step.class) >= best && now >= step.at + STAY);
+            nodes().all(is_over) && !(stays && !nodes().any(|node| is_moving(node, now)))
         };
-        let since = self.simulation.now();
-        let spun = signalling.run_while(&mut self.simulation, since + RETURN, away);
-        spun.expect("invariant: sessions come to rest");
-        self.away = self.simulation.now() - since;
+        let end = self.simulation.now() + RETURN;
+        signalling.run_while(&mut self.simulation, end, away).expect("invariant: sessions come to rest");
+        if let Some(back) = course(&self.simulation, hosts).last().filter(|step| Some(step.class) >= best) {
+            self.away = back.at - left;
+        }
+    }
+
+    /// When the sides have left the best class after both were on it, if that was for its loss.
+    fn left_for_loss(&self, best: PathClass) -> Option<Instant> {
+        let course = course(&self.simulation, self.hosts);
+        let there = course.iter().rposition(|step| step.class >= best)?;
+        let away = course.get(there + 1)?;
+        // The controlled side follows, and is often the first to have selected.
+        let follows = |step: &&Step| matches!(step.why, Why::PeerMoved { .. });
+        let decided = course.iter().skip(there + 1).find(|step| !follows(step))?;
+        let for_loss = matches!(
+            decided.why,
+            Why::LessLoss { .. } | Why::OtherSilent { .. } | Why::SelectedLost { .. } | Why::Replaces { .. }
+        );
+        let is_lossy = self.world.core.loss > 0.0 || self.world.core.bursts.is_some();
+        (for_loss && is_lossy).then_some(away.at)
     }
 
     /// Each side learns of the other's description after the time that signalling takes.
@@ -238,12 +250,36 @@ impl Default for Ending {
     }
 }
 
-/// The classes of the pairs that a side has selected, one after the other.
-fn classes(node: &SessionNode) -> impl Iterator<Item = PathClass> + '_ {
-    node.events().iter().filter_map(|(_, event)| match event {
-        Event::Selected { local, remote, .. } => Some(PathClass::of(local, remote)),
-        _ => None,
-    })
+/// A selection of one side, and what both are on then.
+struct Step {
+    at: Instant,
+    why: Why,
+    class: PathClass,
+}
+
+/// All selections from when both sides have one, in order.
+fn course(simulation: &Simulation<SessionNode>, hosts: [HostId; 2]) -> Vec<Step> {
+    let mut selections = Vec::new();
+    for (side, host) in hosts.into_iter().enumerate() {
+        let events = simulation.node(host).into_iter().flat_map(SessionNode::events);
+        selections.extend(events.filter_map(|(at, event)| match event {
+            Event::Selected { local, remote, why, .. } => {
+                Some((*at, side, PathClass::of(local, remote), *why))
+            }
+            _ => None,
+        }));
+    }
+    selections.sort_by_key(|(at, ..)| *at);
+    let mut classes = [None; 2];
+    let mut steps = Vec::new();
+    for (at, side, class, why) in selections {
+        if let Some(known) = classes.get_mut(side) {
+            *known = Some(class);
+        }
+        let [a, b] = classes;
+        steps.extend(a.zip(b).map(|(a, b)| Step { at, why, class: a.min(b) }));
+    }
+    steps
 }
 
 /// Whether a side has come to an end, for now.

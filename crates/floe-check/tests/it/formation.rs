@@ -93,14 +93,24 @@ fn behind_a_nat64_ipv6_bases_pair_with_ipv4_candidates_that_it_leads_to() {
             let with_v6 = local.starts_with("[2001");
             let with_v4 = local.starts_with("10") && remote != "[2001:db8::2]:2" && remote != "127.0.0.1:2";
             for prefix in [None, Some(Nat64Prefix::WELL_KNOWN)] {
-                let mut bench = Bench::with(CheckConfig::default().nat64(prefix), &[(S0, &[RTP])]);
+                let mut bench = Bench::with(CheckConfig::default(), &[(S0, &[RTP])]);
+                if let Some(prefix) = prefix {
+                    bench.set.set_nat64(BASE, prefix);
+                }
                 bench.local(S0, &Cand::host(local));
+                // A relay has no way through it, whatever its address.
+                bench.local(S0, &Cand::relay("[2001:db8::9]:9"));
+                let over = |bench: &Bench| {
+                    bench.pairs().iter().filter(|pair| pair.local.kind() == CandidateKind::Host).count()
+                };
                 bench.describe(S0);
                 bench.remote(S0, &Cand::host(remote));
                 let over_nat64 = with_v6 && prefix.is_some() && pairs == 1;
                 let same = with_v6 && remote.starts_with('[');
                 let expected = usize::from(over_nat64 || same || with_v4);
-                assert_eq!(bench.pairs().len(), expected, "{local} with {remote}, {prefix:?}");
+                assert_eq!(over(&bench), expected, "{local} with {remote}, {prefix:?}");
+                let relayed = bench.pairs().len() - expected;
+                assert_eq!(relayed, usize::from(remote.starts_with('[')), "{remote}");
             }
         }
     }

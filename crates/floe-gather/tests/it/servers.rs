@@ -86,6 +86,19 @@ fn behind_a_nat64_ipv6_bases_ask_ipv4_servers_and_get_ipv4_candidates() {
     let priority = |told: &LocalCandidate| told.candidate.priority();
     assert_eq!(priority(&told[1]), priority(&v4.candidates()[1]));
 
+    // DNS64 gives an IPv4 server an address behind the prefix: it is the same server.
+    let mut bench = Bench::ready(
+        with(&[stun("[64:ff9b::c633:6401]:3478"), stun("198.51.100.1:3478")])
+            .nat64(Some(Nat64Prefix::WELL_KNOWN)),
+        &[(S0, RTP)],
+        &["2001:db8::1"],
+    );
+    let request = bench.request();
+    assert_eq!(request.to, address("198.51.100.1:3478"));
+    bench.answer(&request, MAPPED);
+    assert_eq!(bench.candidates().len(), 2);
+    assert_eq!(bench.next(), None);
+
     // A server names an address of its own family, and one that the prefix does not lead to is not asked.
     let mut bench = Bench::ready(
         with(&servers[..1]).nat64(Some(Nat64Prefix::WELL_KNOWN)),
