@@ -37,7 +37,8 @@ pub trait Net: fmt::Debug + Send + Sync + 'static {
     /// An item says only that it is worth while to list them again: not what has changed, nor that anything has. Changes
     /// that nobody has polled for yet may be told as one. The end of the stream means that no more will be told.
     ///
-    /// Default: a stream that never tells anything. An implementation that wraps another one has to pass this on.
+    /// It is called once by each agent that gathers, on its task, and must not block. Default: a stream that never tells
+    /// anything. An implementation that wraps another one has to pass this on.
     ///
     /// # Cancel safety
     /// Dropping the future of an item loses no change. Dropping the stream frees what it holds.
@@ -46,8 +47,8 @@ pub trait Net: fmt::Debug + Send + Sync + 'static {
     }
 
     /// What the network's NAT64 has hosts put before an IPv4 address, as its DNS tells (RFC 7050 3); `None` where there is
-    /// no such thing. It is asked for where the host has no IPv4 address of its own, and gathering waits for it for 2 s at
-    /// most.
+    /// no such thing. It is asked for where the host has no IPv4 address of its own, once for each network, and gathering and
+    /// restarts wait for it for 2 s at most.
     ///
     /// Default: `None`. An implementation that wraps another one has to pass this on.
     ///

@@ -117,7 +117,8 @@ pub enum Event {
     },
     /// The host has an address that this generation cannot use any more, for its candidates have ended (RFC 8838 13); a
     /// [restart](crate::Session::restart) gathers it. Restart if the session has failed or is disconnected; otherwise it is
-    /// a choice, and does no harm to the path that is in use.
+    /// a choice, and does no harm to the path that is in use. Where [`Restarted`](Self::Restarted) follows at once, that has
+    /// been done.
     AddressAppeared {
         /// The address.
         address: Redacted<IpAddr>,

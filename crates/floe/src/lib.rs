@@ -56,6 +56,7 @@
 //! | RFC 7675 consent, which is the keepalive as well (RFC 8445 11) | yes |
 //! | RFC 8445 9 restart, make before break | yes |
 //! | RFC 8445 5.1.1.4 interfaces that come and go | yes, watched from [`Agent::gather`] on |
+//! | RFC 8445 5.1.1.2, RFC 7050 a host that has IPv6 only, behind a NAT64 | yes, for IPv4 peers |
 //! | RFC 8445 2.5, 8.2 lite, on this side and on the other | yes |
 //! | RFC 6544 ICE over TCP, mDNS names, port mapping | not yet |
 #![forbid(unsafe_code)]

@@ -143,7 +143,8 @@ impl Call {
             let nodes = || hosts.iter().filter_map(|&host| simulation.node(host));
             let steps = course(simulation, hosts);
             let stays = steps.last().is_some_and(|step| Some(step.class) >= best && now >= step.at + STAY);
-            nodes().all(is_over) && !(stays && !nodes().any(|node| is_moving(node, now)))
+            let moves = nodes().any(|node| is_moving(node, now));
+            nodes().all(is_over) && (moves || !stays)
         };
         let end = self.simulation.now() + RETURN;
         signalling.run_while(&mut self.simulation, end, away).expect("invariant: sessions come to rest");

@@ -46,8 +46,6 @@ mod netlink {
     use futures::stream::{self, Stream};
     use netlink_sys::{AsyncSocket as _, SocketAddr, TokioSocket, protocols::NETLINK_ROUTE};
 
-    use crate::{Trouble, trouble};
-
     /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV6_IFADDR`: interfaces that come, go, or get and lose their
     /// carrier; addresses that do, and IPv6 ones whose flags change.
     const GROUPS: u32 = 0x1 | 0x10 | 0x100;
@@ -64,14 +62,19 @@ mod netlink {
         stream::poll_fn(move |cx| poll_change(&socket, cx))
     }
 
-    /// One change for all that is there, or for as much as a task of tokio may read in a row.
+    /// The system had more to tell than the socket holds: whatever it was, it is a change.
+    const ENOBUFS: i32 = 105;
+    /// How many messages are taken for one change, should they come without end.
+    const MAX_IN_A_ROW: usize = 1_024;
+
+    /// One change for all that is there.
     fn poll_change(socket: &TokioSocket, cx: &mut Context<'_>) -> Poll<Option<()>> {
         let mut changed = false;
-        loop {
+        for _ in 0..MAX_IN_A_ROW {
             match read(socket, cx) {
                 Poll::Ready(Ok(())) => changed = true,
-                // The system had more to tell than the socket holds: whatever it was, it is a change.
-                Poll::Ready(Err(error)) if trouble(&error) != Trouble::Socket => changed = true,
+                Poll::Ready(Err(error)) if error.raw_os_error() == Some(ENOBUFS) => changed = true,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "the system does not tell of changes of interfaces any more");
                     return Poll::Ready(None);
@@ -80,6 +83,7 @@ mod netlink {
                 Poll::Pending => return Poll::Pending,
             }
         }
+        Poll::Ready(Some(()))
     }
 
     /// Takes one message; what it says is of no interest, so the system cuts it short.

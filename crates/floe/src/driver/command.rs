@@ -6,7 +6,7 @@ use floe_core::Candidate;
 use floe_session::{AddedRemote, Agreed, LocalParameters, PairView, RemoteDescription};
 use tokio::sync::oneshot;
 
-use super::{Closing, Done, Driver, STREAM, now, survey::survey};
+use super::{Closing, Driver, STREAM, now};
 use crate::{GatherError, PairStats, Stats, path::Traffic};
 
 /// A request of a handle. A reply that nobody waits for any more is dropped.
@@ -30,8 +30,26 @@ pub(super) enum After {
 }
 
 impl Driver {
-    /// Carries out a command; none means that all handles are gone.
-    pub(super) fn handle_command(&mut self, command: Option<Command>) {
+    /// A command came; none means that all handles are gone. While a restart waits only the end does not.
+    pub(super) fn receive(&mut self, command: Option<Command>) {
+        match command {
+            Some(command) if self.restarting && !matches!(command, Command::Close(_)) => {
+                self.deferred.push_back(command);
+            }
+            command => self.handle_command(command),
+        }
+    }
+
+    /// Carries out what was put off.
+    pub(super) fn catch_up(&mut self) {
+        while !self.restarting
+            && let Some(command) = self.deferred.pop_front()
+        {
+            self.handle_command(Some(command));
+        }
+    }
+
+    fn handle_command(&mut self, command: Option<Command>) {
         let now = now();
         match command {
             Some(Command::Gather(reply)) => self.gather(reply),
@@ -85,9 +103,8 @@ impl Driver {
         if !self.gathering {
             return self.go_on(after, None);
         }
-        self.restarting = !matches!(after, After::Gather(_));
-        let (listing, net) = (self.listings.begin(), Arc::clone(&self.net));
-        self.jobs.push(Box::pin(async move { Done::Surveyed(listing, survey(net).await, after) }));
+        self.restarting |= !matches!(after, After::Gather(_));
+        self.look(Some(after));
     }
 
     /// The interfaces are listed, or `None` where nothing is gathered yet and nobody needs them.

@@ -1,12 +1,13 @@
 //! The one task that owns the session: it reads the sockets, keeps the time, and does what the session asks for.
 
 mod command;
+mod nat64;
 mod publish;
 mod sockets;
-mod survey;
 mod watch;
 
 use std::{
+    collections::VecDeque,
     future::Future,
     io,
     net::SocketAddr,
@@ -16,7 +17,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_core::{StreamId, address::Redacted};
+use floe_core::{Interface, StreamId, address::Redacted};
 use floe_net::{Net, Trouble, UdpSocket, trouble};
 use floe_session::{Disposition, Output, Session, SocketId};
 use futures::{
@@ -28,12 +29,11 @@ use tokio::{
     time::Sleep,
 };
 
-use command::After;
 pub(crate) use command::Command;
+use nat64::Answer;
 pub(crate) use publish::{Publisher, Subscribers};
 use sockets::{Heard, Sockets};
-use survey::Survey;
-use watch::{Listing, Listings};
+use watch::Watch;
 
 use crate::activity::Activity;
 
@@ -43,6 +43,9 @@ pub(crate) const STREAM: StreamId = StreamId(0);
 /// How many datagrams of the session's own wait where a socket's send buffer is full. Checks are repeated, so past
 /// that they are dropped and counted, as a network would.
 const MAX_WAITING_SENDS: usize = 64;
+
+/// How many commands are put off while a restart waits. The others wait where they are.
+const MAX_DEFERRED: usize = 64;
 
 /// How many datagrams are handled in a row before commands and timers get their turn.
 const MAX_IN_A_ROW: usize = 32;
@@ -55,11 +58,13 @@ type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 /// What a [`Job`] came to.
 enum Done {
-    Surveyed(Listing, io::Result<Survey>, After),
+    Listed(io::Result<Vec<Interface>>),
+    /// What the network with these interfaces has told of a NAT64.
+    Nat64(Vec<Interface>, Answer),
     /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
     Changed(Option<BoxStream<'static, ()>>),
-    /// They were listed because they may have changed.
-    Watched(Listing, io::Result<Survey>),
+    /// Another look at the interfaces is due.
+    Planned,
     Bound(SocketId, io::Result<Arc<dyn UdpSocket>>),
     Sent,
 }
@@ -80,9 +85,10 @@ pub(crate) struct Driver {
     publisher: Publisher,
     /// Whether `gather` was called.
     gathering: bool,
-    listings: Listings,
+    watch: Watch,
     /// Whether a restart waits for the list of interfaces: later commands wait for it, so that none overtakes it.
     restarting: bool,
+    deferred: VecDeque<Command>,
     closing: Closing,
 }
 
@@ -113,8 +119,9 @@ impl Driver {
             unsent: 0,
             publisher,
             gathering: false,
-            listings: Listings::default(),
+            watch: Watch::default(),
             restarting: false,
+            deferred: VecDeque::new(),
             closing: Closing::No,
         }
     }
@@ -124,13 +131,14 @@ impl Driver {
         let timer = tokio::time::sleep(Duration::ZERO);
         tokio::pin!(timer);
         loop {
+            self.catch_up();
             self.drain();
             if let Closing::Yes(_) = self.closing {
                 break;
             }
             let armed = arm(timer.as_mut(), self.deadline());
             tokio::select! {
-                command = self.commands.recv(), if !self.restarting => self.handle_command(command),
+                command = self.commands.recv(), if self.deferred.len() < MAX_DEFERRED => self.receive(command),
                 heard = self.sockets.hear() => self.handle_heard(heard),
                 Some(done) = self.jobs.next() => self.handle_done(done),
                 () = self.sending.notified() => self.note_sent(Activity::see),
@@ -223,12 +231,10 @@ impl Driver {
 
     fn handle_done(&mut self, done: Done) {
         match done {
-            Done::Surveyed(listing, result, after) => {
-                let listed = self.take_survey(listing, result);
-                self.go_on(after, Some(listed));
-            }
+            Done::Listed(result) => self.handle_listed(result),
+            Done::Nat64(interfaces, answer) => self.handle_nat64(&interfaces, answer),
+            Done::Planned => self.handle_planned(),
             Done::Changed(changes) => self.handle_changed(changes),
-            Done::Watched(listing, result) => self.handle_watched(listing, result),
             Done::Bound(socket, result) => {
                 let address = result.and_then(|open| {
                     let address = open.local_addr()?;
@@ -238,21 +244,6 @@ impl Driver {
                 self.session.handle_bound(now(), socket, address.map_err(|error| error.to_string()));
             }
             Done::Sent => self.waiting_sends -= 1,
-        }
-    }
-
-    fn take_survey(&mut self, listing: Listing, result: io::Result<Survey>) -> io::Result<()> {
-        match result {
-            Ok(survey) => {
-                self.hand_on(listing, survey);
-                Ok(())
-            }
-            Err(error) => {
-                tracing::warn!(%error, "the interfaces cannot be listed");
-                // Without interfaces there are no host candidates, and the peer is told that there are no more.
-                self.hand_on(listing, Survey::default());
-                Err(error)
-            }
         }
     }
 

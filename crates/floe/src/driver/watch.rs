@@ -1,57 +1,112 @@
-//! Interfaces that come and go (RFC 8445 5.1.1.4).
+//! Looks at the network: which interfaces there are, and again whenever that may have changed (RFC 8445 5.1.1.4).
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
+use floe_core::Interface;
+use floe_net::Net;
 use futures::{StreamExt as _, stream::BoxStream};
 
 use super::{
-    Done, Driver, now,
-    survey::{Nat64, Survey, survey},
+    Done, Driver,
+    command::After,
+    nat64::{Answer, Networks},
+    now,
 };
 
-/// From the first sign of a change until the interfaces are listed: an address that is taken away and put back meanwhile,
-/// as a DHCP client or a roaming interface does, voids nothing.
+/// From the first sign of a change until the interfaces are listed. An address that they lack then is gone if they lack it
+/// so much later as well: one that is taken away and put back meanwhile, as by a DHCP client or in roaming, voids nothing.
 const SETTLE: Duration = Duration::from_millis(500);
+/// How long a listing may take. What has not come by then does not come.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// After a listing that failed there is another, so many seconds later: the more have failed in a row, the longer.
+const RETRY: [u64; 7] = [1, 2, 4, 8, 16, 32, 60];
 
-/// The number of a listing of the interfaces, in the order in which they began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Listing(u64);
+/// An address on an interface.
+type Place = (u32, IpAddr);
 
-/// Which listings there were. Several may be under way, and end in any order.
-#[derive(Debug, Default)]
-pub(super) struct Listings {
-    begun: Listing,
-    /// The newest that has ended well enough to be handed on.
-    newest: Listing,
-    /// What was handed on last.
-    known: Option<Survey>,
+fn places(interfaces: &[Interface]) -> BTreeSet<Place> {
+    let each = |on: &Interface| on.addresses.iter().map(|at| (on.index, at.ip)).collect::<Vec<_>>();
+    interfaces.iter().flat_map(each).collect()
 }
 
-impl Listings {
-    /// The system is asked now.
-    pub(super) fn begin(&mut self) -> Listing {
-        self.begun.0 += 1;
-        self.begun
+/// What is known of the network, and who waits to know more. There is one look at a time.
+///
+/// ```text
+///   Idle ──look──> Listing ──> (Asking for a NAT64) ──> handed on ──> Idle
+///                     ^                                     └── another look was asked for ──┐
+///                     └──────────────────────────────────────────────────────────────────────┘
+/// ```
+#[derive(Default)]
+pub(super) struct Watch {
+    /// What the session was told last.
+    known: Option<Vec<Interface>>,
+    /// What was told, and is not there any more: since when.
+    missing: BTreeMap<Place, Instant>,
+    networks: Networks,
+    looks: bool,
+    /// Those that wait for the look that is under way, and those that came after it had begun.
+    waiting: Vec<After>,
+    late: Vec<After>,
+    /// Whether there is another look after this one.
+    again: bool,
+    /// Whether another look is planned.
+    planned: bool,
+    failures: usize,
+}
+
+impl Watch {
+    /// Whether a list may be taken for what it is: it lacks nothing, or something that was lacking for a while.
+    fn confirms(&mut self, now: Instant, interfaces: &[Interface]) -> bool {
+        let here = places(interfaces);
+        let told = self.known.as_deref().map(places).unwrap_or_default();
+        let gone: BTreeSet<_> = told.difference(&here).copied().collect();
+        self.missing.retain(|place, _| gone.contains(place));
+        for &place in &gone {
+            self.missing.entry(place).or_insert(now);
+        }
+        gone.is_empty() || self.missing.values().any(|since| now >= *since + SETTLE)
     }
 
-    /// What this listing says that was not known, if anything: an older one than was handed on already says nothing.
-    fn news(&mut self, listing: Listing, mut survey: Survey) -> Option<&Survey> {
-        if listing < self.newest {
-            return None;
+    /// What is left of what was told.
+    fn remaining(&self, interfaces: &[Interface]) -> Option<Vec<Interface>> {
+        let told = places(self.known.as_ref()?);
+        let mut remaining = interfaces.to_vec();
+        for on in &mut remaining {
+            on.addresses.retain(|at| told.contains(&(on.index, at.ip)));
         }
-        self.newest = listing;
-        if let (Nat64::Unknown, Some(known)) = (survey.nat64, &self.known) {
-            survey.nat64 = known.nat64;
-        }
-        if self.known.as_ref() == Some(&survey) {
-            return None;
-        }
-        Some(self.known.insert(survey))
+        Some(remaining)
     }
+
+    /// Whether this is news.
+    fn learn(&mut self, interfaces: &[Interface]) -> bool {
+        self.missing.clear();
+        let is_new = self.known.as_deref() != Some(interfaces);
+        if is_new {
+            self.known = Some(interfaces.to_vec());
+        }
+        is_new
+    }
+
+    fn retry(&mut self) -> Duration {
+        let wait = RETRY.get(self.failures).or(RETRY.last()).copied().unwrap_or_default();
+        self.failures += 1;
+        Duration::from_secs(wait)
+    }
+}
+
+async fn list(net: Arc<dyn Net>) -> io::Result<Vec<Interface>> {
+    let listed = tokio::time::timeout(PATIENCE, net.interfaces()).await;
+    listed.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the system does not answer")))
 }
 
 impl Driver {
-    /// Waits for the next change, and then until it has settled.
+    /// Waits for the next sign of a change, and then until it has settled.
     pub(super) fn watch(&self, mut changes: BoxStream<'static, ()>) {
         self.jobs.push(Box::pin(async move {
             let told = changes.next().await;
@@ -61,82 +116,173 @@ impl Driver {
     }
 
     pub(super) fn handle_changed(&mut self, changes: Option<BoxStream<'static, ()>>) {
-        let Some(changes) = changes else {
-            tracing::debug!("changes of the interfaces are not told any more");
-            return;
-        };
-        self.watch(changes);
-        let (listing, net) = (self.listings.begin(), Arc::clone(&self.net));
-        self.jobs.push(Box::pin(async move { Done::Watched(listing, survey(net).await) }));
+        match changes {
+            Some(changes) => {
+                self.watch(changes);
+                self.look(None);
+            }
+            None => tracing::debug!("changes of the interfaces are not told any more"),
+        }
     }
 
-    pub(super) fn handle_watched(&mut self, listing: Listing, result: io::Result<Survey>) {
-        match result {
-            Ok(survey) => self.hand_on(listing, survey),
-            // That the system does not tell does not mean that the addresses are gone.
-            Err(error) => tracing::warn!(%error, "the interfaces may have changed, and cannot be listed"),
+    /// Looks at the network as it is now, and then goes on.
+    pub(super) fn look(&mut self, after: Option<After>) {
+        if self.watch.looks {
+            self.watch.again = true;
+            self.watch.late.extend(after);
+        } else {
+            self.watch.waiting.extend(after);
+            self.begin_look();
         }
+    }
+
+    fn begin_look(&mut self) {
+        self.watch.looks = true;
+        let net = Arc::clone(&self.net);
+        self.jobs.push(Box::pin(async move { Done::Listed(list(net).await) }));
+    }
+
+    fn end_look(&mut self) {
+        self.watch.looks = false;
+        if std::mem::take(&mut self.watch.again) {
+            self.watch.waiting = std::mem::take(&mut self.watch.late);
+            self.begin_look();
+        }
+    }
+
+    fn plan_look(&mut self, wait: Duration) {
+        if !std::mem::replace(&mut self.watch.planned, true) {
+            self.jobs.push(Box::pin(async move {
+                tokio::time::sleep(wait).await;
+                Done::Planned
+            }));
+        }
+    }
+
+    pub(super) fn handle_planned(&mut self) {
+        self.watch.planned = false;
+        self.look(None);
+    }
+
+    pub(super) fn handle_listed(&mut self, result: io::Result<Vec<Interface>>) {
+        let interfaces = match result {
+            Ok(interfaces) => interfaces,
+            Err(error) => return self.do_without(&error),
+        };
+        self.watch.failures = 0;
+        let asked_for = !self.watch.waiting.is_empty();
+        if !self.watch.confirms(now(), &interfaces) && !asked_for {
+            self.plan_look(SETTLE);
+            return self.end_look();
+        }
+        if !self.watch.networks.wants(&interfaces, asked_for) {
+            return self.take_list(&interfaces);
+        }
+        // What is gone is gone, whatever the resolver says.
+        if let Some(remaining) = self.watch.remaining(&interfaces) {
+            self.hand_on(&remaining);
+        }
+        let net = Arc::clone(&self.net);
+        self.jobs.push(Box::pin(async move { Done::Nat64(interfaces, super::nat64::ask(&*net).await) }));
+    }
+
+    pub(super) fn handle_nat64(&mut self, interfaces: &[Interface], answer: Answer) {
+        self.watch.networks.learn(interfaces, answer);
+        self.take_list(interfaces);
+    }
+
+    fn take_list(&mut self, interfaces: &[Interface]) {
+        if let Answer::Known(prefix) = self.watch.networks.nat64(interfaces) {
+            self.session.set_nat64(prefix);
+        }
+        self.hand_on(interfaces);
+        for after in std::mem::take(&mut self.watch.waiting) {
+            self.go_on(after, Some(Ok(())));
+        }
+        self.end_look();
+    }
+
+    /// That the system does not tell does not mean that the addresses are gone. But whoever gathers first has none then, and
+    /// the peer is told that there are no more.
+    fn do_without(&mut self, error: &io::Error) {
+        tracing::warn!(%error, "the interfaces cannot be listed");
+        if self.watch.known.is_none() {
+            self.hand_on(&[]);
+        }
+        for after in std::mem::take(&mut self.watch.waiting) {
+            self.go_on(after, Some(Err(io::Error::new(error.kind(), error.to_string()))));
+        }
+        let wait = self.watch.retry();
+        self.plan_look(wait);
+        self.end_look();
     }
 
     /// Tells the session what it does not know yet.
-    pub(super) fn hand_on(&mut self, listing: Listing, survey: Survey) {
-        let Some(news) = self.listings.news(listing, survey) else { return };
-        if let Nat64::Known(prefix) = news.nat64 {
-            self.session.set_nat64(prefix);
+    fn hand_on(&mut self, interfaces: &[Interface]) {
+        if self.watch.learn(interfaces) {
+            self.session.handle_interfaces(now(), interfaces);
         }
-        self.session.handle_interfaces(now(), &news.interfaces);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use floe_core::{Interface, Nat64Prefix};
+    use floe_core::InterfaceAddress;
 
     use super::*;
 
-    fn named(name: &str) -> Survey {
-        let interface = Interface { name: name.to_owned(), index: 1, up: true, addresses: Vec::new() };
-        Survey { interfaces: vec![interface], ..Survey::default() }
+    fn with(addresses: &[&str]) -> Vec<Interface> {
+        let addresses = addresses.iter().map(|ip| InterfaceAddress::new(ip.parse().unwrap(), 24)).collect();
+        vec![Interface { name: "eth0".to_owned(), index: 2, up: true, addresses }]
+    }
+
+    const fn ms(ms: u64) -> Duration {
+        Duration::from_millis(ms)
     }
 
     #[test]
     fn only_what_is_new_is_handed_on() {
-        let mut listings = Listings::default();
-        let mut news = |survey| {
-            let listing = listings.begin();
-            listings.news(listing, survey).is_some()
-        };
+        let mut watch = Watch::default();
         // Also that there is nothing, the first time.
-        assert!(news(Survey::default()));
-        assert!(!news(Survey::default()));
-        assert!(news(named("eth0")));
-        assert!(!news(named("eth0")));
-        assert!(news(named("wlan0")));
-        assert!(news(named("eth0")));
+        assert!(watch.learn(&[]));
+        assert!(!watch.learn(&[]));
+        let [one, other] = ["192.0.2.1", "192.0.2.2"].map(|ip| with(&[ip]));
+        assert!(watch.learn(&one));
+        assert!(!watch.learn(&one));
+        assert!(watch.learn(&other));
+        assert!(watch.learn(&one));
     }
 
     #[test]
-    fn a_nat64_that_is_not_told_of_stays_what_it_was() {
-        let mut listings = Listings::default();
-        let mut news = |name, nat64| {
-            let listing = listings.begin();
-            listings.news(listing, Survey { nat64, ..named(name) }).map(|survey| survey.nat64)
-        };
-        let known = Nat64::Known(Some(Nat64Prefix::WELL_KNOWN));
-        assert_eq!(news("eth0", known), Some(known));
-        assert_eq!(news("eth0", Nat64::Unknown), None);
-        assert_eq!(news("wlan0", Nat64::Unknown), Some(known));
-        assert_eq!(news("wlan0", Nat64::Known(None)), Some(Nat64::Known(None)));
+    fn an_address_is_gone_when_it_was_lacking_for_a_while_and_a_new_one_is_there_at_once() {
+        let start = now();
+        let mut watch = Watch::default();
+        let both = with(&["192.0.2.1", "192.0.2.2"]);
+        assert!(watch.confirms(start, &both));
+        watch.learn(&both);
+        let one = with(&["192.0.2.1"]);
+        assert!(!watch.confirms(start, &one));
+        assert!(!watch.confirms(start + ms(499), &one));
+        // Another one went when the first came back.
+        assert!(!watch.confirms(start + ms(500), &with(&["192.0.2.2"])));
+        assert!(!watch.confirms(start + ms(999), &with(&["192.0.2.2"])));
+        assert!(watch.confirms(start + ms(1_000), &with(&["192.0.2.2"])));
+        assert!(watch.confirms(start + ms(1_000), &with(&["192.0.2.1", "192.0.2.2", "192.0.2.3"])));
     }
 
     #[test]
-    fn a_listing_that_ends_after_a_later_one_is_not_handed_on() {
-        let mut listings = Listings::default();
-        let [first, second, third] = [(); 3].map(|()| listings.begin());
-        assert!(listings.news(second, named("eth0")).is_some());
-        assert!(listings.news(first, named("eth1")).is_none());
-        assert!(listings.news(third, named("eth0")).is_none());
-        // The third said nothing new, and the second is older nevertheless.
-        assert!(listings.news(second, named("eth1")).is_none());
+    fn what_remains_of_the_known_ones_has_nothing_new() {
+        let mut watch = Watch::default();
+        let now = with(&["192.0.2.2", "192.0.2.3"]);
+        assert_eq!(watch.remaining(&now), None, "nothing was told");
+        watch.learn(&with(&["192.0.2.1", "192.0.2.2"]));
+        assert_eq!(watch.remaining(&now), Some(with(&["192.0.2.2"])));
+    }
+
+    #[test]
+    fn listings_that_fail_are_repeated_ever_more_rarely() {
+        let mut watch = Watch::default();
+        let waits: Vec<_> = (0..9).map(|_| watch.retry().as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
     }
 }

@@ -4,7 +4,7 @@ use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll, ready},
@@ -14,7 +14,11 @@ use async_trait::async_trait;
 use floe::{
     Agent, Arrival, Event, Interface, InterfaceAddress, Nat64Prefix, Net, Role, SystemNet, UdpSocket,
 };
-use futures::StreamExt as _;
+use futures::{
+    StreamExt as _,
+    channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
+    stream::BoxStream,
+};
 use tokio::time::timeout;
 
 use crate::support::{LIMIT, builder, connect, receive};
@@ -31,20 +35,43 @@ struct Phone {
     /// What is known of the NAT64; nothing where the resolver does not answer.
     nat64: Option<Option<Nat64Prefix>>,
     asked: AtomicUsize,
+    addresses: Mutex<Vec<IpAddr>>,
+    changes: UnboundedSender<()>,
+    told: Mutex<Option<UnboundedReceiver<()>>>,
     system: SystemNet,
 }
 
 impl Phone {
     fn new(nat64: Option<Option<Nat64Prefix>>) -> Arc<Self> {
-        Arc::new(Self { nat64, asked: AtomicUsize::new(0), system: SystemNet::new() })
+        let (changes, told) = unbounded();
+        let phone = Self {
+            nat64,
+            asked: AtomicUsize::new(0),
+            addresses: Mutex::new(vec![PHONE.parse().unwrap()]),
+            changes,
+            told: Mutex::new(Some(told)),
+            system: SystemNet::new(),
+        };
+        Arc::new(phone)
+    }
+
+    /// It has these addresses from now on.
+    fn change(&self, addresses: &[&str]) {
+        *self.addresses.lock().unwrap() = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
+        self.changes.unbounded_send(()).unwrap();
     }
 }
 
 #[async_trait]
 impl Net for Phone {
     async fn interfaces(&self) -> io::Result<Vec<Interface>> {
-        let addresses = vec![InterfaceAddress::new(PHONE.parse().unwrap(), 64)];
+        let addresses = self.addresses.lock().unwrap().clone();
+        let addresses = addresses.into_iter().map(|ip| InterfaceAddress::new(ip, 64)).collect();
         Ok(vec![Interface { name: "mobile0".to_owned(), index: 2, up: true, addresses }])
+    }
+
+    fn interface_changes(&self) -> BoxStream<'static, ()> {
+        self.told.lock().unwrap().take().expect("one agent listens").boxed()
     }
 
     async fn nat64(&self) -> io::Result<Option<Nat64Prefix>> {
@@ -110,7 +137,36 @@ async fn it_reaches_a_peer_that_has_ipv4_only_and_data_goes_both_ways() {
     assert_eq!((pair.traffic.packets_sent, pair.traffic.packets_received), (1, 1));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
+async fn a_call_goes_on_when_the_host_has_ipv4_as_well_and_nobody_is_asked_again_after_that() {
+    let net = Phone::new(Some(Some(prefix())));
+    let phone = Agent::builder().net(Arc::clone(&net) as Arc<dyn Net>).build().unwrap();
+    let peer = builder(Role::Controlled).build().unwrap();
+    let (to_peer, to_phone) = connect(&phone, &peer).await;
+    let mut events = phone.events();
+    let new = ["192.0.2.55", "192.0.2.56", "192.0.2.57"];
+    for address in new {
+        net.change(&[PHONE, address]);
+        let appeared = async {
+            loop {
+                match events.next().await.unwrap() {
+                    Event::AddressAppeared { address: found, .. } if found.0.is_ipv4() => return found.0,
+                    _ => {}
+                }
+            }
+        };
+        let appeared = timeout(LIMIT, appeared).await.expect("it is not seen");
+        assert_eq!(appeared, address.parse::<IpAddr>().unwrap());
+        net.change(&[PHONE]);
+        to_peer.send(b"up").await.unwrap();
+        assert_eq!(receive(&to_phone).await, b"up");
+        to_phone.send(b"down").await.unwrap();
+        assert_eq!(receive(&to_peer).await, b"down");
+    }
+    assert_eq!(net.asked.load(SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_resolver_that_does_not_answer_or_knows_of_none_costs_no_candidate() {
     for nat64 in [None, Some(None)] {
         let net = Phone::new(nat64);

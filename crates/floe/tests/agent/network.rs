@@ -155,7 +155,8 @@ impl Changing {
         net
     }
 
-    fn set(&self, addresses: &[&str]) {
+    /// The interface has these addresses from now on.
+    pub(crate) fn set(&self, addresses: &[&str]) {
         let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
         *self.addresses.lock().unwrap() = Some(addresses);
     }
