@@ -65,7 +65,7 @@ impl Round {
         self.jobs.set_state(job, State::Asked { deadline: Shared::deadline(now, timeout) });
         match query.method {
             Method::Binding => {
-                let asked = Asked { stream, base, server, purpose: Purpose::Gather(job) };
+                let asked = Asked { stream, base, server, to: query.address, purpose: Purpose::Gather(job) };
                 self.send(now, asked, policy, shared).map(Start::Send)
             }
             Method::Allocate => Some(Start::Allocate { job, stream, component, server, base }),
@@ -80,7 +80,7 @@ impl Round {
         policy: RetransmitPolicy,
         shared: &mut Shared,
     ) -> Option<Transmit> {
-        let to = self.destination(&asked, shared)?;
+        let to = self.destination(&asked)?;
         let id = TransactionId::random(&mut shared.rng);
         let payload = binding_request(id);
         shared.transactions.start(now, id, policy, payload.clone(), asked);
@@ -88,9 +88,9 @@ impl Round {
     }
 
     /// Where a request went, and where its answer comes from.
-    pub(crate) fn destination(&self, asked: &Asked, shared: &Shared) -> Option<SocketAddr> {
+    pub(crate) fn destination(&self, asked: &Asked) -> Option<SocketAddr> {
         let base = self.bases.get(&asked.base)?;
-        Some(scoped(shared.server(asked.server)?, base.address))
+        Some(scoped(asked.to, base.address))
     }
 
     /// A server has answered a Binding request for a candidate, or did not.

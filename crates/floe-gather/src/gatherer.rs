@@ -205,7 +205,7 @@ impl Gatherer {
     }
 
     fn destination(&self, asked: &Asked) -> Option<SocketAddr> {
-        self.rounds.get(&asked.stream)?.destination(asked, &self.shared)
+        self.rounds.get(&asked.stream)?.destination(asked)
     }
 
     /// A base was closed: no event names it from now on, and nothing is sent from it. What was allocated through it is

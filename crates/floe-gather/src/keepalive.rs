@@ -104,8 +104,8 @@ impl Round {
     ) -> Option<Transmit> {
         let binding = self.bindings.iter_mut().find(|binding| binding.is_due())?;
         binding.turn = Turn::Asked;
-        let (base, server) = (binding.base, binding.query.server);
-        let asked = Asked { stream: self.stream, base, server, purpose: Purpose::Keep };
+        let (base, server, to) = (binding.base, binding.query.server, binding.query.address);
+        let asked = Asked { stream: self.stream, base, server, to, purpose: Purpose::Keep };
         self.send(now, asked, policy, shared)
     }
 

@@ -2,11 +2,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    fmt,
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
-use floe_core::{BaseId, StreamId, Transmit};
+use floe_core::{BaseId, StreamId, Transmit, address::Redacted};
 use floe_stun::Transactions;
 use rand::rngs::ChaCha20Rng;
 
@@ -52,12 +53,21 @@ pub(crate) struct Taken {
 }
 
 /// What a Binding request was sent for, and between what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) stream: StreamId,
     pub(crate) base: BaseId,
     pub(crate) server: ServerId,
+    /// Where the server is, as the base knows it.
+    pub(crate) to: SocketAddr,
     pub(crate) purpose: Purpose,
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { stream, base, server, to, purpose } = *self;
+        write!(f, "Asked({stream} {base} {server} {} {purpose:?})", Redacted(to))
+    }
 }
 
 /// What a Binding request was sent for.
@@ -90,12 +100,6 @@ impl Shared {
             told: BTreeSet::new(),
             out: Outbox::default(),
         }
-    }
-
-    /// Where a server is.
-    pub(crate) fn server(&self, id: ServerId) -> Option<SocketAddr> {
-        let index = usize::try_from(id.0).ok()?;
-        Some(self.config.address_of(self.config.servers.get(index)?))
     }
 
     pub(crate) fn next_job(&mut self) -> JobId {

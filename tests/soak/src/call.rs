@@ -63,6 +63,8 @@ pub struct Call {
     pub(crate) start: Instant,
     /// How long the sides took to come back to the best class, which they had left for its loss.
     pub(crate) away: Duration,
+    /// Whether they have stayed there then; so they have where they never left it.
+    pub(crate) stayed: bool,
 }
 
 /// What is left to chance beside the network.
@@ -104,8 +106,8 @@ impl Call {
         let simulation = populate(&world, &manner, built, start);
         let ends = [Ending::default(), Ending::default()];
         let told = Duration::ZERO;
-        let away = Duration::ZERO;
-        let mut call = Self { world, best, ends, told, simulation, hosts, start, away };
+        let (away, stayed) = (Duration::ZERO, true);
+        let mut call = Self { world, best, ends, told, simulation, hosts, start, away, stayed };
         call.run(&manner);
         call
     }
@@ -136,37 +138,24 @@ impl Call {
     /// Where both sides were on the best class, and have left it because it lost what was sent: goes on until both have
     /// been on it again for a while.
     fn come_back(&mut self, signalling: &floe_sim::Call) {
-        let Some(left) = self.best.and_then(|best| self.left_for_loss(best)) else { return };
-        let (hosts, best) = (self.hosts, self.best);
-        let away = move |simulation: &Simulation<SessionNode>| {
+        let Some(best) = self.best else { return };
+        if !course(&self.simulation, self.hosts).iter().any(|step| step.left_for_loss(best)) {
+            return;
+        }
+        let hosts = self.hosts;
+        let stays = move |simulation: &Simulation<SessionNode>| {
             let now = simulation.now();
-            let nodes = || hosts.iter().filter_map(|&host| simulation.node(host));
-            let steps = course(simulation, hosts);
-            let stays = steps.last().is_some_and(|step| Some(step.class) >= best && now >= step.at + STAY);
-            let moves = nodes().any(|node| is_moving(node, now));
-            nodes().all(is_over) && (moves || !stays)
+            let mut nodes = hosts.iter().filter_map(|&host| simulation.node(host));
+            let last = course(simulation, hosts).pop();
+            let settled = last.is_some_and(|step| step.class >= best && now >= step.at + STAY);
+            settled && !nodes.any(|node| is_moving(node, now))
         };
         let end = self.simulation.now() + RETURN;
-        signalling.run_while(&mut self.simulation, end, away).expect("invariant: sessions come to rest");
-        if let Some(back) = course(&self.simulation, hosts).last().filter(|step| Some(step.class) >= best) {
-            self.away = back.at - left;
-        }
-    }
-
-    /// When the sides have left the best class after both were on it, if that was for its loss.
-    fn left_for_loss(&self, best: PathClass) -> Option<Instant> {
-        let course = course(&self.simulation, self.hosts);
-        let there = course.iter().rposition(|step| step.class >= best)?;
-        let away = course.get(there + 1)?;
-        // The controlled side follows, and is often the first to have selected.
-        let follows = |step: &&Step| matches!(step.why, Why::PeerMoved { .. });
-        let decided = course.iter().skip(there + 1).find(|step| !follows(step))?;
-        let for_loss = matches!(
-            decided.why,
-            Why::LessLoss { .. } | Why::OtherSilent { .. } | Why::SelectedLost { .. } | Why::Replaces { .. }
-        );
-        let is_lossy = self.world.core.loss > 0.0 || self.world.core.bursts.is_some();
-        (for_loss && is_lossy).then_some(away.at)
+        let spun = signalling.run_while(&mut self.simulation, end, |simulation| !stays(simulation));
+        self.stayed = spun.expect("invariant: sessions come to rest");
+        let course = course(&self.simulation, hosts);
+        let left = course.iter().rfind(|step| step.left_for_loss(best)).map(|step| step.at);
+        self.away = left.zip(course.last()).map_or(Duration::ZERO, |(left, back)| back.at - left);
     }
 
     /// Each side learns of the other's description after the time that signalling takes.
@@ -254,8 +243,27 @@ impl Default for Ending {
 /// A selection of one side, and what both are on then.
 struct Step {
     at: Instant,
-    why: Why,
     class: PathClass,
+    /// What both were on before.
+    before: Option<PathClass>,
+    /// Why the side that decides has moved: the other one follows, and is often the first to have selected.
+    why: Option<Why>,
+}
+
+impl Step {
+    /// Whether a path of this class, which both were on, is left because of what it has lost.
+    fn left_for_loss(&self, class: PathClass) -> bool {
+        let for_loss = matches!(
+            self.why,
+            Some(
+                Why::LessLoss { .. }
+                    | Why::OtherSilent { .. }
+                    | Why::SelectedLost { .. }
+                    | Why::Replaces { .. }
+            )
+        );
+        for_loss && self.class < class && self.before.is_some_and(|before| before >= class)
+    }
 }
 
 /// All selections from when both sides have one, in order.
@@ -272,13 +280,16 @@ fn course(simulation: &Simulation<SessionNode>, hosts: [HostId; 2]) -> Vec<Step>
     }
     selections.sort_by_key(|(at, ..)| *at);
     let mut classes = [None; 2];
-    let mut steps = Vec::new();
-    for (at, side, class, why) in selections {
+    let mut steps = Vec::<Step>::new();
+    for (number, &(at, side, class, _)) in selections.iter().enumerate() {
         if let Some(known) = classes.get_mut(side) {
             *known = Some(class);
         }
-        let [a, b] = classes;
-        steps.extend(a.zip(b).map(|(a, b)| Step { at, why, class: a.min(b) }));
+        let [Some(a), Some(b)] = classes else { continue };
+        let follows = |why: &Why| matches!(why, Why::PeerMoved { .. });
+        let why = selections.iter().skip(number).map(|(.., why)| *why).find(|why| !follows(why));
+        let before = steps.last().map(|step| step.class);
+        steps.push(Step { at, class: a.min(b), before, why });
     }
     steps
 }

@@ -125,7 +125,10 @@ fn check_agreement(call: &Call) -> Result<(), String> {
 /// The path is of the best class that there is.
 fn check_class(call: &Call, best: PathClass) -> Result<(), String> {
     match class(call) {
-        Some(class) if class == best => Ok(()),
+        Some(class) if class == best && call.stayed => Ok(()),
+        Some(class) if class == best => {
+            Err(format!("they left {best:?} for its loss, and do not stay there"))
+        }
         class => Err(format!("the best path is {best:?}, and they ended on {class:?}")),
     }
 }

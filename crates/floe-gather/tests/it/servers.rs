@@ -1,6 +1,9 @@
 //! Servers: which of them are asked, from where and in which order, and what they give (RFC 8445 5.1.1.2).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use floe_core::{BaseId, CandidateKind, LocalCandidate, Nat64Prefix};
 use floe_gather::{BadAddress, Event, ServerError, Start};
@@ -98,6 +101,17 @@ fn behind_a_nat64_ipv6_bases_ask_ipv4_servers_and_get_ipv4_candidates() {
     bench.answer(&request, MAPPED);
     assert_eq!(bench.candidates().len(), 2);
     assert_eq!(bench.next(), None);
+
+    // So it is when the host has IPv4 as well by the time of its answer.
+    let made_up = with(&[stun("[64:ff9b::c633:6401]:3478")]).nat64(Some(Nat64Prefix::WELL_KNOWN));
+    let mut bench = Bench::ready(made_up, &[(S0, RTP)], &["2001:db8::1"]);
+    let request = bench.request();
+    bench.gatherer.set_nat64(None);
+    bench.answer(&request, MAPPED);
+    assert_eq!(bench.candidates().len(), 2);
+    bench.advance(Duration::from_secs(15));
+    let refresh = bench.request();
+    assert_eq!(refresh.to, address("198.51.100.1:3478"));
 
     // A server names an address of its own family, and one that the prefix does not lead to is not asked.
     let mut bench = Bench::ready(
