@@ -27,7 +27,8 @@ use crate::{
 /// # When the network changes
 /// From [`gather`](Self::gather) on the interfaces of the host are watched (RFC 8445 5.1.1.4), unless
 /// [`SystemNet::watch`](crate::SystemNet::watch) says otherwise. They are
-/// listed 500 ms after the first sign of a change; an address is gone if it is missing 500 ms later as well.
+/// listed 500 ms after the first sign of a change. A new address is there then; one that is missing is gone if it is missing
+/// 500 ms later as well.
 ///
 /// - An address that is gone takes its sockets and candidates along: [`Event::SocketLost`](crate::Event::SocketLost). Data
 ///   goes over another valid pair where there is one. Where there is none the agent fails with

@@ -75,11 +75,12 @@ mod netlink {
                 Poll::Ready(Ok(())) => changed = true,
                 Poll::Ready(Err(error)) if error.raw_os_error() == Some(ENOBUFS) => changed = true,
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                // An error comes again.
+                Poll::Ready(Err(_)) | Poll::Pending if changed => return Poll::Ready(Some(())),
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "the system does not tell of changes of interfaces any more");
                     return Poll::Ready(None);
                 }
-                Poll::Pending if changed => return Poll::Ready(Some(())),
                 Poll::Pending => return Poll::Pending,
             }
         }

@@ -44,7 +44,7 @@ pub(crate) const STREAM: StreamId = StreamId(0);
 /// that they are dropped and counted, as a network would.
 const MAX_WAITING_SENDS: usize = 64;
 
-/// How many commands are put off while a restart waits. The others wait where they are.
+/// How many commands are put off while a restart waits. The others wait where they are, and what is behind them.
 const MAX_DEFERRED: usize = 64;
 
 /// How many datagrams are handled in a row before commands and timers get their turn.
@@ -63,8 +63,6 @@ enum Done {
     Nat64(Vec<Interface>, Answer),
     /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
     Changed(Option<BoxStream<'static, ()>>),
-    /// Another look at the interfaces is due.
-    Planned,
     Bound(SocketId, io::Result<Arc<dyn UdpSocket>>),
     Sent,
 }
@@ -162,7 +160,7 @@ impl Driver {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.session.poll_timeout().into_iter().chain(self.look_at).min()
+        self.session.poll_timeout().into_iter().chain(self.look_at).chain(self.watch.next()).min()
     }
 
     fn handle_timer(&mut self) {
@@ -170,6 +168,7 @@ impl Driver {
         if self.look_at.take_if(|at| *at <= now).is_some() {
             self.note_sent(Activity::look);
         }
+        self.look_if_due(now);
         if self.session.poll_timeout().is_some_and(|at| at <= now) {
             self.session.handle_timeout(now);
         }
@@ -233,7 +232,6 @@ impl Driver {
         match done {
             Done::Listed(result) => self.handle_listed(result),
             Done::Nat64(interfaces, answer) => self.handle_nat64(&interfaces, answer),
-            Done::Planned => self.handle_planned(),
             Done::Changed(changes) => self.handle_changed(changes),
             Done::Bound(socket, result) => {
                 let address = result.and_then(|open| {

@@ -1,10 +1,6 @@
 //! What is known of the network's NAT64 (RFC 7050).
 
-use std::{
-    collections::BTreeSet,
-    net::{IpAddr, Ipv6Addr},
-    time::Duration,
-};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use floe_core::{Interface, Nat64Prefix, address::is_ipv6_link_local};
 use floe_net::Net;
@@ -39,9 +35,9 @@ pub(super) async fn ask(net: &dyn Net) -> Answer {
     }
 }
 
-/// The latest answer, and of which network: its addresses tell it from another.
+/// The latest answer, and of which network: by the /64 prefixes of its addresses, for those that are temporary change.
 #[derive(Debug, Default)]
-pub(super) struct Networks(Option<(BTreeSet<Ipv6Addr>, Answer)>);
+pub(super) struct Networks(Option<(BTreeSet<u64>, Answer)>);
 
 impl Networks {
     /// Whether the network with these interfaces is to be asked: once, and where it did not answer once more for each who
@@ -49,7 +45,7 @@ impl Networks {
     pub(super) fn wants(&self, interfaces: &[Interface], asked_for: bool) -> bool {
         let Some(network) = ipv6_only(interfaces) else { return false };
         match &self.0 {
-            Some((known, answer)) if *known == network => asked_for && *answer == Answer::Unknown,
+            Some((known, answer)) if !known.is_disjoint(&network) => asked_for && *answer == Answer::Unknown,
             _ => true,
         }
     }
@@ -58,13 +54,16 @@ impl Networks {
         self.0 = ipv6_only(interfaces).map(|network| (network, answer));
     }
 
-    /// What is known of the network with these interfaces. A host that has IPv4 of its own needs no NAT64.
-    pub(super) fn nat64(&self, interfaces: &[Interface]) -> Answer {
+    /// The prefix for sockets on these interfaces from now on; `None` where it stays what it is. A host that has IPv4 of its
+    /// own needs none.
+    pub(super) fn nat64(&self, interfaces: &[Interface]) -> Option<Option<Nat64Prefix>> {
         match (ipv6_only(interfaces), &self.0) {
-            (Some(network), Some((known, answer))) if *known == network => *answer,
-            (None, _) if leading_out(interfaces).next().is_some() => Answer::Known(None),
-            // It was not asked. Or nothing leads anywhere now, and it may come back as it was.
-            _ => Answer::Unknown,
+            (Some(network), Some((known, Answer::Known(prefix)))) if !known.is_disjoint(&network) => {
+                Some(*prefix)
+            }
+            // Nothing leads anywhere now: it may come back as it was.
+            (None, _) if leading_out(interfaces).next().is_none() => None,
+            _ => Some(None),
         }
     }
 }
@@ -78,13 +77,13 @@ fn leading_out(interfaces: &[Interface]) -> impl Iterator<Item = IpAddr> {
     })
 }
 
-/// The addresses of a host that reaches others by IPv6, and by nothing else.
-fn ipv6_only(interfaces: &[Interface]) -> Option<BTreeSet<Ipv6Addr>> {
+/// The prefixes of a host that reaches others by IPv6, and by nothing else.
+fn ipv6_only(interfaces: &[Interface]) -> Option<BTreeSet<u64>> {
     let mut network = BTreeSet::new();
     for ip in leading_out(interfaces) {
         match ip {
             IpAddr::V4(_) => return None,
-            IpAddr::V6(ip) => network.insert(ip),
+            IpAddr::V6(ip) => network.insert((ip.to_bits() >> 64) as u64),
         };
     }
     (!network.is_empty()).then_some(network)
@@ -126,23 +125,30 @@ mod tests {
         assert!(networks.wants(&here, false));
         networks.learn(&here, Answer::Unknown);
         assert!(!networks.wants(&here, false) && networks.wants(&here, true));
+        assert_eq!(networks.nat64(&here), Some(None), "nothing is known");
         networks.learn(&here, known);
         assert!(!networks.wants(&here, false) && !networks.wants(&here, true));
-        assert_eq!(networks.nat64(&here), known);
+        assert_eq!(networks.nat64(&here), Some(Some(Nat64Prefix::WELL_KNOWN)));
+        // Another temporary address of the same network.
+        let rotated = [interface(true, &["2001:db8::7:7"])];
+        assert!(!networks.wants(&rotated, true));
+        assert_eq!(networks.nat64(&rotated), Some(Some(Nat64Prefix::WELL_KNOWN)));
+        // What holds here does not hold there.
         assert!(networks.wants(&there, false));
-        assert_eq!(networks.nat64(&there), Answer::Unknown);
+        networks.learn(&there, Answer::Unknown);
+        assert_eq!(networks.nat64(&there), Some(None));
     }
 
     #[test]
     fn who_has_ipv4_needs_none_and_who_is_offline_is_left_alone() {
-        let known = Answer::Known(Some(Nat64Prefix::WELL_KNOWN));
+        let prefix = Some(Nat64Prefix::WELL_KNOWN);
         let mut networks = Networks::default();
-        networks.learn(&[v6()], known);
+        networks.learn(&[v6()], Answer::Known(prefix));
         let dual = [v6(), interface(true, &["192.0.2.1"])];
-        assert_eq!((networks.wants(&dual, true), networks.nat64(&dual)), (false, Answer::Known(None)));
+        assert_eq!((networks.wants(&dual, true), networks.nat64(&dual)), (false, Some(None)));
         let offline = [interface(false, &["2001:db8::1"])];
-        assert_eq!((networks.wants(&offline, true), networks.nat64(&offline)), (false, Answer::Unknown));
+        assert_eq!((networks.wants(&offline, true), networks.nat64(&offline)), (false, None));
         // It is back.
-        assert_eq!((networks.wants(&[v6()], false), networks.nat64(&[v6()])), (false, known));
+        assert_eq!((networks.wants(&[v6()], false), networks.nat64(&[v6()])), (false, Some(prefix)));
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_core::Interface;
+use floe_core::{Interface, InterfaceAddress, address::is_ipv6_link_local};
 use floe_net::Net;
 use futures::{StreamExt as _, stream::BoxStream};
 
@@ -19,20 +19,24 @@ use super::{
     now,
 };
 
-/// From the first sign of a change until the interfaces are listed. An address that they lack then is gone if they lack it
-/// so much later as well: one that is taken away and put back meanwhile, as by a DHCP client or in roaming, voids nothing.
+/// From the first sign of a change until the interfaces are listed. An address that they lack then counts as there until
+/// they have lacked it for so long: one that is taken away and put back meanwhile, as by a DHCP client or in roaming, voids
+/// nothing.
 const SETTLE: Duration = Duration::from_millis(500);
 /// How long a listing may take. What has not come by then does not come.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// After a listing that failed there is another, so many seconds later: the more have failed in a row, the longer.
 const RETRY: [u64; 7] = [1, 2, 4, 8, 16, 32, 60];
 
-/// An address on an interface.
-type Place = (u32, IpAddr);
+/// An address; a link-local one means something on its interface only.
+type Place = (IpAddr, u32);
+
+fn place(on: &Interface, at: InterfaceAddress) -> Place {
+    (at.ip, if is_ipv6_link_local(at.ip) { on.index } else { 0 })
+}
 
 fn places(interfaces: &[Interface]) -> BTreeSet<Place> {
-    let each = |on: &Interface| on.addresses.iter().map(|at| (on.index, at.ip)).collect::<Vec<_>>();
-    interfaces.iter().flat_map(each).collect()
+    interfaces.iter().flat_map(|on| on.addresses.iter().map(|at| place(on, *at))).collect()
 }
 
 /// What is known of the network, and who waits to know more. There is one look at a time.
@@ -55,22 +59,31 @@ pub(super) struct Watch {
     late: Vec<After>,
     /// Whether there is another look after this one.
     again: bool,
-    /// Whether another look is planned.
-    planned: bool,
+    /// When to look without being asked to.
+    next: Option<Instant>,
     failures: usize,
 }
 
 impl Watch {
-    /// Whether a list may be taken for what it is: it lacks nothing, or something that was lacking for a while.
-    fn confirms(&mut self, now: Instant, interfaces: &[Interface]) -> bool {
+    /// When to look without being asked to.
+    pub(super) const fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// Puts back what is missing since a short while ago, and says when to look whether it is back.
+    fn bridge(&mut self, now: Instant, interfaces: &mut Vec<Interface>) {
         let here = places(interfaces);
-        let told = self.known.as_deref().map(places).unwrap_or_default();
-        let gone: BTreeSet<_> = told.difference(&here).copied().collect();
-        self.missing.retain(|place, _| gone.contains(place));
-        for &place in &gone {
-            self.missing.entry(place).or_insert(now);
+        let known = self.known.as_deref().unwrap_or_default();
+        self.missing.retain(|place, _| !here.contains(place));
+        for on in known {
+            for at in on.addresses.iter().filter(|at| !here.contains(&place(on, **at))) {
+                let gone = *self.missing.entry(place(on, *at)).or_insert(now) + SETTLE;
+                if now < gone {
+                    put_back(interfaces, on, *at);
+                    self.next = Some(self.next.map_or(gone, |next| next.min(gone)));
+                }
+            }
         }
-        gone.is_empty() || self.missing.values().any(|since| now >= *since + SETTLE)
     }
 
     /// What is left of what was told.
@@ -78,14 +91,14 @@ impl Watch {
         let told = places(self.known.as_ref()?);
         let mut remaining = interfaces.to_vec();
         for on in &mut remaining {
-            on.addresses.retain(|at| told.contains(&(on.index, at.ip)));
+            let addresses = std::mem::take(&mut on.addresses);
+            on.addresses = addresses.into_iter().filter(|at| told.contains(&place(on, *at))).collect();
         }
         Some(remaining)
     }
 
     /// Whether this is news.
     fn learn(&mut self, interfaces: &[Interface]) -> bool {
-        self.missing.clear();
         let is_new = self.known.as_deref() != Some(interfaces);
         if is_new {
             self.known = Some(interfaces.to_vec());
@@ -97,6 +110,13 @@ impl Watch {
         let wait = RETRY.get(self.failures).or(RETRY.last()).copied().unwrap_or_default();
         self.failures += 1;
         Duration::from_secs(wait)
+    }
+}
+
+fn put_back(interfaces: &mut Vec<Interface>, on: &Interface, at: InterfaceAddress) {
+    match interfaces.iter_mut().find(|interface| interface.index == on.index) {
+        Some(interface) => interface.addresses.push(at),
+        None => interfaces.push(Interface { addresses: vec![at], ..on.clone() }),
     }
 }
 
@@ -150,30 +170,24 @@ impl Driver {
         }
     }
 
-    fn plan_look(&mut self, wait: Duration) {
-        if !std::mem::replace(&mut self.watch.planned, true) {
-            self.jobs.push(Box::pin(async move {
-                tokio::time::sleep(wait).await;
-                Done::Planned
-            }));
+    /// Time has come to [`Watch::next`].
+    pub(super) fn look_if_due(&mut self, now: Instant) {
+        if self.watch.next.take_if(|at| *at <= now).is_some() {
+            self.look(None);
         }
     }
 
-    pub(super) fn handle_planned(&mut self) {
-        self.watch.planned = false;
-        self.look(None);
-    }
-
     pub(super) fn handle_listed(&mut self, result: io::Result<Vec<Interface>>) {
-        let interfaces = match result {
+        self.watch.next = None;
+        let mut interfaces = match result {
             Ok(interfaces) => interfaces,
             Err(error) => return self.do_without(&error),
         };
         self.watch.failures = 0;
+        // Whoever restarts wants the network as it is.
         let asked_for = !self.watch.waiting.is_empty();
-        if !self.watch.confirms(now(), &interfaces) && !asked_for {
-            self.plan_look(SETTLE);
-            return self.end_look();
+        if !asked_for {
+            self.watch.bridge(now(), &mut interfaces);
         }
         if !self.watch.networks.wants(&interfaces, asked_for) {
             return self.take_list(&interfaces);
@@ -192,7 +206,7 @@ impl Driver {
     }
 
     fn take_list(&mut self, interfaces: &[Interface]) {
-        if let Answer::Known(prefix) = self.watch.networks.nat64(interfaces) {
+        if let Some(prefix) = self.watch.networks.nat64(interfaces) {
             self.session.set_nat64(prefix);
         }
         self.hand_on(interfaces);
@@ -212,8 +226,7 @@ impl Driver {
         for after in std::mem::take(&mut self.watch.waiting) {
             self.go_on(after, Some(Err(io::Error::new(error.kind(), error.to_string()))));
         }
-        let wait = self.watch.retry();
-        self.plan_look(wait);
+        self.watch.next = Some(now() + self.watch.retry());
         self.end_look();
     }
 
@@ -253,21 +266,56 @@ mod tests {
         assert!(watch.learn(&one));
     }
 
+    /// What is handed on of what the system lists, so many milliseconds after the start; and when to look again.
+    fn bridged(
+        watch: &mut Watch,
+        start: Instant,
+        after: u64,
+        addresses: &[&str],
+    ) -> (Vec<String>, Option<u64>) {
+        let mut interfaces = with(addresses);
+        watch.next = None;
+        watch.bridge(start + ms(after), &mut interfaces);
+        watch.learn(&interfaces);
+        let next = watch.next.map(|at| u64::try_from((at - start).as_millis()).unwrap());
+        (interfaces[0].addresses.iter().map(|at| at.ip.to_string()).collect(), next)
+    }
+
     #[test]
-    fn an_address_is_gone_when_it_was_lacking_for_a_while_and_a_new_one_is_there_at_once() {
+    fn each_address_is_gone_when_it_was_missing_for_a_while_and_a_new_one_is_there_at_once() {
         let start = now();
         let mut watch = Watch::default();
-        let both = with(&["192.0.2.1", "192.0.2.2"]);
-        assert!(watch.confirms(start, &both));
-        watch.learn(&both);
-        let one = with(&["192.0.2.1"]);
-        assert!(!watch.confirms(start, &one));
-        assert!(!watch.confirms(start + ms(499), &one));
-        // Another one went when the first came back.
-        assert!(!watch.confirms(start + ms(500), &with(&["192.0.2.2"])));
-        assert!(!watch.confirms(start + ms(999), &with(&["192.0.2.2"])));
-        assert!(watch.confirms(start + ms(1_000), &with(&["192.0.2.2"])));
-        assert!(watch.confirms(start + ms(1_000), &with(&["192.0.2.1", "192.0.2.2", "192.0.2.3"])));
+        let mut look = |after, addresses: &[&str]| bridged(&mut watch, start, after, addresses);
+        let [one, two, three] = ["192.0.2.1", "192.0.2.2", "192.0.2.3"];
+        let seen = |addresses: &[&str], next| (addresses.iter().map(ToString::to_string).collect(), next);
+        assert_eq!(look(0, &[one, two]), seen(&[one, two], None));
+        assert_eq!(look(0, &[one]), seen(&[one, two], Some(500)));
+        assert_eq!(look(490, &[three]), seen(&[three, one, two], Some(500)), "each has a time of its own");
+        assert_eq!(look(500, &[three]), seen(&[three, one], Some(990)));
+        assert_eq!(look(600, &[three, one]), seen(&[three, one], None), "one is back");
+        assert_eq!(look(700, &[three]), seen(&[three, one], Some(1_200)));
+        assert_eq!(look(1_200, &[three]), seen(&[three], None));
+    }
+
+    #[test]
+    fn an_address_that_moves_to_another_interface_is_not_missing() {
+        let mut watch = Watch::default();
+        watch.learn(&with(&["192.0.2.1"]));
+        let mut moved = with(&["192.0.2.1"]);
+        moved[0].index = 9;
+        let before = moved.clone();
+        watch.bridge(now(), &mut moved);
+        assert_eq!((moved, watch.next), (before, None));
+    }
+
+    #[test]
+    fn what_goes_with_its_interface_is_put_back_with_it() {
+        let mut watch = Watch::default();
+        let known = with(&["192.0.2.1"]);
+        watch.learn(&known);
+        let mut listed = Vec::new();
+        watch.bridge(now(), &mut listed);
+        assert_eq!(listed, known);
     }
 
     #[test]

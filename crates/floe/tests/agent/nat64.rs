@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicUsize, Ordering::SeqCst},
     },
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -35,6 +36,7 @@ struct Phone {
     /// What is known of the NAT64; nothing where the resolver does not answer.
     nat64: Option<Option<Nat64Prefix>>,
     asked: AtomicUsize,
+    listed: AtomicUsize,
     addresses: Mutex<Vec<IpAddr>>,
     changes: UnboundedSender<()>,
     told: Mutex<Option<UnboundedReceiver<()>>>,
@@ -47,6 +49,7 @@ impl Phone {
         let phone = Self {
             nat64,
             asked: AtomicUsize::new(0),
+            listed: AtomicUsize::new(0),
             addresses: Mutex::new(vec![PHONE.parse().unwrap()]),
             changes,
             told: Mutex::new(Some(told)),
@@ -66,6 +69,7 @@ impl Phone {
 impl Net for Phone {
     async fn interfaces(&self) -> io::Result<Vec<Interface>> {
         let addresses = self.addresses.lock().unwrap().clone();
+        self.listed.fetch_add(1, SeqCst);
         let addresses = addresses.into_iter().map(|ip| InterfaceAddress::new(ip, 64)).collect();
         Ok(vec![Interface { name: "mobile0".to_owned(), index: 2, up: true, addresses }])
     }
@@ -157,7 +161,15 @@ async fn a_call_goes_on_when_the_host_has_ipv4_as_well_and_nobody_is_asked_again
         };
         let appeared = timeout(LIMIT, appeared).await.expect("it is not seen");
         assert_eq!(appeared, address.parse::<IpAddr>().unwrap());
+        // And has IPv6 only again: it is looked at once when it is told of, and once more whether that stays so.
+        let listed = net.listed.load(SeqCst);
         net.change(&[PHONE]);
+        let looks = async {
+            while net.listed.load(SeqCst) < listed + 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(LIMIT, looks).await.expect("nobody looks");
         to_peer.send(b"up").await.unwrap();
         assert_eq!(receive(&to_phone).await, b"up");
         to_phone.send(b"down").await.unwrap();

@@ -173,6 +173,11 @@ impl Changing {
         self.changes.unbounded_send(()).unwrap();
     }
 
+    /// How often the interfaces were listed.
+    pub(crate) fn count(&self) -> usize {
+        *self.listed.borrow()
+    }
+
     /// Waits until the interfaces were listed so many times in all, and the agent has dealt with what came of it.
     pub(crate) async fn listed(&self, times: usize) {
         let mut listed = self.listed.subscribe();

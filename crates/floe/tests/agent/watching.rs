@@ -143,11 +143,47 @@ async fn an_address_that_is_put_back_before_it_has_settled_keeps_its_candidates(
 async fn an_address_that_is_away_when_the_interfaces_are_listed_and_back_soon_after_keeps_its_candidates() {
     let net = Arc::new(Changing::new(&["127.0.0.1"]));
     let ((_alice, to_bob), (_bob, to_alice), mut events) = pair_on(&net).await;
+    tokio::time::pause();
     net.change(&[]);
-    net.listed(2).await;
+    let_all_run().await;
+    tokio::time::advance(SETTLE + Duration::from_millis(2)).await;
+    let_all_run().await;
+    assert_eq!(net.count(), 2, "it was away when they were listed");
     net.set(&["127.0.0.1"]);
+    tokio::time::resume();
     net.listed(3).await;
     assert_untouched(&mut events, &to_bob, &to_alice).await;
+}
+
+#[tokio::test]
+async fn one_address_that_is_gone_takes_none_along_that_was_only_away() {
+    let net = Arc::new(Changing::new(&["127.0.0.1", "127.0.0.2"]));
+    let agent = on(&net);
+    let mut events = agent.events();
+    agent.gather().await.unwrap();
+    for _ in 0..2 {
+        candidate(&mut events).await;
+    }
+    tokio::time::pause();
+    net.change(&["127.0.0.2"]);
+    let_all_run().await;
+    tokio::time::advance(SETTLE + Duration::from_millis(2)).await;
+    let_all_run().await;
+    // The other one is away for a moment when the first is found to be gone.
+    net.set(&[]);
+    tokio::time::advance(SETTLE + Duration::from_millis(2)).await;
+    let_all_run().await;
+    assert_eq!(net.count(), 3);
+    net.set(&["127.0.0.2"]);
+    tokio::time::advance(SETTLE + Duration::from_millis(2)).await;
+    let_all_run().await;
+    tokio::time::resume();
+    net.listed(4).await;
+    let mut lost = 0;
+    while let Some(Some(event)) = events.next().now_or_never() {
+        lost += usize::from(matches!(event, Event::SocketLost { .. }));
+    }
+    assert_eq!(lost, 1);
 }
 
 #[tokio::test]
@@ -213,13 +249,64 @@ async fn a_change_during_a_listing_is_looked_at_after_it() {
         tokio::task::yield_now().await;
     }
     net.change(&["127.0.0.2"]);
+    tokio::time::sleep(SETTLE * 2).await;
+    assert_eq!(net.count(), 0, "one at a time");
     end.send(()).unwrap();
     // What the first one has begun to say counts first.
     assert_eq!(ip(&candidate(&mut events).await), loopback(1));
     timeout(LIMIT, gathering).await.unwrap().unwrap().unwrap();
-    let appeared = |event| match event {
+    let found = |event| match event {
         Event::AddressAppeared { address, .. } => Some(address.0),
+        Event::Candidate { candidate, .. } => Some(ip(&candidate)),
         _ => None,
     };
-    assert_eq!(first(&mut events, appeared).await, loopback(2));
+    assert_eq!(first(&mut events, found).await, loopback(2));
+}
+
+#[tokio::test]
+async fn a_restart_during_a_look_has_a_look_of_its_own_and_what_comes_after_it_waits() {
+    let net = Arc::new(Changing::new(&["127.0.0.1"]));
+    let ((alice, _to_bob), _bob, mut events) = pair_on(&net).await;
+    let (end, slow) = oneshot::channel();
+    *net.slow.lock().unwrap() = Some(slow);
+    net.change(&["127.0.0.1", "127.0.0.2"]);
+    while net.slow.lock().unwrap().is_some() {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // From now on there is one more, which the look that is under way has not seen.
+    net.set(&["127.0.0.1", "127.0.0.2", "127.0.0.3"]);
+    let restarting = tokio::spawn({
+        let alice = alice.clone();
+        async move { alice.restart().await.unwrap() }
+    });
+    let_all_run().await;
+    let asking = tokio::spawn({
+        let alice = alice.clone();
+        async move { alice.stats().await.unwrap() }
+    });
+    let_all_run().await;
+    assert!(!restarting.is_finished() && !asking.is_finished());
+    end.send(()).unwrap();
+    timeout(LIMIT, restarting).await.unwrap().unwrap();
+    let stats = timeout(LIMIT, asking).await.unwrap().unwrap();
+    assert!(stats.pairs.iter().all(|pair| pair.in_use), "those of before are gone by then");
+    let mut gathered = Vec::new();
+    while gathered.len() < 3 {
+        gathered.push(ip(&candidate(&mut events).await));
+    }
+    gathered.sort_unstable();
+    assert_eq!(gathered, [1, 2, 3].map(loopback));
+}
+
+#[tokio::test]
+async fn a_loss_is_seen_in_time_though_many_listings_have_failed_before() {
+    let net = Arc::new(Changing::new(&["127.0.0.1"]));
+    let ((_alice, _to_bob), _bob, mut events) = pair_on(&net).await;
+    net.fail();
+    // The next try is four seconds away by then.
+    net.listed(4).await;
+    let start = tokio::time::Instant::now();
+    net.change(&[]);
+    assert!(matches!(failed(&mut events).await, Reason::SocketLost(_)));
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
 }
