@@ -36,10 +36,11 @@ impl Session {
         if self.state() == IceState::Closed {
             return Disposition::Dropped(DropReason::Closed);
         }
-        let Some(base) = self.sockets.base(socket) else {
+        let Some((base, nat64)) = self.sockets.opened(socket) else {
             return Disposition::Dropped(DropReason::UnknownSocket);
         };
-        let from = self.off_wire(base, from);
+        // This agent knows the peers and servers behind a NAT64 as they know themselves.
+        let from = nat64.map_or(from, |prefix| prefix.extract_socket(from));
         if let Some(disposition) = self.dispose_relayed(now, base, from, datagram) {
             return disposition;
         }
@@ -48,11 +49,6 @@ impl Session {
         } else {
             self.dispose_data(now, base, from)
         }
-    }
-
-    /// A source as this agent knows it: without the prefix of a NAT64.
-    fn off_wire(&self, base: BaseId, from: SocketAddr) -> SocketAddr {
-        self.sockets.nat64(base).map_or(from, |prefix| prefix.extract_socket(from))
     }
 
     pub(crate) fn dispose_stun(&mut self, now: Instant, received: Received<'_>) -> Disposition {

@@ -80,10 +80,7 @@ impl Sockets {
 
     /// The prefix of the NAT64 that the socket of a base is behind.
     pub(crate) fn nat64(&self, base: BaseId) -> Option<Nat64Prefix> {
-        match self.all.get(self.by_base.get(&base)?)?.state {
-            State::Open(_, _, nat64) => nat64,
-            State::Asked(_) => None,
-        }
+        self.opened(self.socket(base)?)?.1
     }
 
     /// The socket that was asked for will not come; `None` where nobody asked, or it is open.
@@ -102,8 +99,13 @@ impl Sockets {
 
     /// The base of an open socket.
     pub(crate) fn base(&self, socket: SocketId) -> Option<BaseId> {
+        self.opened(socket).map(|(base, _)| base)
+    }
+
+    /// The same, and the prefix of the NAT64 that it is behind.
+    pub(crate) fn opened(&self, socket: SocketId) -> Option<(BaseId, Option<Nat64Prefix>)> {
         match self.all.get(&socket)?.state {
-            State::Open(base, ..) => Some(base),
+            State::Open(base, _, nat64) => Some((base, nat64)),
             State::Asked(_) => None,
         }
     }

@@ -447,20 +447,6 @@ fn what_may_be_skipped_in_an_answer_is_skipped() {
 }
 
 #[test]
-fn behind_a_nat64_the_mapped_address_is_of_the_other_family() {
-    let mut bench = Bench::new(Role::Controlling);
-    bench.local(S0, &Cand::host("[2001:db8::1]:1000"));
-    bench.describe(S0);
-    bench.remote(S0, &Cand::host("[64:ff9b::a00:2]:2000"));
-    let check = bench.next();
-    let _ = bench.answer(&check, "192.0.2.1:4000");
-    let valid = bench.valid();
-    assert_eq!(valid.len(), 1);
-    assert_eq!(bench.view(valid[0].id).local.socket_addr(), Some(addr("192.0.2.1:4000")));
-    assert_eq!(bench.set.route(valid[0].id).unwrap().to, addr("[64:ff9b::a00:2]:2000"));
-}
-
-#[test]
 fn a_link_local_path_is_addressed_with_the_scope_of_its_base() {
     let mut bench = Bench::new(Role::Controlling);
     bench.local(S0, &Cand::host("[fe80::1%7]:1000"));

@@ -9,6 +9,7 @@
 
 mod answers;
 mod bases;
+mod caps;
 mod checks;
 mod common;
 mod conclude;
@@ -21,6 +22,7 @@ mod formation;
 mod invariants;
 mod learnt;
 mod lite;
+mod nat64;
 mod nominate;
 mod nominations;
 mod renominate;

@@ -186,7 +186,9 @@ impl Driver {
         self.watch.failures = 0;
         // Whoever restarts wants the network as it is.
         let asked_for = !self.watch.waiting.is_empty();
-        if !asked_for {
+        if asked_for {
+            self.watch.missing.clear();
+        } else {
             self.watch.bridge(now(), &mut interfaces);
         }
         if !self.watch.networks.wants(&interfaces, asked_for) {
