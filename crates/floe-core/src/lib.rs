@@ -38,6 +38,7 @@
 pub mod address;
 mod candidate;
 mod credentials;
+pub mod dns;
 mod foundation;
 mod id;
 mod init;
@@ -48,6 +49,7 @@ mod priority;
 mod quality;
 mod role;
 pub mod sdp;
+mod server;
 mod transmit;
 mod valid;
 
@@ -66,5 +68,6 @@ pub use priority::{PairPriority, Priority, PriorityError, TypePreference};
 pub use quality::Quality;
 pub use role::{Role, TieBreaker};
 pub use sdp::{IceOptions, IceOptionsError, Pacing, PacingError, ParseCandidateError};
+pub use server::ServerTransport;
 pub use transmit::{Received, Transmit};
 pub use valid::ValidPair;

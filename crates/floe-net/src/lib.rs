@@ -10,7 +10,7 @@
 //! ```text
 //!   agent ── Net::interfaces ──> [Interface]            (RFC 8445 5.1.1.1: what candidates are made of)
 //!         ── Net::interface_changes ──> "list them again" (RFC 8445 5.1.1.4: candidates that come and go)
-//!         ── Net::bind_udp ────> Arc<dyn UdpSocket> ──> poll_recv / try_send_to / writable
+//!         ── Net::bind_udp ────> Arc<dyn DatagramSocket> ──> poll_recv / try_send_to / writable
 //! ```
 //!
 //! ```
@@ -41,5 +41,5 @@ mod system;
 
 pub use dscp::Dscp;
 pub use error::{Trouble, trouble};
-pub use net::{Arrival, Net, UdpSocket};
+pub use net::{Arrival, DatagramSocket, Link, Net};
 pub use system::SystemNet;

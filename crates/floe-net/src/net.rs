@@ -1,14 +1,18 @@
 //! What an agent asks of the world.
 
 use std::{
-    fmt, io,
-    net::SocketAddr,
+    fmt,
+    io::{self, IoSlice},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
     task::{Context, Poll},
 };
 
 use async_trait::async_trait;
-use floe_core::{Interface, Nat64Prefix, address};
+use floe_core::{
+    Interface, Nat64Prefix, ServerTransport, address,
+    dns::{NaptrRecord, SrvRecord},
+};
 use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
@@ -16,8 +20,8 @@ use futures::{
 
 /// The network of a host: its interfaces, and sockets on their addresses.
 ///
-/// More may be asked of a network later (TCP, name resolution); those methods will come with a default, so that an
-/// implementation written today goes on compiling.
+/// Beside [`interfaces`](Self::interfaces) and [`bind_udp`](Self::bind_udp) everything has a default, so that an
+/// implementation goes on compiling when more is asked of a network.
 #[async_trait]
 pub trait Net: fmt::Debug + Send + Sync + 'static {
     /// The interfaces of the host with their addresses, as they are now.
@@ -71,17 +75,119 @@ pub trait Net: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Cancel safety
     /// Dropping the future closes a socket that was already made.
-    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>>;
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>>;
+
+    /// A connection to a STUN or TURN server, over anything but plain UDP. What is sent and received over it are whole
+    /// STUN messages and ChannelData, whatever the stream below cuts them into (RFC 8489 6.2.2, RFC 8656 12.5); all of it
+    /// comes from [`Link::to`], and goes there. Nothing is sent to a server before it has proved its name (RFC 8489 6.2.3).
+    ///
+    /// Default: an error, [`Unsupported`](io::ErrorKind::Unsupported).
+    ///
+    /// # Errors
+    /// The server could not be reached, or is not the one that was asked for: the text says which and why.
+    ///
+    /// # Cancel safety
+    /// Dropping the future gives the attempt up.
+    async fn connect(&self, link: &Link) -> io::Result<Arc<dyn DatagramSocket>> {
+        let transport = link.transport;
+        let why = format!("this network has no connections to servers over {transport}");
+        Err(io::Error::new(io::ErrorKind::Unsupported, why))
+    }
+
+    /// The addresses of a host, IPv4 and IPv6, in the order in which they are to be tried; none where there is no such host.
+    /// A name without a dot at its end is as the user wrote it.
+    ///
+    /// Default: an error, [`Unsupported`](io::ErrorKind::Unsupported).
+    ///
+    /// # Errors
+    /// It could not be found out.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    async fn lookup_addresses(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        let _ = name;
+        Err(no_lookup())
+    }
+
+    /// The SRV records of a name such as `_turn._udp.example.org`, in any order (RFC 2782); none where there are none.
+    ///
+    /// Default: an error, [`Unsupported`](io::ErrorKind::Unsupported).
+    ///
+    /// # Errors
+    /// It could not be found out.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    async fn lookup_srv(&self, name: &str) -> io::Result<Vec<SrvRecord>> {
+        let _ = name;
+        Err(no_lookup())
+    }
+
+    /// The NAPTR records of a domain, in any order (RFC 3403); none where there are none.
+    ///
+    /// Default: an error, [`Unsupported`](io::ErrorKind::Unsupported).
+    ///
+    /// # Errors
+    /// It could not be found out.
+    ///
+    /// # Cancel safety
+    /// Dropping the future changes nothing.
+    async fn lookup_naptr(&self, name: &str) -> io::Result<Vec<NaptrRecord>> {
+        let _ = name;
+        Err(no_lookup())
+    }
 }
 
-/// A bound UDP socket. Dropping the last reference closes it.
+fn no_lookup() -> io::Error {
+    io::Error::new(io::ErrorKind::Unsupported, "this network resolves no names")
+}
+
+/// Which server to connect to, and how. `Debug` hides most of the addresses.
+#[derive(Clone, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Link {
+    /// The address to connect from, with port 0; a link-local one has its scope.
+    pub from: SocketAddr,
+    /// The server.
+    pub to: SocketAddr,
+    /// What to reach it by.
+    pub transport: ServerTransport,
+    /// What the certificate of the server has to be for: a host's name, or an IP address. Sent to the server where it is a
+    /// name (RFC 6066 3). `None`: the address connected to.
+    pub name: Option<String>,
+}
+
+impl Link {
+    /// A connection from here to there.
+    #[must_use]
+    pub const fn new(from: SocketAddr, to: SocketAddr, transport: ServerTransport) -> Self {
+        Self { from, to, transport, name: None }
+    }
+
+    /// Sets [`name`](Self::name).
+    #[must_use]
+    pub fn name(mut self, name: Option<String>) -> Self {
+        self.name = name;
+        self
+    }
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { from, to, transport, name: _ } = self;
+        write!(f, "Link({transport} from {} to {})", address::Redacted(*from), address::Redacted(*to))
+    }
+}
+
+/// Something that sends and receives whole datagrams: a bound UDP socket, or a [connection](Net::connect) to a server, which
+/// knows one address only. Dropping the last reference closes it.
 ///
 /// Several tasks may send; one task at a time reads. Errors that come from the path to one peer, such as an ICMP
 /// message, are of no concern to the other peers of the socket, so [`poll_recv`](Self::poll_recv) never returns them.
 ///
 /// Batches of datagrams will come as further methods with a default.
 #[async_trait]
-pub trait UdpSocket: fmt::Debug + Send + Sync + 'static {
+pub trait DatagramSocket: fmt::Debug + Send + Sync + 'static {
     /// The address the socket is bound to, with its port.
     ///
     /// # Errors
@@ -105,6 +211,16 @@ pub trait UdpSocket: fmt::Debug + Send + Sync + 'static {
     /// [`trouble`](crate::trouble) tells whether the socket is still good.
     fn try_send_to(&self, payload: &[u8], to: SocketAddr) -> io::Result<()>;
 
+    /// The same with a datagram that lies in several parts, one behind the other: what is put before the data of an
+    /// application needs no copy of it. Default: copies them into one.
+    ///
+    /// # Errors
+    /// As [`try_send_to`](Self::try_send_to).
+    fn try_send_parts_to(&self, parts: &[IoSlice<'_>], to: SocketAddr) -> io::Result<()> {
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        self.try_send_to(&parts.concat(), to)
+    }
+
     /// Waits until the socket may take a datagram again. A `try_send_to` after it may still find the buffer full: wait
     /// again then. Any number of tasks may wait.
     ///
@@ -116,7 +232,7 @@ pub trait UdpSocket: fmt::Debug + Send + Sync + 'static {
     async fn writable(&self) -> io::Result<()>;
 }
 
-/// A datagram that [`UdpSocket::poll_recv`] has put into the buffer.
+/// A datagram that [`DatagramSocket::poll_recv`] has put into the buffer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Arrival {

@@ -17,7 +17,7 @@ use futures::{
     stream::{self, BoxStream},
 };
 
-use crate::{Dscp, Net, UdpSocket};
+use crate::{DatagramSocket, Dscp, Net};
 
 /// A name that has IPv4 addresses only: IPv6 ones come from a DNS64, and show the prefix that it uses (RFC 7050 2.2).
 const WELL_KNOWN_NAME: &str = "ipv4only.arpa";
@@ -97,7 +97,7 @@ impl Net for SystemNet {
         Ok(nat64_prefix(answers.map(|answer| answer.ip())))
     }
 
-    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>> {
         let socket = udp::SystemUdpSocket::bind(address, self)?;
         // Tokio takes a new socket for busy until the system has said otherwise: the first check would be lost.
         socket.writable().await?;

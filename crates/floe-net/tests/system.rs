@@ -15,16 +15,16 @@ use std::{
 };
 
 use floe_core::{Interface, address::is_ipv6_link_local};
-use floe_net::{Arrival, Net, SystemNet, Trouble, UdpSocket, trouble};
+use floe_net::{Arrival, DatagramSocket, Net, SystemNet, Trouble, trouble};
 
 const V4: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const V6: SocketAddr = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0);
 
-async fn bind(address: SocketAddr) -> Arc<dyn UdpSocket> {
+async fn bind(address: SocketAddr) -> Arc<dyn DatagramSocket> {
     SystemNet::new().bind_udp(address).await.unwrap()
 }
 
-async fn recv(socket: &Arc<dyn UdpSocket>, buffer: &mut [u8]) -> Arrival {
+async fn recv(socket: &Arc<dyn DatagramSocket>, buffer: &mut [u8]) -> Arrival {
     poll_fn(|cx| socket.poll_recv(cx, buffer)).await.unwrap()
 }
 

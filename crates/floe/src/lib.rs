@@ -90,9 +90,9 @@ pub use floe_core::{
     Candidate, CandidateAddress, CandidateError, CandidateInit, CandidateKind, ComponentId, ComponentIdError,
     Contender, Credentials, CredentialsError, IceOptions, IceOptionsError, Interface, InterfaceAddress,
     Nat64Prefix, Nat64PrefixError, Outlook, Pacing, PairId, PairPriority, ParseCandidateError, Role,
-    StreamId, Transport, Turn, ValidPair, sdp,
+    ServerTransport, StreamId, Transport, Turn, ValidPair, sdp,
 };
-pub use floe_net::{Arrival, Dscp, Net, SystemNet, UdpSocket};
+pub use floe_net::{Arrival, DatagramSocket, Dscp, Link, Net, SystemNet};
 pub use floe_session::{
     AddedRemote, Agreed, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
     LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, Refusal,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use floe_core::PairId;
-use floe_net::UdpSocket;
+use floe_net::DatagramSocket;
 
 use crate::{Reason, SelectedPair};
 
@@ -50,7 +50,7 @@ impl Path {
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) pair: PairId,
-    pub(crate) socket: Arc<dyn UdpSocket>,
+    pub(crate) socket: Arc<dyn DatagramSocket>,
     pub(crate) to: SocketAddr,
     pub(crate) traffic: Arc<Traffic>,
 }

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::{io::ReadBuf, net::UdpSocket as TokioUdpSocket};
 
 use super::SystemNet;
-use crate::{Arrival, Dscp, Trouble, UdpSocket, trouble};
+use crate::{Arrival, DatagramSocket, Dscp, Trouble, trouble};
 
 /// A socket of the system.
 pub(super) struct SystemUdpSocket {
@@ -82,7 +82,7 @@ fn mark_v6(socket: &Socket, dscp: Dscp) -> io::Result<()> {
 }
 
 #[async_trait]
-impl UdpSocket for SystemUdpSocket {
+impl DatagramSocket for SystemUdpSocket {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(self.local)
     }

@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use floe_core::{Interface, StreamId, address::Redacted};
-use floe_net::{Net, Trouble, UdpSocket, trouble};
+use floe_net::{DatagramSocket, Net, Trouble, trouble};
 use floe_session::{Disposition, Output, Session, SocketId};
 use futures::{
     StreamExt as _,
@@ -63,7 +63,7 @@ enum Done {
     Nat64(Vec<Interface>, Answer),
     /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
     Changed(Option<BoxStream<'static, ()>>),
-    Bound(SocketId, io::Result<Arc<dyn UdpSocket>>),
+    Bound(SocketId, io::Result<Arc<dyn DatagramSocket>>),
     Sent,
 }
 
@@ -285,7 +285,7 @@ impl Driver {
     }
 }
 
-async fn send_later(socket: Arc<dyn UdpSocket>, to: SocketAddr, data: Bytes) -> Done {
+async fn send_later(socket: Arc<dyn DatagramSocket>, to: SocketAddr, data: Bytes) -> Done {
     while socket.writable().await.is_ok() {
         match socket.try_send_to(&data, to) {
             Err(error) if trouble(&error) == Trouble::Busy => {}

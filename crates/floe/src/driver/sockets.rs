@@ -8,7 +8,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use floe_net::UdpSocket;
+use floe_net::DatagramSocket;
 use floe_session::SocketId;
 
 /// The longest datagram that UDP carries.
@@ -16,7 +16,7 @@ const MAX_DATAGRAM: usize = 65_535;
 
 /// The open sockets, and one buffer for whichever of them has something.
 pub(super) struct Sockets {
-    open: BTreeMap<SocketId, Arc<dyn UdpSocket>>,
+    open: BTreeMap<SocketId, Arc<dyn DatagramSocket>>,
     buffer: Box<[u8]>,
     /// Where the last datagram came from: reading goes on behind it, so that a flood on one socket does not keep the
     /// others from being read.
@@ -36,7 +36,7 @@ impl Sockets {
         Self { open: BTreeMap::new(), buffer: vec![0; MAX_DATAGRAM].into(), last: None }
     }
 
-    pub(super) fn insert(&mut self, id: SocketId, socket: Arc<dyn UdpSocket>) {
+    pub(super) fn insert(&mut self, id: SocketId, socket: Arc<dyn DatagramSocket>) {
         self.open.insert(id, socket);
     }
 
@@ -44,7 +44,7 @@ impl Sockets {
         self.open.remove(&id);
     }
 
-    pub(super) fn get(&self, id: SocketId) -> Option<&Arc<dyn UdpSocket>> {
+    pub(super) fn get(&self, id: SocketId) -> Option<&Arc<dyn DatagramSocket>> {
         self.open.get(&id)
     }
 

@@ -14,7 +14,7 @@ mod watching;
 
 use std::{
     io,
-    net::UdpSocket as StdUdpSocket,
+    net::DatagramSocket as StdUdpSocket,
     sync::{Arc, Mutex},
     time::Duration,
 };

@@ -13,7 +13,7 @@ use std::{
 
 use async_trait::async_trait;
 use floe::{
-    Agent, Arrival, Event, Interface, InterfaceAddress, Nat64Prefix, Net, Role, SystemNet, UdpSocket,
+    Agent, Arrival, DatagramSocket, Event, Interface, InterfaceAddress, Nat64Prefix, Net, Role, SystemNet,
 };
 use futures::{
     StreamExt as _,
@@ -86,7 +86,7 @@ impl Net for Phone {
         }
     }
 
-    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>> {
         assert_eq!(address.ip(), PHONE.parse::<IpAddr>().unwrap());
         let outside = self.system.bind_udp((Ipv4Addr::LOCALHOST, 0).into()).await?;
         Ok(Arc::new(Inside(outside)))
@@ -95,10 +95,10 @@ impl Net for Phone {
 
 /// A socket on the IPv6 address, as seen from there.
 #[derive(Debug)]
-struct Inside(Arc<dyn UdpSocket>);
+struct Inside(Arc<dyn DatagramSocket>);
 
 #[async_trait]
-impl UdpSocket for Inside {
+impl DatagramSocket for Inside {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         Ok(SocketAddr::new(PHONE.parse().unwrap(), self.0.local_addr()?.port()))
     }

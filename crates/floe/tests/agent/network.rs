@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use floe::{Arrival, Interface, InterfaceAddress, Net, SystemNet, UdpSocket};
+use floe::{Arrival, DatagramSocket, Interface, InterfaceAddress, Net, SystemNet};
 use futures::{
     StreamExt as _,
     channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded},
@@ -64,7 +64,7 @@ impl Net for Breakable {
         self.system.interfaces().await
     }
 
-    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>> {
         if self.no_sockets {
             return Err(io::Error::other("no socket today"));
         }
@@ -84,7 +84,7 @@ impl Net for Breakable {
 
 #[derive(Debug)]
 pub(crate) struct Socket {
-    inner: Arc<dyn UdpSocket>,
+    inner: Arc<dyn DatagramSocket>,
     broken: AtomicBool,
     full: AtomicBool,
     mute: AtomicBool,
@@ -92,7 +92,7 @@ pub(crate) struct Socket {
 }
 
 #[async_trait]
-impl UdpSocket for Socket {
+impl DatagramSocket for Socket {
     fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.local_addr()
     }
@@ -205,7 +205,7 @@ impl Net for Changing {
         self.told.lock().unwrap().take().expect("one agent listens").boxed()
     }
 
-    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn UdpSocket>> {
+    async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>> {
         if self.no_socket_on == Some(address.ip()) {
             std::future::pending::<()>().await;
         }
