@@ -14,7 +14,7 @@ mod watching;
 
 use std::{
     io,
-    net::DatagramSocket as StdUdpSocket,
+    net::UdpSocket as StdUdpSocket,
     sync::{Arc, Mutex},
     time::Duration,
 };
