@@ -102,6 +102,7 @@ mod review;
 mod round;
 mod server;
 mod shared;
+mod target;
 mod type_preference;
 
 pub use config::{GatherConfig, Policy};
@@ -109,4 +110,5 @@ pub use event::{Action, Event, GatherError, JobId};
 pub use gatherer::Gatherer;
 pub use redundancy::{eliminate_redundant, is_redundant};
 pub use server::{AllocateError, Allocated, BadAddress, Server, ServerError, ServerId, ServerKind, Start};
+pub use target::Target;
 pub use type_preference::{TypePreferenceError, TypePreferences};
