@@ -24,6 +24,12 @@ impl Target {
         Self { address, transport, name: None }
     }
 
+    /// A server at this address, over UDP.
+    #[must_use]
+    pub const fn udp(address: SocketAddr) -> Self {
+        Self::new(address, ServerTransport::Udp)
+    }
+
     /// Sets [`name`](Self::name).
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {

@@ -125,7 +125,7 @@ pub use floe_check::{
     AddedRemote, Agreed, CheckKind, ConsentLoss, Counters, FailReason, ListFailReason, PairCounters,
     PairState, PairView, ReconcileError,
 };
-pub use floe_gather::{GatherConfig, GatherError, ServerError, ServerId};
+pub use floe_gather::{GatherConfig, GatherError, ServerError, ServerId, ServerKind, Target};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};
 pub use relay::SendError;
 pub use route::Route;

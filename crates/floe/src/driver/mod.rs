@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use floe_core::{Interface, StreamId, address::Redacted};
-use floe_net::{DatagramSocket, Net, Trouble, trouble};
+use floe_net::{DatagramSocket, Link, Net, Trouble, trouble};
 use floe_session::{Disposition, Output, Session, SocketId};
 use futures::{
     StreamExt as _,
@@ -64,6 +64,7 @@ enum Done {
     /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
     Changed(Option<BoxStream<'static, ()>>),
     Bound(SocketId, io::Result<Arc<dyn DatagramSocket>>),
+    Connected(SocketId, io::Result<Arc<dyn DatagramSocket>>),
     Sent,
 }
 
@@ -241,6 +242,11 @@ impl Driver {
                 });
                 self.session.handle_bound(now(), socket, address.map_err(|error| error.to_string()));
             }
+            Done::Connected(socket, result) => {
+                let connected = result.map(|open| self.sockets.insert(socket, open));
+                let connected = connected.map_err(|error| error.to_string());
+                self.session.handle_connected(now(), socket, connected);
+            }
             Done::Sent => self.waiting_sends -= 1,
         }
     }
@@ -251,6 +257,9 @@ impl Driver {
             match output {
                 Output::Send { socket, to, data } => self.send(socket, to, data),
                 Output::Bind { socket, address, .. } => self.bind(socket, address),
+                Output::Connect { socket, from, to, transport, name } => {
+                    self.connect(socket, Link::new(from, to, transport).name(name));
+                }
                 Output::Close { socket } => self.sockets.close(socket),
                 Output::Event(event) => self.publisher.event(&event),
             }
@@ -261,6 +270,11 @@ impl Driver {
     fn bind(&mut self, socket: SocketId, address: SocketAddr) {
         let net = Arc::clone(&self.net);
         self.jobs.push(Box::pin(async move { Done::Bound(socket, net.bind_udp(address).await) }));
+    }
+
+    fn connect(&mut self, socket: SocketId, link: Link) {
+        let net = Arc::clone(&self.net);
+        self.jobs.push(Box::pin(async move { Done::Connected(socket, net.connect(&link).await) }));
     }
 
     /// Sends a datagram of the session's own. Where the system does not take it at once it waits aside, so that one
