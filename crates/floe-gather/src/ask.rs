@@ -32,6 +32,10 @@ impl Round {
         let Some(base) = self.bases.get(&id) else { return };
         let (place, component) = (base.place, base.component);
         for server in server::awaited(&shared.config) {
+            if let Some(why) = shared.not_found.get(&server).cloned() {
+                self.tell_failed(component, server, id, ServerError::Resolve(why), shared);
+                continue;
+            }
             let state = State::Asked { deadline: Shared::deadline(now, shared.config.resolve_timeout) };
             let task = Task::Resolve { base: id, server };
             self.jobs.insert(shared.next_job(), Job { place, component, task, state });
@@ -64,14 +68,14 @@ impl Round {
     }
 
     /// The name of a server is resolved, or not: those that wait for it go on.
-    pub(crate) fn resolved(&mut self, server: ServerId, failed: Option<&str>, shared: &mut Shared) {
+    pub(crate) fn resolved(&mut self, server: ServerId, shared: &mut Shared) {
         for job in self.jobs.awaiting(server) {
             let Some((base, _)) = self.jobs.resolving(job) else { continue };
             let Some(Job { place, component, .. }) = self.jobs.remove(job) else { continue };
             let query = server::ranked_query(&shared.config, place, server);
-            match (failed, query) {
+            match (shared.not_found.get(&server).cloned(), query) {
                 (Some(why), _) => {
-                    self.tell_failed(component, server, base, ServerError::Resolve(why.to_owned()), shared);
+                    self.tell_failed(component, server, base, ServerError::Resolve(why), shared);
                 }
                 (None, Some(query)) => self.add(base, (place, component), query, shared),
                 (None, None) if server::without_udp(&shared.config).contains(&server) => {

@@ -96,6 +96,7 @@ impl Gatherer {
             self.appeared.clear();
         }
         self.refused.clear();
+        self.shared.not_found.clear();
         let begin = |(stream, components)| (stream, Round::new(stream, generation, components));
         self.rounds.extend(streams.into_iter().map(begin));
         self.review(now);
@@ -169,9 +170,17 @@ impl Gatherer {
         let known =
             usize::try_from(server.0).ok().and_then(|index| self.shared.config.servers.get_mut(index));
         let Some(known) = known else { return };
-        let failed = result.map(|targets| known.targets = Some(targets)).err();
+        match result {
+            Ok(targets) => {
+                known.targets = Some(targets);
+                self.shared.not_found.remove(&server);
+            }
+            Err(why) => {
+                self.shared.not_found.insert(server, why);
+            }
+        }
         for round in self.rounds.values_mut() {
-            round.resolved(server, failed.as_deref(), &mut self.shared);
+            round.resolved(server, &mut self.shared);
             round.advance(&mut self.shared);
         }
     }

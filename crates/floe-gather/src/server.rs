@@ -53,13 +53,13 @@ impl Server {
     /// A STUN server at this address, over UDP.
     #[must_use]
     pub fn stun(address: SocketAddr) -> Self {
-        Self::at(ServerKind::Stun, [Target::new(address, ServerTransport::Udp)])
+        Self::at(ServerKind::Stun, [Target::udp(address)])
     }
 
     /// A TURN server at this address, over UDP.
     #[must_use]
     pub fn turn(address: SocketAddr) -> Self {
-        Self::at(ServerKind::Turn, [Target::new(address, ServerTransport::Udp)])
+        Self::at(ServerKind::Turn, [Target::udp(address)])
     }
 
     /// A server at the first of these places that works.
@@ -271,7 +271,7 @@ impl Query {
     pub(crate) fn target(&self, config: &GatherConfig) -> Target {
         let known = at(config, self.server).and_then(|server| server.targets.as_ref()?.get(self.target));
         let name = known.and_then(|target| target.name.clone());
-        Target { name, ..Target::new(self.address, self.transport) }
+        Target::new(self.address, self.transport).name(name)
     }
 }
 

@@ -11,7 +11,7 @@ use floe_check::{Agreed, CheckKind, FailReason};
 use floe_core::{
     Candidate, ComponentId, Generation, PairId, Role, ServerTransport, StreamId, Transport, address::Redacted,
 };
-use floe_gather::{GatherError, ServerError, ServerId};
+use floe_gather::{GatherError, Resolution, ServerError, ServerId};
 use floe_nominate::Why;
 
 use crate::{AddRemoteError, IceState, LocalParameters, Reason};
@@ -33,7 +33,6 @@ impl fmt::Debug for SocketId {
 }
 
 /// What the driver has to do.
-#[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "an output is moved once, out of the queue")]
 pub enum Output {
     /// Send a datagram.
@@ -53,6 +52,14 @@ pub enum Output {
         address: SocketAddr,
         /// The transport protocol.
         transport: Transport,
+    },
+    /// Find out where a server is, by asking the DNS what this says, and tell
+    /// [`Session::handle_resolved`](crate::Session::handle_resolved) what came of it.
+    Resolve {
+        /// The server.
+        server: ServerId,
+        /// What to ask.
+        resolution: Box<Resolution>,
     },
     /// Connect to a server, and tell [`Session::handle_connected`](crate::Session::handle_connected) what came of it. What
     /// goes over the connection are whole STUN messages and ChannelData.
@@ -86,6 +93,7 @@ impl fmt::Debug for Output {
             Self::Bind { socket, address, transport } => {
                 write!(f, "Bind({socket}: {} {})", transport.as_str(), Redacted(*address))
             }
+            Self::Resolve { server, .. } => write!(f, "Resolve({server})"),
             Self::Connect { socket, from, to, transport, name: _ } => {
                 write!(f, "Connect({socket}: {transport} from {} to {})", Redacted(*from), Redacted(*to))
             }

@@ -6,15 +6,15 @@ mod data;
 mod link;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
 
-use floe_core::{BaseId, Transmit};
-use floe_gather::{Allocated, JobId, ServerId, Target};
+use floe_core::{BaseId, ServerTransport, Transmit};
+use floe_gather::{Allocated, JobId, Resolution, ServerId, ServerKind, Target};
 use floe_turn::Client;
-use rand::rngs::ChaCha20Rng;
+use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
 use crate::{IceServer, SocketId, sockets::Purpose};
 pub use data::SendError;
@@ -27,6 +27,10 @@ pub(crate) struct Relays {
     servers: Vec<IceServer>,
     rng: ChaCha20Rng,
     all: BTreeMap<BaseId, Relay>,
+    /// What servers may be reached by.
+    transports: Vec<ServerTransport>,
+    /// The servers whose places are known, or are being looked for.
+    resolved: BTreeSet<ServerId>,
     /// The connections to servers that are not reached over plain UDP.
     pub(crate) links: Links,
 }
@@ -69,8 +73,37 @@ enum Phase {
 }
 
 impl Relays {
-    pub(crate) fn new(servers: Vec<IceServer>, rng: ChaCha20Rng) -> Self {
-        Self { servers, rng, all: BTreeMap::new(), links: Links::default() }
+    pub(crate) fn new(servers: Vec<IceServer>, transports: Vec<ServerTransport>, rng: ChaCha20Rng) -> Self {
+        Self {
+            servers,
+            rng,
+            all: BTreeMap::new(),
+            transports,
+            resolved: BTreeSet::new(),
+            links: Links::default(),
+        }
+    }
+
+    /// What to ask for those servers that are named by URIs and are not looked for yet.
+    pub(crate) fn resolutions(&mut self) -> Vec<(ServerId, Result<Resolution, String>)> {
+        let named = (0..).map(ServerId).zip(&self.servers);
+        let named = named.filter_map(|(id, server)| Some((id, server.uri()?)));
+        let mut wanted = Vec::new();
+        for (id, uri) in named {
+            if self.resolved.insert(id) {
+                let rng = ChaCha20Rng::from_rng(&mut self.rng);
+                let resolution = Resolution::new(uri, &useful(&self.transports, uri.kind()), rng);
+                wanted.push((id, resolution.map_err(|why| why.to_string())));
+            }
+        }
+        wanted
+    }
+
+    /// A server that was not found is looked for again.
+    pub(crate) fn resolved(&mut self, server: ServerId, found: bool) {
+        if !found {
+            self.resolved.remove(&server);
+        }
     }
 
     /// The socket of the host that this relayed base goes with.
@@ -153,4 +186,10 @@ impl Relays {
             tracing::debug!(base = %transmit.base, %why, "a datagram was not relayed");
         }
     }
+}
+
+/// What may be of use of these: a server-reflexive candidate is what a server sees of a UDP socket.
+fn useful(transports: &[ServerTransport], kind: ServerKind) -> Vec<ServerTransport> {
+    let useful = |transport: &ServerTransport| kind == ServerKind::Turn || *transport == ServerTransport::Udp;
+    transports.iter().copied().filter(useful).collect()
 }

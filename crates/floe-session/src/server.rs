@@ -2,12 +2,21 @@
 
 use std::{fmt, net::SocketAddr};
 
-use floe_gather::{Server, ServerKind, Target};
+use floe_gather::{Server, ServerKind, ServerUri, Target};
 
 /// A STUN or TURN server. `Debug` shows neither credentials nor more than a part of addresses.
+///
+/// ```
+/// use floe_session::IceServer;
+///
+/// let stun = IceServer::new("stun:stun.example.org".parse()?);
+/// let turn = IceServer::new("turns:turn.example.org?transport=tcp".parse()?).user("ann", "secret");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct IceServer {
     server: Server,
+    uri: Option<ServerUri>,
     user: Option<User>,
 }
 
@@ -19,29 +28,45 @@ pub(crate) struct User {
 }
 
 impl IceServer {
-    /// A STUN server at this address, over UDP: it says which address it sees (RFC 8489), for server-reflexive candidates.
+    /// The server of this URI (RFC 7064, RFC 7065). A STUN server says which address it sees, for server-reflexive
+    /// candidates (RFC 8489); a TURN server relays (RFC 8656), gives server-reflexive candidates by the way where it is
+    /// reached over UDP, and wants a [`user`](Self::user).
+    ///
+    /// Where there is more than one place that the URI may mean (RFC 5928), they are tried one after the other.
+    #[must_use]
+    pub fn new(uri: ServerUri) -> Self {
+        Self { server: Server::unresolved(uri.kind()), uri: Some(uri), user: None }
+    }
+
+    /// A server at the first of these places that works.
+    #[must_use]
+    pub fn at(kind: ServerKind, targets: impl IntoIterator<Item = Target>) -> Self {
+        Self { server: Server::at(kind, targets), uri: None, user: None }
+    }
+
+    /// A STUN server at this address, over UDP.
     #[must_use]
     pub fn stun(address: SocketAddr) -> Self {
-        Self { server: Server::stun(address), user: None }
+        Self::at(ServerKind::Stun, [Target::udp(address)])
     }
 
-    /// A TURN server at this address, over UDP, with the credentials for it: it relays (RFC 8656), and gives server-reflexive
-    /// candidates by the way. Name and password are prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as
-    /// it is.
+    /// A TURN server at this address, over UDP, with the credentials for it.
     #[must_use]
     pub fn turn(address: SocketAddr, username: impl Into<String>, password: impl Into<String>) -> Self {
-        Self::turn_at([Target::udp(address)], username, password)
+        Self::at(ServerKind::Turn, [Target::udp(address)]).user(username, password)
     }
 
-    /// A TURN server at the first of these places that works.
+    /// The user's name and password for a TURN server (RFC 8489 9.2).
     #[must_use]
-    pub fn turn_at(
-        targets: impl IntoIterator<Item = Target>,
-        username: impl Into<String>,
-        password: impl Into<String>,
-    ) -> Self {
-        let user = User { name: username.into(), password: password.into() };
-        Self { server: Server::at(ServerKind::Turn, targets), user: Some(user) }
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.user = Some(User { name: name.into(), password: password.into() });
+        self
+    }
+
+    /// The URI, where it was made of one.
+    #[must_use]
+    pub const fn uri(&self) -> Option<&ServerUri> {
+        self.uri.as_ref()
     }
 
     /// Where it is, the most preferred place first; `None` while its name is not resolved.
@@ -55,7 +80,7 @@ impl IceServer {
         self.server.clone()
     }
 
-    pub(crate) const fn user(&self) -> Option<&User> {
+    pub(crate) const fn credentials(&self) -> Option<&User> {
         self.user.as_ref()
     }
 }
@@ -73,6 +98,6 @@ mod tests {
     #[test]
     fn credentials_are_never_shown() {
         let server = IceServer::turn(([192, 0, 2, 77], 3478).into(), "somebody", "secret");
-        assert_eq!(format!("{server:?}"), "Turn[192.x.x.x:3478 by udp]");
+        assert_eq!(format!("{server:?}"), "Turn[Target(udp 192.x.x.x:3478)]");
     }
 }

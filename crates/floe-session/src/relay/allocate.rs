@@ -80,7 +80,7 @@ impl Session {
 
     fn client_config(&self, host: BaseId, server: ServerId, target: &Target) -> Result<ClientConfig, String> {
         let index = usize::try_from(server.0).unwrap_or(usize::MAX);
-        let user = self.relays.servers.get(index).and_then(IceServer::user);
+        let user = self.relays.servers.get(index).and_then(IceServer::credentials);
         let user = user.ok_or("there are no credentials for it")?;
         let config = ClientConfig::new(host, target.address, &user.name, &user.password).software(None);
         // RFC 8656 7.1: an address of the family that the server is reached by; IPv4 is what it gives unasked.

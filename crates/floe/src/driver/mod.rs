@@ -3,6 +3,7 @@
 mod command;
 mod nat64;
 mod publish;
+mod resolve;
 mod sockets;
 mod watch;
 
@@ -19,7 +20,7 @@ use std::{
 use bytes::Bytes;
 use floe_core::{Interface, StreamId, address::Redacted};
 use floe_net::{DatagramSocket, Link, Net, Trouble, trouble};
-use floe_session::{Disposition, Output, Session, SocketId};
+use floe_session::{Disposition, Output, Resolution, ServerId, Session, SocketId, Target};
 use futures::{
     StreamExt as _,
     stream::{BoxStream, FuturesUnordered},
@@ -64,6 +65,7 @@ enum Done {
     /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
     Changed(Option<BoxStream<'static, ()>>),
     Bound(SocketId, io::Result<Arc<dyn DatagramSocket>>),
+    Resolved(ServerId, Result<Vec<Target>, String>),
     Connected(SocketId, io::Result<Arc<dyn DatagramSocket>>),
     Sent,
 }
@@ -242,6 +244,7 @@ impl Driver {
                 });
                 self.session.handle_bound(now(), socket, address.map_err(|error| error.to_string()));
             }
+            Done::Resolved(server, result) => self.session.handle_resolved(now(), server, result),
             Done::Connected(socket, result) => {
                 let connected = result.map(|open| self.sockets.insert(socket, open));
                 let connected = connected.map_err(|error| error.to_string());
@@ -257,6 +260,7 @@ impl Driver {
             match output {
                 Output::Send { socket, to, data } => self.send(socket, to, data),
                 Output::Bind { socket, address, .. } => self.bind(socket, address),
+                Output::Resolve { server, resolution } => self.resolve(server, resolution),
                 Output::Connect { socket, from, to, transport, name } => {
                     self.connect(socket, Link::new(from, to, transport).name(name));
                 }
@@ -270,6 +274,12 @@ impl Driver {
     fn bind(&mut self, socket: SocketId, address: SocketAddr) {
         let net = Arc::clone(&self.net);
         self.jobs.push(Box::pin(async move { Done::Bound(socket, net.bind_udp(address).await) }));
+    }
+
+    fn resolve(&mut self, server: ServerId, resolution: Box<Resolution>) {
+        let net = Arc::clone(&self.net);
+        self.jobs
+            .push(Box::pin(async move { Done::Resolved(server, resolve::resolve(net, resolution).await) }));
     }
 
     fn connect(&mut self, socket: SocketId, link: Link) {
