@@ -289,6 +289,8 @@ impl Session {
             }
             (TurnEvent::Lost(why), Phase::Open(_)) => {
                 let why = why.to_string();
+                // RFC 8656 12.3: what is lost over a channel is given back.
+                self.flush_relay(base);
                 self.lose_relay(now, base, &why);
             }
             (&TurnEvent::Departed { transaction, .. }, _) => self.check.note_departed(now, transaction),
