@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it has threads, a clock and an environment")]
 
 mod peer;
+mod servers;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 

@@ -1,15 +1,19 @@
 //! UDP sockets.
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, IoSlice},
     net::{IpAddr, SocketAddr},
     task::{Context, Poll, ready},
 };
 
 use async_trait::async_trait;
 use floe_core::address::Redacted;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{io::ReadBuf, net::UdpSocket as TokioUdpSocket};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use tokio::{
+    io::{Interest, ReadBuf},
+    net::UdpSocket as TokioUdpSocket,
+};
 
 use super::SystemNet;
 use crate::{Arrival, DatagramSocket, Dscp, Trouble, trouble};
@@ -104,6 +108,18 @@ impl DatagramSocket for SystemUdpSocket {
         }
     }
 
+    fn try_send_parts_to(&self, parts: &[IoSlice<'_>], to: SocketAddr) -> io::Result<()> {
+        let to = SockAddr::from(to);
+        let send = || {
+            let sent = SockRef::from(&self.socket).send_to_vectored(parts, &to);
+            sent.map(drop)
+        };
+        match self.socket.try_io(Interest::WRITABLE, send) {
+            Err(error) if is_echo(&error) => self.socket.try_io(Interest::WRITABLE, send),
+            outcome => outcome,
+        }
+    }
+
     async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
     }
@@ -188,8 +204,6 @@ mod tests {
     #[tokio::test]
     async fn all_that_leaves_has_the_mark() {
         use std::{io::Read as _, time::Duration};
-
-        use socket2::SockRef;
 
         let socket = bound("127.0.0.1").unwrap();
         assert_eq!(SockRef::from(&socket.socket).tos_v4().unwrap(), 46 << 2);
