@@ -2,6 +2,7 @@
 
 use std::{io, net::IpAddr};
 
+#[cfg(not(feature = "dns"))]
 use floe_core::dns::{NaptrRecord, SrvRecord};
 
 /// As the system does it, in any case: it knows its own hosts file, names of other kinds than those of the DNS, and the

@@ -170,6 +170,7 @@ impl DatagramSocket for StreamSocket {
 
     async fn writable(&self) -> io::Result<()> {
         loop {
+            self.state().check()?;
             self.tcp.writable().await?;
             if !self.state().flush(&self.tcp)? {
                 return Ok(());
