@@ -43,7 +43,7 @@ impl SystemUdpSocket {
 }
 
 /// Asks for larger buffers; a socket with the system's usual ones is still good, so a refusal is only noted.
-fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
+pub(super) fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
     if let Err(error) = socket.set_recv_buffer_size(receive_buffer) {
         tracing::debug!(%error, receive_buffer, "the receive buffer keeps its size");
     }
@@ -53,7 +53,7 @@ fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
 }
 
 /// Marks what leaves; a socket that cannot be marked is still good, so a refusal is only noted.
-fn mark(socket: &Socket, ip: IpAddr, dscp: Dscp) {
+pub(super) fn mark(socket: &Socket, ip: IpAddr, dscp: Dscp) {
     if dscp == Dscp::DEFAULT {
         return;
     }
@@ -142,7 +142,7 @@ fn skip_passing(mut poll: impl FnMut() -> Poll<io::Result<Arrival>>) -> Poll<io:
 
 /// Whether reading goes on after this error. Reading names no destination, so that errors about one would come again
 /// and again here.
-fn passes(error: &io::Error) -> bool {
+pub(super) fn passes(error: &io::Error) -> bool {
     let lasting = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable);
     trouble(error) != Trouble::Socket && !lasting
 }
