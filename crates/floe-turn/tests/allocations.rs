@@ -54,7 +54,7 @@ fn client(transport: ServerTransport, channel: bool) -> Client {
     let key = Key::long_term(KeyDerivation::Md5, "ann", "floe.example", "secret");
     let granted: [&dyn WriteAttribute; 2] =
         [&XorRelayedAddress(at("192.0.2.1:50000")), &Lifetime::from_seconds(600)];
-    let mut grant = |client: &mut Client| {
+    let grant = |client: &mut Client| {
         let request = client.start_next(now).unwrap().payload;
         let bytes = answer(&request, Class::Success, &granted, Some(&key));
         assert_eq!(client.handle(now, at(SERVER), &bytes), Handled::Consumed);
