@@ -15,9 +15,9 @@ pub enum IceServer {
     Turn {
         /// Where it is.
         address: SocketAddr,
-        /// The user's name, prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is.
+        /// The user's name, as it was typed: the client prepares it by the OpaqueString profile (RFC 8265).
         username: String,
-        /// The user's password, prepared the same way.
+        /// The user's password, as it was typed.
         password: String,
     },
 }

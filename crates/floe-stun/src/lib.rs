@@ -51,8 +51,8 @@
 //! | 6.3 receiving | yes: [`rules`] |
 //! | 7 FINGERPRINT | yes |
 //! | 8 server lookup | no |
-//! | 9.1 short-term credentials | yes: [`rules`]; OpaqueString is the caller's, ICE's passwords need none |
-//! | 9.2 long-term credentials | the client's part: [`long_term`]; OpaqueString is the caller's |
+//! | 9.1 short-term credentials | yes: [`rules`]; [`credentials::prepare`] is the caller's to call, for ICE's passwords need none |
+//! | 9.2 long-term credentials | the client's part: [`long_term`], which prepares name and password ([`credentials`]) |
 //! | 10 ALTERNATE-SERVER | no: the attributes only |
 //! | 11 RFC 3489 | no: not planned |
 //! | 14 attributes | yes |
@@ -62,6 +62,7 @@
 
 pub mod attribute;
 mod channel;
+pub mod credentials;
 pub mod demux;
 pub mod framing;
 mod header;

@@ -17,8 +17,11 @@ use std::{fmt, sync::Arc};
 pub use cookie::SecurityFeatures;
 pub use credential::Credential;
 
+use zeroize::Zeroizing;
+
 use crate::{
     attribute::{AttributeType, ErrorCode, Nonce, PasswordAlgorithms, Realm},
+    credentials::{self, CredentialError},
     message::{IntegrityError, Message},
     rules::{self, Answer, BadResponse, SentIntegrity},
 };
@@ -32,22 +35,24 @@ pub enum Choice {
     Strongest,
 }
 
-/// A user's name and password, and what the server has asked for so far.
-///
-/// Both are taken as prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is. `Debug` shows
-/// neither.
+/// A user's name and password, and what the server has asked for so far. `Debug` shows neither.
 pub struct LongTerm {
     username: String,
-    password: String,
+    password: Zeroizing<String>,
     choice: Choice,
     credential: Option<Arc<Credential>>,
 }
 
 impl LongTerm {
-    /// The credential of a server that was not asked yet.
-    #[must_use]
-    pub fn new(username: impl Into<String>, password: impl Into<String>, choice: Choice) -> Self {
-        Self { username: username.into(), password: password.into(), choice, credential: None }
+    /// The credential of a server that was not asked yet. Name and password are [prepared](crate::credentials::prepare)
+    /// here.
+    ///
+    /// # Errors
+    /// One of them cannot be prepared, or the name is too long to be sent.
+    pub fn new(username: &str, password: &str, choice: Choice) -> Result<Self, CredentialError> {
+        let username = credentials::prepare_username(username)?.into_owned();
+        let password = Zeroizing::new(credentials::prepare_password(password)?.into_owned());
+        Ok(Self { username, password, choice, credential: None })
     }
 
     /// What to sign the next request with; `None` before the server's first challenge: that request carries nothing of

@@ -5,6 +5,7 @@ use std::time::Duration;
 use floe_stun::{
     Message,
     attribute::ErrorCode,
+    credentials::CredentialError,
     long_term::{Choice, Credential, LongTerm, Refusal, Reply},
     rules::{Answer, SERVER_ERROR_RETRIES},
 };
@@ -41,8 +42,8 @@ pub(crate) struct Auth {
 }
 
 impl Auth {
-    pub(crate) fn new(username: &str, password: &str) -> Self {
-        Self { long_term: LongTerm::new(username, password, Choice::Strongest) }
+    pub(crate) fn new(username: &str, password: &str) -> Result<Self, CredentialError> {
+        Ok(Self { long_term: LongTerm::new(username, password, Choice::Strongest)? })
     }
 
     /// What to sign the next request with.

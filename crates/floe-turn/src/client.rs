@@ -90,7 +90,7 @@ impl Client {
     pub fn start(now: Instant, config: ClientConfig, rng: ChaCha20Rng) -> Result<Self, ConfigError> {
         config.check()?;
         let mut client = Self {
-            auth: Auth::new(&config.username, &config.password),
+            auth: Auth::new(&config.username, &config.password)?,
             allocation: Allocation::Allocating,
             permissions: Permissions::new(config.max_permissions),
             channels: Channels::new(config.max_channels),

@@ -3,12 +3,10 @@
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use floe_core::{BaseId, address::Redacted};
-use floe_stun::RetransmitPolicy;
+use floe_stun::{RetransmitPolicy, credentials::CredentialError};
 
 use crate::{AddressFamily, keepalive::MIN_TR};
 
-/// The most bytes of a user name (RFC 8489 14.3).
-const MAX_USERNAME: usize = 508;
 /// The most characters of SOFTWARE (RFC 8489 14.14).
 const MAX_SOFTWARE: usize = 127;
 
@@ -22,9 +20,9 @@ pub struct ClientConfig {
     pub server: SocketAddr,
     /// What to send from. Server and base are the 5-tuple of the allocation (RFC 8656 6).
     pub base: BaseId,
-    /// The user's name, prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is.
+    /// The user's name, as it was typed: the client prepares it by the OpaqueString profile (RFC 8265).
     pub username: String,
-    /// The user's password, prepared the same way.
+    /// The user's password, as it was typed.
     pub password: String,
     /// What SOFTWARE says in Allocate and Refresh requests (RFC 8656 5). Default: `floe`.
     pub software: Option<String>,
@@ -133,9 +131,6 @@ impl ClientConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.username.len() > MAX_USERNAME {
-            return Err(ConfigError::UsernameTooLong(self.username.len()));
-        }
         let software = self.software.as_ref().map_or(0, |software| software.chars().count());
         if software > MAX_SOFTWARE {
             return Err(ConfigError::SoftwareTooLong(software));
@@ -159,9 +154,9 @@ impl fmt::Debug for ClientConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No server knows such a name (RFC 8489 14.3): shorten it to 508 bytes.
-    #[error("a user name of {0} bytes, where at most 508 are sent")]
-    UsernameTooLong(usize),
+    /// Name or password are none that can be used.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// SOFTWARE is a short text (RFC 8489 14.14): shorten it to 127 characters.
     #[error("a software text of {0} characters, where at most 127 are sent")]
     SoftwareTooLong(usize),
@@ -169,17 +164,35 @@ pub enum ConfigError {
 
 #[cfg(test)]
 mod tests {
+    use floe_stun::credentials::PrepareError;
+    use rand::{SeedableRng as _, rngs::ChaCha20Rng};
+
     use super::*;
+    use crate::Client;
 
     #[test]
     fn texts_that_cannot_be_sent_are_refused_at_once() {
         let server = "192.0.2.1:3478".parse().unwrap();
-        let named = |length| ClientConfig::new(BaseId(0), server, "n".repeat(length), "secret");
-        assert_eq!(named(508).check(), Ok(()));
-        assert_eq!(named(509).check(), Err(ConfigError::UsernameTooLong(509)));
-        let software = |length| named(1).software(Some("ß".repeat(length)));
+        let config = ClientConfig::new(BaseId(0), server, "ann", "secret");
+        let software = |length| config.clone().software(Some("ß".repeat(length)));
         assert_eq!(software(127).check(), Ok(()));
         assert_eq!(software(128).check(), Err(ConfigError::SoftwareTooLong(128)));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+    fn credentials_that_cannot_be_used_are_refused_at_once() {
+        let bad = PrepareError::Disallowed { position: 1 };
+        for (username, password, error) in [
+            ("n".repeat(509), "secret", CredentialError::UsernameTooLong(509)),
+            ("a\tb".to_owned(), "secret", CredentialError::Username(bad)),
+            ("ann".to_owned(), "a\tb", CredentialError::Password(bad)),
+        ] {
+            let config = ClientConfig::new(BaseId(0), "192.0.2.1:3478".parse().unwrap(), username, password);
+            let rng = ChaCha20Rng::from_seed([7; 32]);
+            let refused = Client::start(std::time::Instant::now(), config, rng).err();
+            assert_eq!(refused, Some(ConfigError::Credential(error)));
+        }
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! What the requests to one server are signed with.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use sha2::{Digest as _, Sha256};
 
 use super::{Choice, Refusal, SecurityFeatures};
 use crate::{
     attribute::{AttributeType, PasswordAlgorithm, PasswordAlgorithms, RawAttribute, UserHash, Username},
+    credentials,
     key::{Key, KeyDerivation, unquoted},
     message::IntegrityKind,
     writer::{MessageWriter, WriteError},
@@ -50,15 +51,17 @@ impl Credential {
         offered: Option<PasswordAlgorithms<'_>>,
         choice: Choice,
     ) -> Result<Self, Refusal> {
+        // RFC 8489 9.2.2, 14.4. What the profile does not allow the server has not prepared either: it counts as it came.
+        let prepared = credentials::prepare(realm.trim_end_matches('\0')).unwrap_or(Cow::Borrowed(realm));
         let algorithms = offered.map(|offered| Algorithms::choose(offered, choice)).transpose()?;
         let derivation = algorithms.as_ref().map_or(KeyDerivation::Md5, |algorithms| algorithms.chosen);
         let features = SecurityFeatures::of_nonce(nonce).unwrap_or_default();
         let user = if features.username_anonymity {
-            User::Hash(user_hash(username, realm))
+            User::Hash(user_hash(username, &prepared))
         } else {
             User::Name(username.to_owned())
         };
-        let key = Key::long_term(derivation, username, realm, password);
+        let key = Key::long_term(derivation, username, &prepared, password);
         Ok(Self { user, realm: realm.to_owned(), nonce: nonce.to_owned(), algorithms, key })
     }
 
