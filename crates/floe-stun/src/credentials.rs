@@ -109,6 +109,12 @@ pub enum CredentialError {
     /// The password is none (RFC 8489 9.2.2).
     #[error("password: {0}")]
     Password(PrepareError),
+    /// The key of an access token has no bytes (RFC 7635 4.1): nothing can be signed with it.
+    #[error("an access token without a key")]
+    NoKey,
+    /// An access token has no bytes (RFC 7635 6.2): there is nothing to show the server.
+    #[error("an empty access token")]
+    NoToken,
 }
 
 /// The most bytes of a user name that is sent (RFC 8489 14.3).

@@ -1,5 +1,7 @@
 //! A server made by hand, and what the client makes of its answers.
 
+mod token;
+
 use sha2::{Digest as _, Sha256};
 
 use super::*;
@@ -225,7 +227,7 @@ fn a_second_401_ends_it_and_a_438_brings_another_nonce() {
         (401, "example.com", "n6", Reply::Refused(Refusal::Unauthenticated)),
     ] {
         let bytes = challenge(code, realm, nonce, None);
-        assert_eq!(receive(&mut client, &bytes), Ok(expected));
+        assert_eq!(receive(&mut client, &bytes), Ok(expected.clone()));
         if expected == Reply::Retry {
             let bytes = request(&client);
             let signed = Message::parse(&bytes).unwrap();
