@@ -53,7 +53,7 @@
 //! | 8 server lookup | no |
 //! | 9.1 short-term credentials | yes: [`rules`]; [`credentials::prepare`] is the caller's to call, for ICE's passwords need none |
 //! | 9.2 long-term credentials | the client's part: [`long_term`], which prepares name and password ([`credentials`]) |
-//! | 10 ALTERNATE-SERVER | no: the attributes only |
+//! | 10 ALTERNATE-SERVER | yes: [`redirect`] |
 //! | 11 RFC 3489 | no: not planned |
 //! | 14 attributes | yes |
 //!
@@ -70,6 +70,7 @@ mod header;
 mod key;
 pub mod long_term;
 mod message;
+pub mod redirect;
 mod retransmit;
 mod rto;
 pub mod rules;

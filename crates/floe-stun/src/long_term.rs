@@ -49,6 +49,7 @@ pub struct LongTerm {
 }
 
 /// What a user has.
+#[derive(Clone)]
 enum User {
     Password { username: String, password: Zeroizing<String> },
     Token(Arc<Token>),
@@ -84,6 +85,13 @@ impl LongTerm {
         self.user = User::Token(token);
     }
 
+    /// The same user before another server, which was not asked yet: to follow a [redirection](crate::redirect) with the same
+    /// credentials (RFC 8489 10).
+    #[must_use]
+    pub fn elsewhere(&self) -> Self {
+        Self::of(self.user.clone(), self.choice)
+    }
+
     /// What the server calls itself before whoever issues tokens; `None` before it has said so (RFC 7635 6.1).
     #[must_use]
     pub fn third_party(&self) -> Option<&str> {
@@ -114,6 +122,11 @@ impl LongTerm {
             return Err(Unbelieved::Bad(BadResponse::NotAResponse));
         }
         let code = response.attribute::<ErrorCode<'_>>().ok().flatten().map(|error| error.code());
+        // RFC 8489 6.3.4: before anything else, it has to be understood.
+        let challenge = matches!(code, Some(ErrorCode::UNAUTHENTICATED | ErrorCode::STALE_NONCE));
+        if challenge && let Some(kind) = response.unknown_required(known).next() {
+            return Err(Unbelieved::Bad(BadResponse::UnknownAttribute(kind)));
+        }
         match code {
             Some(ErrorCode::UNAUTHENTICATED) => return Ok(self.challenged(response, sent, false)),
             Some(ErrorCode::STALE_NONCE) => return Ok(self.challenged(response, sent, true)),

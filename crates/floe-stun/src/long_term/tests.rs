@@ -1,5 +1,6 @@
 //! A server made by hand, and what the client makes of its answers.
 
+mod table;
 mod token;
 
 use sha2::{Digest as _, Sha256};
