@@ -38,8 +38,8 @@ impl Key {
 
     /// The key of a long-term credential (RFC 8489 9.2.2): the digest of name, realm and password.
     ///
-    /// The texts are taken as [prepared](crate::credentials::prepare). Quotes around
-    /// name and realm and trailing NULs, which some send, do not count.
+    /// The texts are taken as [prepared](crate::credentials::prepare). Quotes around name and realm and trailing NULs, which
+    /// some send, do not count.
     #[must_use]
     pub fn long_term(derivation: KeyDerivation, username: &str, realm: &str, password: &str) -> Self {
         let password = password.trim_end_matches('\0');
