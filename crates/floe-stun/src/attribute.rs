@@ -1,5 +1,6 @@
 //! Attributes (RFC 8489 14, RFC 8445 16.1): one type each, read and written alike.
 
+mod access_token;
 mod address;
 mod alternate_domain;
 mod alternate_server;
@@ -17,6 +18,7 @@ mod raw;
 mod realm;
 mod software;
 mod text;
+mod third_party_authorization;
 mod transaction_transmit_counter;
 mod unknown_attributes;
 mod use_candidate;
@@ -24,6 +26,7 @@ mod user_hash;
 mod username;
 mod xor_mapped_address;
 
+pub use access_token::AccessToken;
 pub use address::{decode_address, decode_xor_address, encode_address, encode_xor_address};
 pub use alternate_domain::AlternateDomain;
 pub use alternate_server::AlternateServer;
@@ -41,6 +44,7 @@ pub use raw::RawAttribute;
 pub use realm::Realm;
 pub use software::Software;
 pub use text::{decode_text, encode_text};
+pub use third_party_authorization::ThirdPartyAuthorization;
 pub use transaction_transmit_counter::TransactionTransmitCounter;
 pub use unknown_attributes::UnknownAttributes;
 pub use use_candidate::UseCandidate;
@@ -198,9 +202,10 @@ pub(crate) mod tests {
     }
 
     read_back! {
-        AlternateDomain<'_>, AlternateServer, ErrorCode<'_>, IceControlled, IceControlling, MappedAddress, Nomination,
-        Nonce<'_>, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>, Software<'_>,
-        TransactionTransmitCounter, UnknownAttributes<'_>, UseCandidate, UserHash, Username<'_>, XorMappedAddress,
+        AccessToken<'_>, AlternateDomain<'_>, AlternateServer, ErrorCode<'_>, IceControlled, IceControlling,
+        MappedAddress, Nomination, Nonce<'_>, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>,
+        Software<'_>, ThirdPartyAuthorization<'_>, TransactionTransmitCounter, UnknownAttributes<'_>, UseCandidate,
+        UserHash, Username<'_>, XorMappedAddress,
     }
 
     /// The value's bytes as they stand in a message.

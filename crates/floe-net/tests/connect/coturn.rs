@@ -87,7 +87,8 @@ impl Coturn {
 
     async fn answers(&self, net: &SystemNet, transport: ServerTransport, name: Option<&str>) {
         let to = if transport.is_secure() { self.secure } else { self.plain };
-        let socket = connect(net, to, transport, name).await.unwrap_or_else(|error| panic!("{transport}: {error}"));
+        let socket =
+            connect(net, to, transport, name).await.unwrap_or_else(|error| panic!("{transport}: {error}"));
         for _ in 0..3 {
             socket.try_send_to(&stun("floe"), to).unwrap();
             let answer = receive(&*socket).await.unwrap();

@@ -37,6 +37,8 @@ named! {
     REALM = 0x0014, "REALM";
     /// What a server wants back (RFC 8489 14.10).
     NONCE = 0x0015, "NONCE";
+    /// What an authorization server has issued (RFC 7635 6.2).
+    ACCESS_TOKEN = 0x001B, "ACCESS-TOKEN";
     /// HMAC-SHA256 (RFC 8489 14.6).
     MESSAGE_INTEGRITY_SHA256 = 0x001C, "MESSAGE-INTEGRITY-SHA256";
     /// The algorithm that a client chose (RFC 8489 14.12).
@@ -65,6 +67,8 @@ named! {
     ICE_CONTROLLED = 0x8029, "ICE-CONTROLLED";
     /// The sender is controlling (RFC 8445 7.1.3).
     ICE_CONTROLLING = 0x802A, "ICE-CONTROLLING";
+    /// The server takes access tokens (RFC 7635 6.1).
+    THIRD_PARTY_AUTHORIZATION = 0x802E, "THIRD-PARTY-AUTHORIZATION";
     /// The how-manieth nomination this is (draft-thatcher-ice-renomination).
     NOMINATION = 0xC001, "NOMINATION";
 }
