@@ -19,7 +19,8 @@ use crate::common::{channel, connect, flood, messages, on_stream, reason, receiv
 async fn pair() -> (Arc<dyn DatagramSocket>, TcpStream, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (client, server) = tokio::join!(connect(&SystemNet::new(), address, Tcp, None), listener.accept());
+    let net = SystemNet::new();
+    let (client, server) = tokio::join!(connect(&net, address, Tcp, None), listener.accept());
     let (server, _) = server.unwrap();
     server.set_nodelay(true).unwrap();
     (client.unwrap(), server, address)
