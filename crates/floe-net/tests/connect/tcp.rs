@@ -130,7 +130,7 @@ async fn a_stream_that_ends_says_how() {
     let announced = end_of(&channel(65_535, b'a')[..1000]).await;
     assert!(matches!(reason(&announced), ConnectError::Stream(StreamError::Cut { present: 1000 })));
 
-    for garbage in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[0xFF; 4096], &[0, 1, 0, 0, 1, 2, 3, 4]] {
+    for garbage in [&b"SSH-2.0-OpenSSH_9.7\r\n"[..], &[0xFF; 4096], &[0, 1, 0, 0, 1, 2, 3, 4]] {
         let garbage = end_of(garbage).await;
         assert_eq!(garbage.kind(), io::ErrorKind::InvalidData, "{garbage}");
         assert!(matches!(reason(&garbage), ConnectError::Stream(_)), "{garbage}");

@@ -12,6 +12,9 @@ pub enum ConnectError {
     /// middle of a handshake.
     #[error("no connection within {0:?}")]
     Timeout(Duration),
+    /// Whatever was sent to it, the server does not answer: it is down, speaks no DTLS, or something on the way drops UDP.
+    #[error("the server does not answer")]
+    NoAnswer,
     /// The system could not make the connection, or lost it: refused, unreachable, reset.
     #[error("{0}")]
     Network(#[source] io::Error),
@@ -43,7 +46,7 @@ impl From<ConnectError> for io::Error {
     /// With a kind by which [`trouble`](crate::trouble) says that the connection is over.
     fn from(error: ConnectError) -> Self {
         let kind = match &error {
-            ConnectError::Timeout(_) => io::ErrorKind::TimedOut,
+            ConnectError::Timeout(_) | ConnectError::NoAnswer => io::ErrorKind::TimedOut,
             ConnectError::Network(error) => error.kind(),
             ConnectError::Unsupported(_) => io::ErrorKind::Unsupported,
             ConnectError::Name(_) | ConnectError::Trust(_) => io::ErrorKind::Other,
