@@ -50,10 +50,11 @@ impl From<ConnectError> for io::Error {
             ConnectError::Network(error) => error.kind(),
             ConnectError::Unsupported(_) => io::ErrorKind::Unsupported,
             ConnectError::Name(_) | ConnectError::Trust(_) => io::ErrorKind::Other,
-            ConnectError::Handshake(_) | ConnectError::Secure(_) => io::ErrorKind::InvalidData,
             ConnectError::Closed => io::ErrorKind::ConnectionAborted,
             ConnectError::Stream(StreamError::Cut { .. }) => io::ErrorKind::UnexpectedEof,
-            ConnectError::Stream(_) => io::ErrorKind::InvalidData,
+            ConnectError::Handshake(_) | ConnectError::Secure(_) | ConnectError::Stream(_) => {
+                io::ErrorKind::InvalidData
+            }
         };
         Self::new(kind, error)
     }
@@ -63,6 +64,7 @@ impl From<ConnectError> for io::Error {
 #[derive(Debug, Clone)]
 pub(super) enum Ended {
     Network(io::ErrorKind, String),
+    #[cfg(any(feature = "tls", feature = "dtls"))]
     Secure(String),
     Closed,
     Stream(StreamError),
@@ -80,6 +82,7 @@ impl Ended {
                 let error = ConnectError::Network(io::Error::new(kind, why));
                 return io::Error::new(io::ErrorKind::ConnectionAborted, error);
             }
+            #[cfg(any(feature = "tls", feature = "dtls"))]
             Self::Secure(why) => ConnectError::Secure(why),
             Self::Closed => ConnectError::Closed,
             Self::Stream(error) => ConnectError::Stream(error),
@@ -98,6 +101,7 @@ mod tests {
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         let ends = [
             Ended::network(&reset),
+            #[cfg(any(feature = "tls", feature = "dtls"))]
             Ended::Secure("a bad record".to_owned()),
             Ended::Closed,
             Ended::Stream(StreamError::Cut { present: 3 }),
