@@ -298,7 +298,7 @@ impl fmt::Debug for ClientConfig {
 
 #[cfg(test)]
 mod tests {
-    use floe_stun::credentials::PrepareError;
+    use floe_stun::credentials::{CredentialError, PrepareError};
     use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
     use super::*;

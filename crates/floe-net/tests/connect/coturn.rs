@@ -93,9 +93,9 @@ impl Coturn {
             socket.try_send_to(&stun("floe"), to).unwrap();
             let answer = receive(&*socket).await.unwrap();
             let answer = Message::parse(&answer).unwrap();
-            assert_eq!(answer.class(), Class::SuccessResponse, "{transport}");
-            let mapped = answer.get::<XorMappedAddress>().unwrap().unwrap();
-            assert_eq!(SocketAddr::from(mapped), socket.local_addr().unwrap(), "{transport}");
+            assert_eq!(answer.class(), Class::Success, "{transport}");
+            let mapped = answer.attribute::<XorMappedAddress>().unwrap().unwrap();
+            assert_eq!(mapped.0, socket.local_addr().unwrap(), "{transport}");
         }
     }
 }

@@ -3,7 +3,10 @@
 use std::io::ErrorKind;
 
 use floe_core::ServerTransport;
-use floe_stun::{ChannelData, framing::FrameDecoder, framing::Framing};
+use floe_stun::{
+    ChannelData,
+    stream::{StreamDecoder, StreamError},
+};
 
 use super::*;
 use crate::{Broken, Remedy};
@@ -21,7 +24,7 @@ fn all_broken() -> [Broken; 7] {
         Broken::Encryption,
         Broken::Closed,
         Broken::Cut,
-        Broken::Framing(floe_stun::framing::FramingError::FirstByte(0xFF)),
+        Broken::Framing(StreamError::FirstByte(0xFF)),
         Broken::Stalled,
         Broken::Io(ErrorKind::ConnectionReset),
     ]
@@ -180,10 +183,13 @@ fn channel_data_is_padded_on_a_stream_and_taken_with_padding_from_everywhere() {
             }
         }
         if transport.is_reliable() {
-            let mut decoder = FrameDecoder::new(Framing::Stun);
-            decoder.push(&stream);
-            let frames = std::iter::from_fn(|| decoder.next_frame().unwrap()).count();
-            assert_eq!((frames, decoder.is_between_frames()), (9, true));
+            let mut decoder = StreamDecoder::new();
+            decoder.extend(&stream);
+            let mut frames = 0;
+            while decoder.next().unwrap().is_some() {
+                frames += 1;
+            }
+            assert_eq!((frames, decoder.end()), (9, Ok(())));
         }
     }
 }
