@@ -3,6 +3,7 @@
 mod address;
 mod alternate_domain;
 mod alternate_server;
+mod change_request;
 mod error_code;
 mod ice_controlled;
 mod ice_controlling;
@@ -11,10 +12,14 @@ mod mapped_address;
 mod nomination;
 mod nonce;
 mod number;
+mod other_address;
+mod padding;
 mod password_algorithm;
 mod priority;
 mod raw;
 mod realm;
+mod response_origin;
+mod response_port;
 mod software;
 mod text;
 mod transaction_transmit_counter;
@@ -27,6 +32,7 @@ mod xor_mapped_address;
 pub use address::{decode_address, decode_xor_address, encode_address, encode_xor_address};
 pub use alternate_domain::AlternateDomain;
 pub use alternate_server::AlternateServer;
+pub use change_request::ChangeRequest;
 pub use error_code::ErrorCode;
 pub use ice_controlled::IceControlled;
 pub use ice_controlling::IceControlling;
@@ -35,10 +41,14 @@ pub use mapped_address::MappedAddress;
 pub use nomination::Nomination;
 pub use nonce::Nonce;
 pub use number::{decode_u32, decode_u64};
+pub use other_address::OtherAddress;
+pub use padding::Padding;
 pub use password_algorithm::{PasswordAlgorithm, PasswordAlgorithms};
 pub use priority::Priority;
 pub use raw::RawAttribute;
 pub use realm::Realm;
+pub use response_origin::ResponseOrigin;
+pub use response_port::ResponsePort;
 pub use software::Software;
 pub use text::{decode_text, encode_text};
 pub use transaction_transmit_counter::TransactionTransmitCounter;
@@ -198,8 +208,9 @@ pub(crate) mod tests {
     }
 
     read_back! {
-        AlternateDomain<'_>, AlternateServer, ErrorCode<'_>, IceControlled, IceControlling, MappedAddress, Nomination,
-        Nonce<'_>, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>, Software<'_>,
+        AlternateDomain<'_>, AlternateServer, ChangeRequest, ErrorCode<'_>, IceControlled, IceControlling, MappedAddress, Nomination,
+        Nonce<'_>, OtherAddress, Padding, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>,
+        ResponseOrigin, ResponsePort, Software<'_>,
         TransactionTransmitCounter, UnknownAttributes<'_>, UseCandidate, UserHash, Username<'_>, XorMappedAddress,
     }
 

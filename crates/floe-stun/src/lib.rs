@@ -58,7 +58,8 @@
 //! | 14 attributes | yes |
 //!
 //! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData), RFC 8445 16.1
-//! (the attributes of ICE), RFC 7982 (numbered sends), and RFC 6298 (RTO), each as far as a codec goes.
+//! (the attributes of ICE), RFC 5780 7 (those of NAT behaviour discovery), RFC 7982 (numbered sends), and RFC 6298
+//! (RTO), each as far as a codec goes.
 
 pub mod attribute;
 mod channel;
