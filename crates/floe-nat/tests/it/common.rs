@@ -114,7 +114,6 @@ impl Node for Client {
 pub(crate) struct Lab {
     pub(crate) simulation: Simulation<Client>,
     pub(crate) client: HostId,
-    pub(crate) home: Realm,
     epoch: Instant,
 }
 
@@ -154,7 +153,7 @@ impl Lab {
         };
         node.drain(epoch);
         simulation.place(client, node);
-        Self { simulation, client, home, epoch }
+        Self { simulation, client, epoch }
     }
 
     /// Runs to the end: what came of it, and after how long.

@@ -158,7 +158,7 @@ fn where_the_second_address_is_silent_filtering_is_not_known() {
     let asked = std::net::SocketAddr::new(second.ip(), at(FIRST).port());
     assert_eq!(report.mapping, Finding::Unknown(Why::NoAnswer { to: asked }));
     assert_eq!(report.filtering, Finding::Unknown(Why::NoAnswer { to: second }));
-    assert!(!report.sentence().is_empty());
+    assert_eq!(report.sentence(), "Whether calls will be direct is not known; have a relay ready.");
 }
 
 #[test]
