@@ -18,11 +18,7 @@ use crate::{
 };
 
 /// Whether a response may come to this socket and from this address, as the question stands.
-pub(crate) fn is_expected(
-    question: &Question,
-    received: &Received<'_>,
-    other: Option<SocketAddr>,
-) -> bool {
+pub(crate) fn is_expected(question: &Question, received: &Received<'_>, other: Option<SocketAddr>) -> bool {
     let on = match question.step {
         // RFC 5780 4.6: to the port that was named, or to who asked where that port is its own by now.
         Step::LifetimeAsk => received.base == QUIET || received.base == WITNESS,

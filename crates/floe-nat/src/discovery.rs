@@ -171,8 +171,7 @@ impl Discovery {
     /// The tests that this discovery makes.
     pub fn tests(&self) -> impl Iterator<Item = Test> + use<> {
         let lifetime = self.config.lifetime.map(|_| Test::Lifetime);
-        let always =
-            [Test::Reach, Test::Mapping, Test::LargeDatagrams, Test::Hairpinning, Test::Filtering];
+        let always = [Test::Reach, Test::Mapping, Test::LargeDatagrams, Test::Hairpinning, Test::Filtering];
         always.into_iter().chain(lifetime)
     }
 

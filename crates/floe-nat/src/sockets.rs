@@ -19,7 +19,9 @@ const TRIES: u32 = 5;
 /// A socket and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Socket {
-    Asked { tries: u32 },
+    Asked {
+        tries: u32,
+    },
     Bound(SocketAddr),
     /// There is none.
     Failed,

@@ -157,10 +157,7 @@ impl StunServer {
 /// What a response is sent from (RFC 5780 6.1, table 1).
 fn changed(local: SocketAddr, other: SocketAddr, change: Option<ChangeRequest>) -> SocketAddr {
     let ChangeRequest { ip, port } = change.unwrap_or(ChangeRequest { ip: false, port: false });
-    SocketAddr::new(
-        if ip { other.ip() } else { local.ip() },
-        if port { other.port() } else { local.port() },
-    )
+    SocketAddr::new(if ip { other.ip() } else { local.ip() }, if port { other.port() } else { local.port() })
 }
 
 fn cut(mut buffer: Vec<u8>, length: usize) -> Vec<u8> {

@@ -86,15 +86,9 @@ fn or_not_asked<T: Clone>(finding: Option<&Finding<T>>) -> Finding<T> {
 
 /// Filtering shows itself by silence. Where the second address of the server was silent to the mapping test as well, it
 /// is the server that is silent, and not the NAT that filters.
-fn doubted(
-    scene: &Scene,
-    mapping: &Finding<Behaviour>,
-    filtering: Finding<Behaviour>,
-) -> Finding<Behaviour> {
-    let by_silence = matches!(
-        filtering,
-        Finding::Known(Behaviour::AddressDependent | Behaviour::AddressAndPortDependent)
-    );
+fn doubted(scene: &Scene, mapping: &Finding<Behaviour>, filtering: Finding<Behaviour>) -> Finding<Behaviour> {
+    let by_silence =
+        matches!(filtering, Finding::Known(Behaviour::AddressDependent | Behaviour::AddressAndPortDependent));
     match (mapping, &scene.other) {
         (Finding::Unknown(Why::NoAnswer { to }), Ok(other)) if by_silence && to.ip() == other.ip() => {
             Finding::Unknown(Why::NoAnswer { to: *other })

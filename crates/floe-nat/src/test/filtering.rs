@@ -31,9 +31,8 @@ impl Filtering {
     pub(crate) fn answered(&mut self, scene: &Scene, reply: &Reply) -> Vec<Question> {
         match (reply.question.step, &reply.outcome) {
             (Step::FilterBind, Outcome::Success(_)) => {
-                let ask = |step, change| {
-                    Question::new(step, FILTER, scene.server).shaped(Shape::Change(change))
-                };
+                let ask =
+                    |step, change| Question::new(step, FILTER, scene.server).shaped(Shape::Change(change));
                 return vec![
                     ask(Step::FilterBoth, ChangeRequest::BOTH),
                     ask(Step::FilterPort, ChangeRequest::PORT),

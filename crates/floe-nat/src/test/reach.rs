@@ -25,7 +25,9 @@ pub(crate) fn conclude(reply: &Reply, local: SocketAddr, mtu: u16) -> Result<Sce
         Outcome::Failed(Failure::Refused { code, reason }) => {
             Err(DiscoveryError::Refused { server, code: *code, reason: reason.clone() })
         }
-        Outcome::Failed(Failure::Bad(problem)) => Err(DiscoveryError::BadAnswer { server, problem: *problem }),
+        Outcome::Failed(Failure::Bad(problem)) => {
+            Err(DiscoveryError::BadAnswer { server, problem: *problem })
+        }
         Outcome::Failed(Failure::NoSocket(said)) => {
             Err(DiscoveryError::NoSocket { server, said: said.clone() })
         }

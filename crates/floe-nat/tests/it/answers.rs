@@ -58,7 +58,9 @@ fn respond(request: &Message<'_>, class: Class, attributes: &[&dyn WriteAttribut
     buffer
 }
 
-fn run(says: impl FnMut(&Message<'_>, SocketAddr) -> Vec<Vec<u8>> + 'static) -> Result<Report, DiscoveryError> {
+fn run(
+    says: impl FnMut(&Message<'_>, SocketAddr) -> Vec<Vec<u8>> + 'static,
+) -> Result<Report, DiscoveryError> {
     let independent = Dependence::EndpointIndependent;
     Lab::new(nat(independent, independent), Liar::new(says), Config::default()).finish().0
 }
@@ -193,7 +195,8 @@ fn garbage_is_as_good_as_silence_and_hides_no_answer() {
 #[test]
 fn an_address_in_the_clear_that_was_changed_shows_a_gateway() {
     let report = run(|request, from| {
-        let attributes: [&dyn WriteAttribute; 2] = [&MappedAddress(at("10.0.0.1:9")), &XorMappedAddress(from)];
+        let attributes: [&dyn WriteAttribute; 2] =
+            [&MappedAddress(at("10.0.0.1:9")), &XorMappedAddress(from)];
         vec![respond(request, Class::Success, &attributes)]
     });
     assert_eq!(report.unwrap().rewriting, Finding::Known(Rewriting::Rewritten));
@@ -248,7 +251,8 @@ fn without_a_socket_the_server_and_the_system_are_named_and_a_lost_one_fails_its
     let refuse = |discovery: &mut Discovery, refused: &dyn Fn(u32) -> bool| {
         while let Some(action) = discovery.poll_action() {
             if let floe_nat::Action::Bind { base, .. } = action {
-                let local = SocketAddr::new("10.0.0.1".parse().unwrap(), 50_000 + u16::try_from(base.0).unwrap());
+                let local =
+                    SocketAddr::new("10.0.0.1".parse().unwrap(), 50_000 + u16::try_from(base.0).unwrap());
                 let result = if refused(base.0) { Err("no more files".to_owned()) } else { Ok(local) };
                 discovery.handle_bound(now, base, result);
             }
@@ -302,9 +306,11 @@ fn an_answer_from_elsewhere_or_on_another_socket_is_not_taken() {
     discovery.handle_bound(now, floe_core::BaseId(0), Ok(at("10.0.0.1:50000")));
     let sent = discovery.poll_transmit().unwrap();
     let request = Message::parse(&sent.payload).unwrap();
-    let payload = respond(&request, Class::Success, &[&XorMappedAddress(at("203.0.113.1:1")), &Padding::new(4)]);
+    let payload =
+        respond(&request, Class::Success, &[&XorMappedAddress(at("203.0.113.1:1")), &Padding::new(4)]);
     let mut hears = |base, from| {
-        let received = floe_core::Received { base: floe_core::BaseId(base), from: at(from), payload: &payload };
+        let received =
+            floe_core::Received { base: floe_core::BaseId(base), from: at(from), payload: &payload };
         discovery.handle(now, received)
     };
     assert!(!hears(0, SECOND) && !hears(0, "192.0.2.1:3479") && !hears(1, FIRST));
@@ -313,8 +319,10 @@ fn an_answer_from_elsewhere_or_on_another_socket_is_not_taken() {
     // A message of another method with an id that nobody knows.
     let mut buffer = [0; 64];
     let id = TransactionId::new([1; 12]);
-    let length = MessageWriter::new(&mut buffer, Class::Success, Method::new(3).unwrap(), id).unwrap().finish();
-    let received = floe_core::Received { base: floe_core::BaseId(0), from: at(FIRST), payload: &buffer[..length] };
+    let length =
+        MessageWriter::new(&mut buffer, Class::Success, Method::new(3).unwrap(), id).unwrap().finish();
+    let received =
+        floe_core::Received { base: floe_core::BaseId(0), from: at(FIRST), payload: &buffer[..length] };
     assert!(!discovery.handle(now, received));
 }
 

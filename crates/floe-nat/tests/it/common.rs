@@ -184,7 +184,8 @@ impl Lab {
     /// When requests that were not there before left the client.
     pub(crate) fn new_transactions(&self) -> Vec<Duration> {
         let mut seen = std::collections::BTreeSet::new();
-        let of_client = self.simulation.network().log().iter().filter(|record| record.sender == Some(self.client));
+        let of_client =
+            self.simulation.network().log().iter().filter(|record| record.sender == Some(self.client));
         let new = of_client.filter(|record| seen.insert(record.payload[8..20].to_vec()));
         new.map(|record| record.sent - self.epoch).collect()
     }

@@ -32,7 +32,10 @@ fn the_lifetime_is_found_in_every_kind_of_nat() {
                 let gone = found.less_than.unwrap();
                 // The idle time is counted from the answer, which came some round trip after the request.
                 let rtt = secs(1);
-                assert!(found.at_least < secs(lifetime) && secs(lifetime) <= gone + rtt, "{lifetime}: {found}");
+                assert!(
+                    found.at_least < secs(lifetime) && secs(lifetime) <= gone + rtt,
+                    "{lifetime}: {found}"
+                );
                 assert!(gone - found.at_least <= secs(5), "{found}");
             }
         }

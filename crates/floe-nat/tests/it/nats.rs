@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use floe_nat::{
-    Behaviour, Config, Finding, Hairpinning, Passage, Report, Rewriting, Translation, Why,
-};
+use floe_nat::{Behaviour, Config, Finding, Hairpinning, Passage, Report, Rewriting, Translation, Why};
 use floe_sim::{Allocation, Dependence, Firewall, Gateway, Inbound, Link, Nat, StunServer};
 
 use crate::common::{EXTERNAL, FIRST, Lab, at, behaviour, ms, nat, server};
@@ -140,8 +138,7 @@ fn what_drops_fragments_is_seen_in_each_direction() {
 #[test]
 fn a_server_that_pads_less_than_the_mtu_cannot_tell_of_large_responses() {
     let independent = Dependence::EndpointIndependent;
-    let report =
-        Lab::new(nat(independent, independent), server().padding(100), Config::default()).report();
+    let report = Lab::new(nat(independent, independent), server().padding(100), Config::default()).report();
     assert_eq!(report.large_requests, Finding::Known(Passage::Pass));
     assert_eq!(report.large_responses, Finding::Unsupported(Why::Ignored { attribute: "PADDING" }));
 }

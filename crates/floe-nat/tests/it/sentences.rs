@@ -33,7 +33,8 @@ fn every_sentence_is_true_of_the_nat_that_it_is_said_of() {
     for own in kinds() {
         let report = Lab::new(nat(own.0, own.1), server(), Config::default()).report();
         let sentence = report.sentence();
-        let direct_with = |peers: fn(Kind) -> bool| kinds().filter(|kind| peers(*kind)).all(|kind| is_direct(own, kind));
+        let direct_with =
+            |peers: fn(Kind) -> bool| kinds().filter(|kind| peers(*kind)).all(|kind| is_direct(own, kind));
         let relayed_with =
             |peers: fn(Kind) -> bool| kinds().filter(|kind| peers(*kind)).all(|kind| !is_direct(own, kind));
         let holds = match sentence {
@@ -45,7 +46,8 @@ fn every_sentence_is_true_of_the_nat_that_it_is_said_of() {
             "Two callers behind such NATs can be direct; a peer whose NAT lets in nothing but answers needs a relay." => {
                 is_direct(own, own) && relayed_with(|(_, filtering)| filtering == Dependence::AddressAndPort)
             }
-            "Two callers behind such NATs need a relay; only calls to peers behind open NATs will be direct." => {
+            "Two callers behind such NATs need a relay; only calls to peers behind open NATs will be direct." =>
+            {
                 let (open, strict) = ((independent, independent), (independent, port));
                 !is_direct(own, own) && is_direct(own, open) && !is_direct(own, strict)
             }
