@@ -24,7 +24,7 @@ impl Coturn {
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = find("turnserver") else {
             let why = "coturn's turnserver is not installed (Debian: apt-get install coturn)";
-            assert!(env::var("CI").is_ok_and(|ci| ci != "true") || env::var("CI").is_err(), "not run: {why}");
+            assert!(!env::var("CI").is_ok_and(|ci| ci == "true"), "not run: {why}");
             println!("skipped: {}: {why}", thread::current().name().unwrap_or("a test"));
             return None;
         };

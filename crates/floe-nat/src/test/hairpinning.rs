@@ -87,3 +87,35 @@ impl Hairpin {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_source_that_the_other_side_sees_tells_how_the_nat_hairpins() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let scene = Scene {
+            server: at("192.0.2.1:3478"),
+            local: at("10.0.0.1:50000"),
+            mapped: at("203.0.113.1:50000"),
+            plain: None,
+            other: Err(Why::NoOtherAddress),
+            mtu: 1_500,
+        };
+        let unknown = Finding::Unsupported(Why::NoOtherAddress);
+        let independent = Finding::Known(Behaviour::EndpointIndependent);
+        let finding = |result, mapping, filtering| {
+            Hairpin { lost: 0, result: Some(result) }.finding(&scene, mapping, filtering)
+        };
+        let came = |text: &str| finding(Result::Came(at(text)), &unknown, &unknown);
+        // RFC 4787 REQ-9 a.
+        assert_eq!(came("203.0.113.1:9"), Finding::Known(Hairpinning::External));
+        assert_eq!(came("10.0.0.1:50002"), Finding::Known(Hairpinning::Internal));
+        // Whoever hides it cannot be told from whoever has it not.
+        assert_eq!(finding(Result::Lost, &unknown, &unknown), Finding::Unknown(Why::Hidden));
+        for (mapping, filtering) in [(&independent, &unknown), (&unknown, &independent)] {
+            assert_eq!(finding(Result::Lost, mapping, filtering), Finding::Known(Hairpinning::No));
+        }
+    }
+}

@@ -176,4 +176,55 @@ mod tests {
     fn a_fresh_binding_that_is_not_reached_says_nothing() {
         assert_eq!(next(None, Some(Duration::ZERO), secs(300), secs(10)), Next::Nothing);
     }
+
+    const SERVER: &str = "192.0.2.1:3478";
+
+    /// A search whose first two rounds showed that a binding is there at once and gone after 300 s.
+    fn waiting() -> Search {
+        let config = Config::default().lifetime(secs(300));
+        let (mut search, first) = Search::begin(&config, SERVER.parse().unwrap()).unwrap();
+        let ask = tell(&mut search, first, heard(QUIET, 40_000)).unwrap();
+        assert_eq!((ask.base, ask.shape, ask.after), (WITNESS, Shape::ToPort(40_000), Duration::ZERO));
+        let bind = tell(&mut search, ask, heard(QUIET, 40_001)).unwrap();
+        assert_eq!((bind.step, bind.base), (Step::LifetimeBind, QUIET), "bound anew");
+        let ask = tell(&mut search, bind, heard(QUIET, 40_000)).unwrap();
+        assert_eq!(ask.after, secs(300));
+        search
+    }
+
+    fn tell(search: &mut Search, question: Question, outcome: Outcome) -> Option<Question> {
+        search.answered(&Reply { question, outcome })
+    }
+
+    fn heard(on: floe_core::BaseId, port: u16) -> Outcome {
+        Outcome::Success(Answer {
+            on,
+            from: SERVER.parse().unwrap(),
+            mapped: SocketAddr::new("203.0.113.1".parse().unwrap(), port),
+            plain: None,
+            other: crate::question::Other::Missing,
+            padded: false,
+            size: 0,
+        })
+    }
+
+    // proves: 5780-4.6-a
+    #[test]
+    fn an_answer_to_the_asker_means_gone_where_it_has_the_port_by_now_and_ignored_where_not() {
+        let ask = Question::new(Step::LifetimeAsk, WITNESS, SERVER.parse().unwrap());
+        let mut taken_over = waiting();
+        let next = tell(&mut taken_over, ask, heard(WITNESS, 40_000)).unwrap();
+        assert_eq!((next.step, taken_over.wait), (Step::LifetimeBind, secs(150)));
+        let mut silent = waiting();
+        tell(&mut silent, ask, Outcome::Failed(Failure::Silence)).unwrap();
+        assert_eq!(silent.wait, secs(150));
+        let mut alive = waiting();
+        assert_eq!(tell(&mut alive, ask, heard(QUIET, 40_002)), None);
+        let outlived = Lifetime { at_least: secs(300), less_than: None };
+        assert_eq!(alive.finding(), Some(&Finding::Known(outlived)));
+        let mut ignored = waiting();
+        assert_eq!(tell(&mut ignored, ask, heard(WITNESS, 40_002)), None);
+        let why = Why::Ignored { attribute: "RESPONSE-PORT" };
+        assert_eq!(ignored.finding(), Some(&Finding::Unsupported(why)));
+    }
 }
