@@ -57,9 +57,10 @@
 //! | 11 RFC 3489 | no: not planned |
 //! | 14 attributes | yes |
 //!
-//! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData, on datagrams and on streams), RFC 8445 16.1
-//! (the attributes of ICE), RFC 7982 (numbered sends), RFC 7635
-//! (access tokens: what a client does with them, not how it gets them), and RFC 6298 (RTO), each as far as a codec goes.
+//! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData, on datagrams and on
+//! streams), RFC 8445 16.1 (the attributes of ICE), RFC 5780 7 (those of NAT behaviour discovery), RFC 7982 (numbered
+//! sends), RFC 7635 (access tokens: what a client does with them, not how it gets them), and RFC 6298 (RTO), each as far
+//! as a codec goes.
 
 pub mod attribute;
 mod channel;
