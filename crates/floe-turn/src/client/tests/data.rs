@@ -373,6 +373,24 @@ fn what_goes_by_send_indication_has_the_df_bit_where_that_was_agreed() {
     assert_eq!(attribute::<DontFragment>(&plain.sent()[0]), None);
 }
 
+// proves: 8656-12.6-a
+#[test]
+fn a_channel_whose_permission_has_ended_lets_nothing_in() {
+    let (mut rig, channel) = Rig::bound();
+    let mut bytes = [0; 8];
+    let data = floe_stun::ChannelData { channel, data: b"data" };
+    assert_eq!(data.write(&mut bytes), Some(8));
+    assert_eq!(rig.handle(&bytes), Handled::Data { peer: peer(), payload: b"data" });
+    // The renewal of the permission is refused, the channel lasts.
+    rig.run_to(rig.start + seconds(240));
+    let request = rig.slot();
+    rig.refuse(&request, 403);
+    let why = RequestError::Forbidden;
+    assert_eq!(rig.event(), Some(Event::PermissionFailed { ip: peer().ip(), why }));
+    assert_eq!(rig.handle(&bytes), Handled::Dropped(DropReason::NoPermission));
+    assert_eq!((rig.client.channel(peer()), rig.client.prefix(peer())), (None, None));
+}
+
 // proves: 8656-12-a
 #[test]
 fn of_all_first_bytes_only_stun_and_channels_are_the_clients() {

@@ -239,6 +239,13 @@ fn an_even_port_may_have_the_next_one_kept_and_its_token_opens_it_for_another_cl
         assert_eq!(relay.token, reserve_next.then_some(token), "none that was not asked for");
         assert!(!format!("{relay:?}").contains("token."));
     }
+    // An odd one is of no use, and another may be had.
+    let mut rig = Rig::with(config().even_port(Some(EvenPort { reserve_next: false })));
+    let request = rig.challenged();
+    rig.succeed(&request, &[&XorRelayedAddress(at("192.0.2.1:50001")), &lifetime()]);
+    assert_eq!(rig.event(), Some(Event::AllocateFailed(RequestError::PortUnavailable)));
+    assert_eq!(attribute(&rig.sent()[0]), Some(Lifetime::ZERO));
+
     let mut rig = Rig::with(config().token(Some(token)));
     let request = rig.challenged();
     assert_eq!(attribute(&request), Some(token));
