@@ -75,15 +75,15 @@ impl Lab {
     }
 
     /// Something reaches the server, on a socket of its.
-    fn to_server(&mut self, transport: TransportType, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    fn reach_server(&mut self, transport: TransportType, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         let clock = self.clock();
         let out = self.server.recv(Transmit::new(bytes.to_vec(), transport, from, to), clock);
-        if let Some(out) = out.map(|out| out.build()) {
-            self.from_server(out.from, out.to, &out.data);
+        if let Some(out) = out.map(turn_server_proto::types::transmit::TransmitBuild::build) {
+            self.leave_server(out.from, out.to, &out.data);
         }
     }
 
-    fn from_server(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
+    fn leave_server(&mut self, from: SocketAddr, to: SocketAddr, bytes: &[u8]) {
         if to == at(DATA) {
             self.raw.extend_from_slice(bytes);
             return;
@@ -113,7 +113,7 @@ impl Lab {
                 // The stream is cut anywhere.
                 Some(transmit) => {
                     for piece in transmit.payload.chunks(33) {
-                        self.to_server(TransportType::Tcp, at(CLIENT), at(SERVER), piece);
+                        self.reach_server(TransportType::Tcp, at(CLIENT), at(SERVER), piece);
                     }
                 }
                 None if !self.pump_server() => return,
@@ -128,7 +128,7 @@ impl Lab {
         let out = self.server.poll_transmit(clock);
         let said = out.is_some();
         if let Some(out) = out {
-            self.from_server(out.from, out.to, &out.data);
+            self.leave_server(out.from, out.to, &out.data);
         }
         match wanted {
             TurnServerPollRet::AllocateSocket {
@@ -185,7 +185,7 @@ impl Lab {
         assert_eq!(self.client.send(self.now, at(peer), payload), Ok(Sent::Relayed));
         self.pump();
         assert_eq!(std::mem::take(&mut self.peers), [(at(relayed), at(peer), payload.to_vec())]);
-        self.to_server(TransportType::Udp, at(peer), at(relayed), payload);
+        self.reach_server(TransportType::Udp, at(peer), at(relayed), payload);
         assert_eq!(std::mem::take(&mut self.data), [(at(peer), payload.to_vec())]);
     }
 }
@@ -213,7 +213,7 @@ fn both_families_are_relayed_over_one_stream_for_an_hour_and_then_one_is_given_b
     lab.run(3600);
     assert_eq!(lab.events(), []);
     lab.assert_data_flows(RELAYED, PEER, b"still here!!");
-    lab.to_server(TransportType::Udp, at(PEER6), at(RELAYED6), b"nobody is there");
+    lab.reach_server(TransportType::Udp, at(PEER6), at(RELAYED6), b"nobody is there");
     assert_eq!(lab.data, []);
     lab.client.close(lab.now);
     lab.pump();
@@ -225,7 +225,7 @@ fn assert_connection_carries(lab: &mut Lab, connection: ConnectionId) {
     let mut data = lab.client.data_connection(lab.now, connection).unwrap();
     while !data.is_bound() {
         let request = data.poll_transmit().expect("something to ask");
-        lab.to_server(TransportType::Tcp, at(DATA), at(SERVER), &request);
+        lab.reach_server(TransportType::Tcp, at(DATA), at(SERVER), &request);
         while lab.pump_server() {}
         let answer = std::mem::take(&mut lab.raw);
         // Byte by byte.
@@ -233,10 +233,10 @@ fn assert_connection_carries(lab: &mut Lab, connection: ConnectionId) {
             assert!(matches!(data.handle(byte), Ok(Progress::Asking | Progress::Bound { consumed: 1 })));
         }
     }
-    lab.to_server(TransportType::Tcp, at(DATA), at(SERVER), b"to the peer");
+    lab.reach_server(TransportType::Tcp, at(DATA), at(SERVER), b"to the peer");
     let peers = std::mem::take(&mut lab.peers);
     assert_eq!(peers, [(at(RELAYED), at(PEER), b"to the peer".to_vec())]);
-    lab.to_server(TransportType::Tcp, at(PEER), at(RELAYED), b"and back");
+    lab.reach_server(TransportType::Tcp, at(PEER), at(RELAYED), b"and back");
     assert_eq!(data.handle(b"and back"), Ok(Progress::Bound { consumed: 0 }));
     assert_eq!(std::mem::take(&mut lab.raw), b"and back");
 }
