@@ -115,6 +115,23 @@ impl CheckSet {
         stream: StreamId,
         local: LocalCandidate,
     ) -> Result<(), AddLocalError> {
+        if self.lists.get(&stream).is_some_and(|list| list.local_ended) {
+            return Err(AddLocalError::Ended);
+        }
+        self.add_late(now, stream, local)
+    }
+
+    /// The same after the end of local candidates: the peer is not told of it, and learns it from the checks (RFC 8445
+    /// 7.3.1.3). For what takes the place of a base that was lost.
+    ///
+    /// # Errors
+    /// See [`AddLocalError`]; nothing has changed then.
+    pub fn add_late(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        local: LocalCandidate,
+    ) -> Result<(), AddLocalError> {
         let component = local.candidate.component();
         self.check_local(stream, &local)?;
         if self.locals.has(stream, &local) {
@@ -139,9 +156,6 @@ impl CheckSet {
         let component = local.candidate.component();
         if !list.components.contains_key(&component) {
             return Err(AddLocalError::UnknownComponent(stream, component.get()));
-        }
-        if list.local_ended {
-            return Err(AddLocalError::Ended);
         }
         local.candidate.socket_addr().map(|_| ()).ok_or(AddLocalError::NoAddress)
     }

@@ -86,6 +86,16 @@ impl Round {
         }
     }
 
+    /// What a server has allocated is lost.
+    pub(crate) fn renew(&mut self, id: BaseId, server: ServerId, shared: &mut Shared) -> bool {
+        let Some(base) = self.bases.get(&id) else { return false };
+        let (place, component) = (base.place, base.component);
+        let query = server::ranked_query(&shared.config, place, server);
+        let Some(query) = query.filter(|query| query.method == Method::Allocate) else { return false };
+        self.add(id, (place, component), query, shared);
+        true
+    }
+
     /// The name of a server is not resolved in time.
     pub(crate) fn give_up_resolving(&mut self, id: JobId, shared: &mut Shared) {
         let Some((base, server)) = self.jobs.resolving(id) else { return };

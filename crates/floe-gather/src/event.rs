@@ -73,6 +73,14 @@ pub enum Event {
         /// The candidate.
         candidate: LocalCandidate,
     },
+    /// The same after the end of candidates, in place of one that was lost ([`Gatherer::renew`](crate::Gatherer::renew)):
+    /// check it, and do not signal it (RFC 8838 13).
+    Renewed {
+        /// The stream that it is for.
+        stream: StreamId,
+        /// The candidate.
+        candidate: LocalCandidate,
+    },
     /// An address gives no candidate. Told once after each [`start`](crate::Gatherer::start), and again where the reason
     /// changes.
     Refused {
@@ -129,6 +137,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Candidate { stream, candidate } => write!(f, "Candidate({stream}: {candidate:?})"),
+            Self::Renewed { stream, candidate } => write!(f, "Renewed({stream}: {candidate:?})"),
             Self::Refused { address, interface, why } => {
                 write!(f, "Refused({} of {interface}: {why})", Redacted(*address))
             }

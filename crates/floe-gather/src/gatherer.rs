@@ -185,6 +185,17 @@ impl Gatherer {
         }
     }
 
+    /// What this server has allocated to this base is lost: it is asked for anew, also after the end of candidates. Whether it
+    /// is: not where the base or the server is not of this generation.
+    ///
+    /// What comes of it is told as ever, and after the end of candidates as [`Event::Renewed`]: a candidate that is not to
+    /// be signalled.
+    pub fn renew(&mut self, now: Instant, base: BaseId, server: ServerId) -> bool {
+        self.handle_timeout(now);
+        let round = self.rounds.values_mut().find(|round| round.bases.contains_key(&base));
+        round.is_some_and(|round| round.renew(base, server, &mut self.shared))
+    }
+
     fn refuse_late(&mut self, job: JobId, base: Option<BaseId>) {
         tracing::debug!(%job, "an answer came too late");
         // Whoever answers twice must not lose the first answer.
@@ -237,7 +248,7 @@ impl Gatherer {
         self.shared.told.remove(&base);
         self.former.retain(|(_, former, _)| *former != base);
         self.shared.out.events.retain(|event| match event {
-            Event::Candidate { candidate, .. } => candidate.base != base,
+            Event::Candidate { candidate, .. } | Event::Renewed { candidate, .. } => candidate.base != base,
             Event::Vanished { base: gone, .. } | Event::ServerFailed { base: gone, .. } => *gone != base,
             _ => true,
         });
@@ -256,7 +267,7 @@ impl Gatherer {
     /// The next thing to know.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.shared.out.events.pop_front()?;
-        if let Event::Candidate { stream, candidate } = &event {
+        if let Event::Candidate { stream, candidate } | Event::Renewed { stream, candidate } = &event {
             let base = self.rounds.get(stream).and_then(|round| round.bases.get(&candidate.base));
             self.shared.told.extend(base.and_then(|base| base.through));
             self.shared.told.insert(candidate.base);

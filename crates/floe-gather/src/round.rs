@@ -101,6 +101,7 @@ impl Round {
                     shared.release(base);
                 }
                 Event::Candidate { stream, .. }
+                | Event::Renewed { stream, .. }
                 | Event::ServerFailed { stream, .. }
                 | Event::EndOfCandidates { stream, .. }
                     if stream == self.stream => {}
@@ -169,7 +170,10 @@ impl Round {
             }
         }
         self.gathered.push(candidate.clone());
-        shared.out.events.push_back(Event::Candidate { stream, candidate });
+        shared.out.events.push_back(match self.ended {
+            true => Event::Renewed { stream, candidate },
+            false => Event::Candidate { stream, candidate },
+        });
     }
 
     /// Bases of which nothing was told and nothing can come any more are released.

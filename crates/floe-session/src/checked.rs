@@ -50,8 +50,9 @@ impl Session {
                 work.touch(stream, component);
                 self.lose_consent((stream, component), why);
             }
-            CheckEvent::Silent { stream, component, silence, .. } => {
+            CheckEvent::Silent { stream, component, pair, silence } => {
                 tracing::debug!(%stream, %component, ?silence, "nothing is heard where data goes");
+                self.ask_relay_of(now, pair);
             }
             CheckEvent::Heard { stream, component, .. } => {
                 tracing::debug!(%stream, %component, "something is heard again");

@@ -163,6 +163,7 @@ impl Session {
         let concluded = self.nominator.selected(stream, component).is_some();
         let here = |pair: &PairView| (pair.stream, pair.component) == (stream, component) && is_coming(pair);
         let over = concluded
+            && !self.relays.renewals.has((stream, component))
             && self.check.best_valid(stream, component).is_none()
             && !self.check.pairs().any(|pair| here(&pair));
         if over {

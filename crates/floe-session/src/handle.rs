@@ -89,6 +89,7 @@ impl Session {
         }
         self.gatherer.handle_timeout(now);
         self.relays.handle_timeout(now);
+        self.renew_again(now);
         self.check.handle_timeout(now);
         self.nominator.handle_timeout(now);
         if self.progress.release_at.is_some_and(|at| at <= now) {

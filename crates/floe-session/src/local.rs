@@ -48,6 +48,9 @@ impl Session {
             GatherEvent::Candidate { stream, candidate } => {
                 self.outbox.push_back(Item::Local { stream, candidate });
             }
+            GatherEvent::Renewed { stream, candidate } => {
+                self.outbox.push_back(Item::Late { stream, candidate });
+            }
             GatherEvent::EndOfCandidates { stream, .. } => {
                 self.outbox.push_back(Item::EndOfLocal(stream));
             }
@@ -62,12 +65,27 @@ impl Session {
             GatherEvent::ServerFailed { stream, component, server, why, .. } => {
                 tracing::info!(%server, %stream, %component, %why, "a server gives no candidate");
                 self.tell(Event::ServerFailed { stream, component, server, why });
+                self.not_renewed(now, (stream, component), server);
             }
             GatherEvent::Appeared { address, interface } => {
                 self.tell(Event::AddressAppeared { address: Redacted(address), interface });
             }
             _ => {}
         }
+    }
+
+    /// A candidate that takes the place of a lost one when no more may be signalled (RFC 8838 13): it is checked from, and the
+    /// peer learns it as a peer-reflexive one (RFC 8445 7.3.1.3).
+    pub(crate) fn take_late(&mut self, stream: StreamId, local: LocalCandidate) {
+        let (base, purpose) = (local.base, (stream, local.candidate.component()));
+        let Some(now) = self.clock.latest().filter(|_| self.has_base(base)) else { return };
+        if !self.wants(purpose) {
+            self.close_unused(base, &local);
+        } else if let Err(why) = self.check.add_late(now, stream, local) {
+            tracing::debug!(%stream, %why, "no place for a candidate");
+        }
+        self.renewed(purpose);
+        self.clock.unsettle();
     }
 
     /// RFC 8838 10: the caller has the candidate now, so it counts as signalled, and may be paired. `None` where it is
@@ -87,6 +105,7 @@ impl Session {
         if let Err(why) = self.check.add_local(now, stream, local) {
             debug_assert!(false, "a candidate for a component that is there, before the end: {why}");
         }
+        self.renewed((stream, candidate.component()));
         self.clock.unsettle();
         let ufrag = self.own_ufrag(stream)?;
         Some(Event::Candidate { stream, candidate, ufrag })

@@ -4,6 +4,7 @@
 mod allocate;
 mod data;
 mod link;
+mod remedy;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,7 +19,8 @@ use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
 use crate::{IceServer, SocketId, sockets::Purpose};
 pub use data::SendError;
-use link::Links;
+use link::{Links, Wanted};
+use remedy::{Blocked, Renewals, Tried};
 
 /// The allocations of a session, each a base of its own.
 #[derive(Debug)]
@@ -31,6 +33,10 @@ pub(crate) struct Relays {
     transports: Vec<ServerTransport>,
     /// The servers whose places are known, or are being looked for.
     resolved: BTreeSet<ServerId>,
+    /// The servers that are left alone for a while.
+    blocked: Blocked,
+    /// The components that have lost a relay, and ask for another in its place.
+    pub(crate) renewals: Renewals,
     /// The components whose data may go another way to a server now.
     pub(crate) changed: BTreeSet<Purpose>,
     /// The connections to servers that are not reached over plain UDP.
@@ -46,11 +52,20 @@ struct Relay {
     host: BaseId,
     server: ServerId,
     target: Target,
+    tried: Tried,
     purpose: Purpose,
     phase: Phase,
+    /// When the server allocated it.
+    since: Option<Instant>,
 }
 
 impl Relay {
+    /// What it was asked for, for this job.
+    fn wanted(&self, job: JobId) -> Wanted {
+        let Self { parent, server, ref target, ref tried, purpose, .. } = *self;
+        Wanted { job, purpose, server, parent, target: target.clone(), tried: tried.clone() }
+    }
+
     fn permit(&mut self, now: Instant, peer: IpAddr) {
         if let Err(why) = self.client.permit(now, peer) {
             tracing::debug!(server = %self.server, %why, "no permission");
@@ -82,6 +97,8 @@ impl Relays {
             all: BTreeMap::new(),
             transports,
             resolved: BTreeSet::new(),
+            blocked: Blocked::default(),
+            renewals: Renewals::default(),
             changed: BTreeSet::new(),
             links: Links::default(),
         }
@@ -161,6 +178,13 @@ impl Relays {
         }
     }
 
+    fn opened(&mut self, now: Instant, base: BaseId, allocated: Allocated) {
+        if let Some(relay) = self.all.get_mut(&base) {
+            relay.phase = Phase::Open(allocated);
+            relay.since = Some(now);
+        }
+    }
+
     /// The allocation is gone; the connection that it had for itself, if it had one, is to be closed.
     fn remove(&mut self, base: BaseId) -> Option<(Relay, Option<SocketId>)> {
         let relay = self.all.remove(&base)?;
@@ -177,12 +201,20 @@ impl Relays {
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.all.values().filter_map(|relay| relay.client.poll_timeout()).min()
+        let clients = self.all.values().filter_map(|relay| relay.client.poll_timeout());
+        clients.chain(self.renewals.poll_timeout()).min()
     }
 
     pub(crate) fn handle_timeout(&mut self, now: Instant) {
         for relay in self.all.values_mut() {
             relay.client.handle_timeout(now);
+        }
+    }
+
+    /// Asks the server of a relayed base whether it still has the allocation.
+    pub(crate) fn refresh(&mut self, now: Instant, base: BaseId) {
+        if let Some(client) = self.client(base) {
+            client.refresh(now);
         }
     }
 

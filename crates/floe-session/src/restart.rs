@@ -59,6 +59,7 @@ impl Session {
         let (generation, components) = (stream.generation, stream.components.clone());
         self.check.restart(id, &components, local);
         self.nominator.forget(id);
+        self.relays.renewals.forget(id);
         self.outbox.retain(|item| !item.is_local_of(id));
         self.progress.failure = None;
         self.progress.restarted = true;
@@ -73,7 +74,9 @@ impl Item {
     /// Whether it is a candidate of this stream, or their end, on its way to be signalled.
     fn is_local_of(&self, of: StreamId) -> bool {
         match self {
-            Self::Local { stream, .. } | Self::EndOfLocal(stream) => *stream == of,
+            Self::Local { stream, .. } | Self::Late { stream, .. } | Self::EndOfLocal(stream) => {
+                *stream == of
+            }
             Self::Output(_) => false,
         }
     }

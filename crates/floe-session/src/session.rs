@@ -93,6 +93,11 @@ pub(crate) enum Item {
         stream: StreamId,
         candidate: LocalCandidate,
     },
+    /// A candidate for the checks only.
+    Late {
+        stream: StreamId,
+        candidate: LocalCandidate,
+    },
     /// The same of the end of candidates.
     EndOfLocal(StreamId),
 }
@@ -201,6 +206,10 @@ impl Session {
             let told = match self.outbox.pop_front()? {
                 Item::Output(output) => return Some(output),
                 Item::Local { stream, candidate } => self.hand_over(stream, candidate),
+                Item::Late { stream, candidate } => {
+                    self.take_late(stream, candidate);
+                    None
+                }
                 Item::EndOfLocal(stream) => self.hand_over_end(stream),
             };
             if let Some(event) = told {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use floe_core::{BaseId, StreamId};
+use floe_core::{BaseId, PairId, StreamId};
 
 use crate::{Reason, Session};
 
@@ -11,6 +11,13 @@ impl Session {
     pub(crate) fn note_heard(&mut self, now: Instant, base: BaseId, from: SocketAddr) {
         if self.check.note_heard(now, base, from) {
             self.drive(now);
+        }
+    }
+
+    /// Nothing is heard over a pair: where it leads over a relay, that may be gone, as after a restart of its server.
+    pub(crate) fn ask_relay_of(&mut self, now: Instant, pair: PairId) {
+        if let Some(route) = self.check.route(pair) {
+            self.relays.refresh(now, route.base);
         }
     }
 

@@ -99,6 +99,14 @@ impl Allocation {
         }
     }
 
+    /// Whether a refresh is to be sent before it is due: not while one is under way.
+    pub(crate) fn refresh_now(&mut self, now: Instant) -> bool {
+        if let Self::Allocated { refresh_at, .. } = self {
+            *refresh_at = now.min(*refresh_at);
+        }
+        self.refresh_due(now).is_some()
+    }
+
     /// One of its families was given back.
     pub(crate) fn narrow(&mut self, narrowed: Relay) {
         if let Self::Allocated { relay, .. } | Self::Refreshing { relay, .. } = self {

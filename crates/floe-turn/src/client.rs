@@ -223,6 +223,15 @@ impl Client {
         self.settle(now);
     }
 
+    /// Asks the server at once whether it still has the allocation, rather than when it is to be refreshed: for when nothing
+    /// is heard from a peer any more. A server that was restarted says that it has not ([`Event::Lost`]).
+    pub fn refresh(&mut self, now: Instant) {
+        if self.allocation.refresh_now(now) {
+            self.queue.push_first(Request::until(Ask::Refresh, now + PATIENCE));
+            self.settle(now);
+        }
+    }
+
     /// Another access token (RFC 7635), for a client that began with one: what is asked from now on is asked with it. Fetch
     /// one before the old one ends: a server that takes it no more refuses to refresh.
     pub fn set_access_token(&mut self, token: Token) {

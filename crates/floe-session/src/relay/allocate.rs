@@ -2,12 +2,12 @@
 
 use std::{net::SocketAddr, time::Instant};
 
-use floe_core::{BaseId, ServerTransport, Transmit};
+use floe_core::{BaseId, Transmit};
 use floe_gather::{AllocateError, Allocated, ServerId, Start, Target};
-use floe_turn::{Client, ClientConfig, Event as TurnEvent, RequestError};
+use floe_turn::{Client, ClientConfig, Event as TurnEvent};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
-use super::{Phase, Relay, link::Wanted};
+use super::{Phase, Relay, link::Wanted, remedy::Tried};
 use crate::{Event, IceServer, Output, Reason, Session, SocketId};
 
 impl Session {
@@ -19,7 +19,9 @@ impl Session {
         match self.gatherer.start_next(now)? {
             Start::Send(transmit) => Some(transmit),
             Start::Allocate { job, stream, component, server, target, base } => {
-                self.allocate(now, Wanted { job, purpose: (stream, component), server, parent: base, target })
+                let tried = Tried::new(now, &target);
+                let purpose = (stream, component);
+                self.allocate(now, Wanted { job, purpose, server, parent: base, target, tried })
             }
             _ => None,
         }
@@ -48,17 +50,12 @@ impl Session {
             connecting.job = job;
             return None;
         }
-        if wanted.target.transport != ServerTransport::Udp {
-            self.connect(wanted);
+        if let Some(why) = self.relays.blocked.why(now, &wanted.target).cloned() {
+            self.gatherer.allocated(now, job, Err(why));
             return None;
         }
-        match self.open_client(now, parent, &wanted) {
-            Ok(base) => self.relays.client(base)?.start_next(now),
-            Err(why) => {
-                self.gatherer.allocated(now, job, Err(AllocateError::Other(why)));
-                None
-            }
-        }
+        self.ask(now, wanted);
+        self.relays.start_next(now)
     }
 
     /// The client of an allocation that is asked for from this socket or connection.
@@ -72,8 +69,9 @@ impl Session {
         let rng = ChaCha20Rng::from_rng(&mut self.relays.rng);
         let client = Client::start(now, config, rng).map_err(|error| error.to_string())?;
         let base = self.sockets.name_base();
-        let Wanted { job, purpose, server, parent, target } = wanted.clone();
-        let relay = Relay { client, parent, host, server, target, purpose, phase: Phase::Asked(job) };
+        let Wanted { job, purpose, server, parent, target, tried } = wanted.clone();
+        let phase = Phase::Asked(job);
+        let relay = Relay { client, parent, host, server, target, tried, purpose, phase, since: None };
         self.relays.all.insert(base, relay);
         Ok(base)
     }
@@ -149,14 +147,14 @@ impl Session {
                 let mapped = allocation.mapped.or_else(|| self.sockets.address(relay.parent));
                 let relayed = allocation.relayed;
                 let allocated = Allocated { base, relayed, mapped: mapped.unwrap_or(relayed) };
-                self.relays.set_phase(base, Phase::Open(allocated));
+                self.relays.opened(now, base, allocated);
                 self.gatherer.allocated(now, job, Ok(allocated));
                 self.permit_known(now, base);
             }
             (TurnEvent::AllocateFailed(why), Phase::Asked(job)) => {
-                let why = refusal(why);
+                let wanted = relay.wanted(job);
                 self.relays.set_phase(base, Phase::Closing);
-                self.gatherer.allocated(now, job, Err(why));
+                self.allocate_failed(now, wanted, why);
             }
             (TurnEvent::Lost(why), Phase::Open(_)) => {
                 let why = why.to_string();
@@ -195,6 +193,7 @@ impl Session {
         self.progress.loss = Some(Reason::RelayLost(why.into()));
         self.tell(Event::RelayLost { stream, component, server: relay.server, why: why.into() });
         self.check.close_base(now, base);
+        self.renew(now, &relay);
         self.note_cut_off((stream, component), Reason::RelayLost(why.into()));
     }
 
@@ -227,15 +226,5 @@ impl Session {
         for socket in self.relays.links.drain() {
             self.put(Output::Close { socket });
         }
-    }
-}
-
-fn refusal(why: &RequestError) -> AllocateError {
-    match why {
-        RequestError::QuotaReached | RequestError::InsufficientCapacity => AllocateError::Capacity,
-        RequestError::Refused(_) | RequestError::WrongCredentials => {
-            AllocateError::Credentials(why.to_string())
-        }
-        other => AllocateError::Other(other.to_string()),
     }
 }

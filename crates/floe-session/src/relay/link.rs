@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 use floe_core::{BaseId, Nat64Prefix};
 use floe_gather::{AllocateError, JobId, ServerId, Target};
 
+use super::remedy::Tried;
 use crate::{Output, Session, SocketId, sockets::Purpose};
 
 /// The connections of a session.
@@ -31,6 +32,7 @@ pub(crate) struct Wanted {
     pub(super) server: ServerId,
     pub(super) parent: BaseId,
     pub(super) target: Target,
+    pub(super) tried: Tried,
 }
 
 impl Links {

@@ -20,7 +20,10 @@ impl<'a> Outgoing<'a> {
     /// It is no whole message: on a stream everything behind it would be lost. Or it comes in more than 7 parts.
     pub(super) fn new(message: &[IoSlice<'a>]) -> io::Result<Self> {
         let length = message.iter().map(|part| part.len()).sum::<usize>();
-        if announced(message) != Some(length) {
+        // The padding may be there already.
+        if !announced(message)
+            .is_some_and(|said| said == length || said + ChannelData::padding(said) == length)
+        {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "neither STUN nor ChannelData"));
         }
         let padding = ChannelData::padding(length);
@@ -78,6 +81,7 @@ mod tests {
     #[test]
     fn channel_data_is_padded_and_stun_is_not() {
         assert_eq!(whole(&[&[0x40, 0, 0, 5], b"hel", b"", b"lo"]).unwrap(), b"\x40\0\0\x05hello\0\0\0");
+        assert_eq!(whole(&[&[0x40, 0, 0, 5], b"hello", &[0; 3]]).unwrap(), b"\x40\0\0\x05hello\0\0\0");
         assert_eq!(whole(&[&[0x40, 0, 0], &[4], b"four"]).unwrap(), b"\x40\0\0\x04four");
         let stun = [&[0, 1, 0, 0][..], &[0x21, 0x12, 0xA4, 0x42], &[7; 12]];
         assert_eq!(whole(&stun).unwrap(), stun.concat());

@@ -1,0 +1,189 @@
+//! What is done about an allocation that failed (RFC 8656 7.4), or was lost (RFC 8656 5).
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use floe_core::{BaseId, ServerTransport, StreamId};
+use floe_gather::{AllocateError, ServerId, Target};
+use floe_stun::redirect::Redirects;
+use floe_turn::{Remedy, RequestError};
+
+use super::{Relay, link::Wanted};
+use crate::{Session, sockets::Purpose};
+
+/// An allocation that did not live so long is not asked for again when it is lost: the server would only take it back.
+pub(super) const WORTH_RENEWING: Duration = Duration::from_secs(10);
+
+/// The servers that are left alone for a while, whatever name they are found by (RFC 5928 3, RFC 8656 7.4).
+#[derive(Debug, Default)]
+pub(super) struct Blocked(BTreeMap<(SocketAddr, ServerTransport), (Instant, AllocateError)>);
+
+impl Blocked {
+    fn block(&mut self, now: Instant, target: &Target, rest: Duration, why: AllocateError) {
+        self.0.retain(|_, (until, _)| *until > now);
+        self.0.insert((target.address, target.transport), (now + rest, why));
+    }
+
+    /// Why the server is not to be asked now.
+    pub(super) fn why(&self, now: Instant, target: &Target) -> Option<&AllocateError> {
+        let (until, why) = self.0.get(&(target.address, target.transport))?;
+        (*until > now).then_some(why)
+    }
+}
+
+/// How often a lost allocation is asked for in vain, and how long is waited after the first time; it doubles. That makes half a
+/// minute, and by then the peer's consent is over (RFC 7675 5.1).
+const MAX_FAILURES: u32 = 5;
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+
+/// The components that have lost a relay, and ask for another in its place.
+#[derive(Debug, Default)]
+pub(crate) struct Renewals(BTreeMap<Purpose, Renewal>);
+
+#[derive(Debug)]
+struct Renewal {
+    parent: BaseId,
+    server: ServerId,
+    failures: u32,
+    /// When it is asked for again; `None` while it is asked for.
+    again_at: Option<Instant>,
+}
+
+impl Renewals {
+    pub(crate) fn has(&self, purpose: Purpose) -> bool {
+        self.0.contains_key(&purpose)
+    }
+
+    pub(crate) fn poll_timeout(&self) -> Option<Instant> {
+        self.0.values().filter_map(|renewal| renewal.again_at).min()
+    }
+
+    /// Those whose time has come.
+    fn due(&mut self, now: Instant) -> Vec<Purpose> {
+        let due = |renewal: &mut Renewal| renewal.again_at.take_if(|at| *at <= now).is_some();
+        self.0.iter_mut().filter_map(|(&purpose, renewal)| due(renewal).then_some(purpose)).collect()
+    }
+
+    /// This stream begins anew.
+    pub(crate) fn forget(&mut self, stream: StreamId) {
+        self.0.retain(|(of, _), _| *of != stream);
+    }
+}
+
+/// What an allocation has been through.
+#[derive(Debug, Clone)]
+pub(super) struct Tried {
+    /// The servers that sent it on, and to where.
+    redirects: Redirects,
+    /// From how many ports it was asked for there.
+    ports: u32,
+}
+
+impl Tried {
+    pub(super) fn new(now: Instant, target: &Target) -> Self {
+        Self { redirects: Redirects::new(now, target.address, target.name.as_deref()), ports: 1 }
+    }
+}
+
+impl Session {
+    /// An allocation failed: it is asked for elsewhere, or the gatherer is told.
+    pub(super) fn allocate_failed(&mut self, now: Instant, mut wanted: Wanted, why: &RequestError) {
+        match (why.remedy(), why) {
+            (Remedy::OtherServer, RequestError::TryAlternate { server, domain, authenticated }) => {
+                match wanted.tried.redirects.go_on(now, *server, domain.as_deref(), *authenticated) {
+                    Ok(next) => {
+                        tracing::info!(server = %wanted.server, "it names another server");
+                        let target = Target::new(next.server, wanted.target.transport).name(next.domain);
+                        wanted.tried.ports = 1;
+                        self.ask(now, Wanted { target, ..wanted });
+                    }
+                    Err(circle) => self.give_up(now, &wanted, AllocateError::Other(circle.to_string())),
+                }
+            }
+            (Remedy::OtherPort { tries, .. }, _) if wanted.tried.ports < tries => {
+                wanted.tried.ports += 1;
+                // A connection has a port of its own, even over UDP.
+                self.connect(wanted);
+            }
+            (Remedy::OtherPort { rest, .. } | Remedy::After(rest), _) => {
+                self.relays.blocked.block(now, &wanted.target, rest, refusal(why));
+                self.give_up(now, &wanted, refusal(why));
+            }
+            _ => self.give_up(now, &wanted, refusal(why)),
+        }
+    }
+
+    /// RFC 8656 5: what the server has forgotten is asked for anew. The candidate is another one: it is signalled where that
+    /// may still be done, and otherwise the peer learns it from the checks.
+    pub(super) fn renew(&mut self, now: Instant, lost: &Relay) {
+        let lived = lost.since.is_some_and(|since| now.saturating_duration_since(since) >= WORTH_RENEWING);
+        if lived && self.gatherer.renew(now, lost.parent, lost.server) {
+            let renewal = Renewal { parent: lost.parent, server: lost.server, failures: 0, again_at: None };
+            self.relays.renewals.0.insert(lost.purpose, renewal);
+        }
+    }
+
+    /// What a component has asked for in place of a lost relay is there.
+    pub(crate) fn renewed(&mut self, purpose: Purpose) {
+        if self.relays.renewals.0.remove(&purpose).is_some()
+            && let Some(why) = self.progress.loss.clone()
+        {
+            self.note_cut_off(purpose, why);
+        }
+    }
+
+    /// It has not come. A server that was restarted takes its time.
+    pub(crate) fn not_renewed(&mut self, now: Instant, purpose: Purpose, server: ServerId) {
+        let Some(renewal) =
+            self.relays.renewals.0.get_mut(&purpose).filter(|renewal| renewal.server == server)
+        else {
+            return;
+        };
+        if renewal.failures < MAX_FAILURES {
+            renewal.again_at = Some(now + FIRST_WAIT * 2_u32.pow(renewal.failures));
+            renewal.failures += 1;
+        } else {
+            self.renewed(purpose);
+        }
+    }
+
+    /// Asks again for what has not come.
+    pub(crate) fn renew_again(&mut self, now: Instant) {
+        for purpose in self.relays.renewals.due(now) {
+            let Some(&Renewal { parent, server, .. }) = self.relays.renewals.0.get(&purpose) else {
+                continue;
+            };
+            if !self.gatherer.renew(now, parent, server) {
+                self.renewed(purpose);
+            }
+        }
+    }
+
+    fn give_up(&mut self, now: Instant, wanted: &Wanted, why: AllocateError) {
+        self.gatherer.allocated(now, wanted.job, Err(why));
+    }
+
+    /// Asks for an allocation from the socket of the host, or over a connection of its own.
+    pub(super) fn ask(&mut self, now: Instant, wanted: Wanted) {
+        if wanted.target.transport != ServerTransport::Udp {
+            return self.connect(wanted);
+        }
+        if let Err(why) = self.open_client(now, wanted.parent, &wanted) {
+            self.give_up(now, &wanted, AllocateError::Other(why));
+        }
+    }
+}
+
+/// The failure as gathering sees it.
+fn refusal(why: &RequestError) -> AllocateError {
+    match why {
+        RequestError::QuotaReached | RequestError::InsufficientCapacity => AllocateError::Capacity,
+        RequestError::Refused(_) | RequestError::WrongCredentials => {
+            AllocateError::Credentials(why.to_string())
+        }
+        other => AllocateError::Other(other.to_string()),
+    }
+}
