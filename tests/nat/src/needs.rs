@@ -43,6 +43,12 @@ fn is_there(name: &str) -> bool {
     look.status().is_ok_and(|status| status.success())
 }
 
+/// The Python that has aioice: named by `FLOE_AIOICE_PYTHON`, or else the usual one.
+#[must_use]
+pub fn aioice_python() -> String {
+    std::env::var("FLOE_AIOICE_PYTHON").unwrap_or_else(|_| "python3".to_owned())
+}
+
 /// What this Python lacks for driving aioice, in words.
 #[must_use]
 pub fn missing_aioice(python: &str) -> Option<String> {

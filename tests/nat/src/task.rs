@@ -12,6 +12,7 @@ use crate::{
     cell::Cell,
     commands::inside,
     gateway::Gateway,
+    hold::{Hold, hold},
     isolate::{end_with_parent, isolated, wait},
 };
 
@@ -32,6 +33,8 @@ pub enum Task {
     },
     /// Find out how this gateway behaves: a [`behaviour::Behaviour`].
     Observe(Gateway),
+    /// Hold an allocation: a [`crate::hold::Held`].
+    Hold(Hold),
     /// Ask a server from inside a namespace.
     #[doc(hidden)]
     Probe(Probe),
@@ -61,6 +64,10 @@ fn perform(task: Task) -> anyhow::Result<serde_json::Value> {
         Task::Call { cell, programs, signalling } => {
             end_with_parent();
             serde_json::to_value(call::measure(&cell, &programs, signalling)?)
+        }
+        Task::Hold(task) => {
+            end_with_parent();
+            serde_json::to_value(hold(&task)?)
         }
         Task::Observe(gateway) => {
             end_with_parent();

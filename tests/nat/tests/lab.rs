@@ -9,8 +9,8 @@
 use std::process::ExitCode;
 
 use floe_nat_lab::{
-    Behaviour, Dependence, Gateway, Measurement, Programs, Signalling, Task, cells, main_inside, missing,
-    missing_aioice, run,
+    Behaviour, Dependence, Gateway, Measurement, Programs, Signalling, Task, aioice_python, cells,
+    main_inside, missing, missing_aioice, run,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -58,7 +58,7 @@ fn behaviours() -> Vec<Trial> {
 
 /// Another agent than floe, so that a lab that works is told from a floe that works.
 fn aioice() -> Trial {
-    let python = std::env::var("FLOE_AIOICE_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = aioice_python();
     let lacks = missing().or_else(|| missing_aioice(&python));
     trial("aioice_meets_itself_behind_two_full_cones".to_owned(), lacks, move || {
         let cell = cells().into_iter().find(|cell| cell.name == "full-cone-x-full-cone").unwrap();
