@@ -132,7 +132,7 @@ fn populate(world: &World, start: Instant) -> anyhow::Result<(Simulation<Chat>, 
     let roles = [(Role::Controlling, 1), (Role::Controlled, 2)];
     for ((host, turn), (role, seed)) in hosts.into_iter().zip(world.turn).zip(roles) {
         let relays = [v4, v6].into_iter().filter(|_| turn).map(|at| IceServer::turn(at, "ann", "secret"));
-        let reflectors = [v4, v6].into_iter().filter(|_| world.stun).map(IceServer::Stun);
+        let reflectors = [v4, v6].into_iter().filter(|_| world.stun).map(IceServer::stun);
         let config = SessionConfig::new([seed; 32]).role(role).servers(relays.chain(reflectors));
         let interfaces = simulation.network().host(host).map(|host| host.interfaces().to_vec());
         let mut chat = Chat::new(SessionNode::new(Session::new(config)), start);

@@ -98,7 +98,7 @@ fn an_address_that_comes_after_the_end_of_candidates_is_announced_and_a_restart_
 #[test]
 fn an_address_that_comes_before_the_end_of_candidates_is_gathered_and_used() {
     // A server that nobody answers for: gathering goes on for as long as it is asked.
-    let nobody = IceServer::Stun("192.0.2.1:3478".parse().unwrap());
+    let nobody = IceServer::stun("192.0.2.1:3478".parse().unwrap());
     let mut world = Setup { servers: vec![nobody], ..Setup::new([1, 1], ms(20)) }.described();
     world.set_path(0, 0, Link::cut());
     world.run_to(Duration::from_secs(1));

@@ -140,14 +140,9 @@ fn an_address_that_dns64_has_made_up_is_the_ipv4_one_inside() {
     let prefix = Nat64Prefix::WELL_KNOWN;
     let (mut world, _) = served::world_with(&internet, |mut config| {
         if config.role == Role::Controlling {
-            for server in &mut config.servers {
-                match server {
-                    IceServer::Stun(address) | IceServer::Turn { address, .. } => {
-                        *address = prefix.embed_socket(*address);
-                    }
-                    _ => panic!("another server"),
-                }
-            }
+            let known = config.servers[0].targets().expect("an address")[0].address;
+            let made_up = prefix.embed_socket(known);
+            config.servers = vec![IceServer::turn(made_up, "ann", "secret"), IceServer::stun(made_up)];
         }
         config
     });

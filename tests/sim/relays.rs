@@ -57,7 +57,7 @@ impl Relayed {
             let turn = if world.turn[n] {
                 IceServer::turn(server, "ann", "secret")
             } else {
-                IceServer::Stun(server)
+                IceServer::stun(server)
             };
             let config = SessionConfig::new([u8::try_from(n).unwrap(); 32]).role(role).servers([turn]);
             simulation.place(hosts[n], SessionNode::new(Session::new(configure(config))));

@@ -39,7 +39,7 @@ pub(crate) fn world_with(
     for (side, role) in [(Side::A, Role::Controlling), (Side::B, Role::Controlled)] {
         let mut seed = [side as u8; 32];
         seed[..8].copy_from_slice(&internet.seed.to_le_bytes());
-        let servers = [IceServer::turn(at, "ann", "secret"), IceServer::Stun(at)];
+        let servers = [IceServer::turn(at, "ann", "secret"), IceServer::stun(at)];
         let mut config = SessionConfig::new(seed).role(role).servers(servers);
         config.gather.nat64 = parties[side as usize].nat64;
         let session = Session::new(configure(config));

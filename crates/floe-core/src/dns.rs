@@ -16,7 +16,7 @@ pub struct SrvRecord {
 /// What a domain says of the services that it has (RFC 3403 4.1).
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct NaptrRecord {
-    /// The lowest is looked at first, and those behind the first usable one not at all.
+    /// The lowest is looked at first. Those behind it are for where it leads nowhere (RFC 3958 2.2.4).
     pub order: u16,
     /// Among those of one order the lowest is preferred.
     pub preference: u16,

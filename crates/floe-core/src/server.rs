@@ -18,6 +18,9 @@ pub enum ServerTransport {
 }
 
 impl ServerTransport {
+    /// All of them: first those that lose what the network loses, for media cannot wait for it.
+    pub const ALL: [Self; 4] = [Self::Udp, Self::Tcp, Self::Tls, Self::Dtls];
+
     /// Whether everything arrives, in order, or the connection breaks: nothing is sent again then (RFC 8489 6.2.2).
     #[must_use]
     pub const fn is_reliable(self) -> bool {

@@ -1,6 +1,6 @@
 //! What comes of the sockets that were asked for (RFC 8445 5.1.1.1).
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Instant};
 
 use floe_core::{BaseId, Candidate, CandidateKind, LocalCandidate, Priority, Transport};
 
@@ -15,6 +15,7 @@ impl Round {
     /// A socket was bound, or not.
     pub(crate) fn bound(
         &mut self,
+        now: Instant,
         id: JobId,
         result: Result<(BaseId, SocketAddr), String>,
         shared: &mut Shared,
@@ -23,7 +24,7 @@ impl Round {
         let (stream, component) = (self.stream, job.component);
         match result {
             Ok((base, address)) => match self.new_base(id, base, address) {
-                Ok(new) => self.take_in(id, base, new, shared),
+                Ok(new) => self.take_in(now, id, base, new, shared),
                 Err(why) => {
                     self.refuse(id, why, shared);
                     if !self.bases.contains_key(&base) {
@@ -52,11 +53,11 @@ impl Round {
     }
 
     /// A new base: its host candidate, and the servers that are asked from it.
-    fn take_in(&mut self, id: JobId, base: BaseId, new: Base, shared: &mut Shared) {
+    fn take_in(&mut self, now: Instant, id: JobId, base: BaseId, new: Base, shared: &mut Shared) {
         let candidate = shared.config.host.then(|| host_candidate(base, &new, shared));
         self.bases.insert(base, new);
         self.hold(id, candidate.into_iter().collect());
-        self.pair(base, shared);
+        self.pair(now, base, shared);
     }
 
     /// The candidates of a job are there, if it has any.

@@ -2,12 +2,13 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use floe_core::{
-    BaseId, Candidate, CandidateKind, ComponentId, LocalCandidate, Priority, Transmit, Transport,
+    BaseId, Candidate, CandidateKind, ComponentId, LocalCandidate, Priority, ServerTransport, Transmit,
+    Transport,
     address::{self, scoped, unscoped},
 };
 use floe_stun::{
@@ -17,7 +18,7 @@ use floe_stun::{
 };
 
 use crate::{
-    Event, JobId, ServerError, ServerId, Start,
+    AllocateError, Event, GatherConfig, JobId, ServerError, ServerId, Start,
     job::{Job, State, Task},
     place::Place,
     round::{Base, Round},
@@ -27,21 +28,70 @@ use crate::{
 
 impl Round {
     /// The servers that are to be asked from a new base: each a job of its own.
-    pub(crate) fn pair(&mut self, id: BaseId, shared: &mut Shared) {
+    pub(crate) fn pair(&mut self, now: Instant, id: BaseId, shared: &mut Shared) {
         let Some(base) = self.bases.get(&id) else { return };
         let (place, component) = (base.place, base.component);
-        let max = shared.config.max_candidates;
+        for server in server::awaited(&shared.config) {
+            if let Some(why) = shared.not_found.get(&server).cloned() {
+                self.tell_failed(component, server, id, ServerError::Resolve(why), shared);
+                continue;
+            }
+            let state = State::Asked { deadline: Shared::deadline(now, shared.config.resolve_timeout) };
+            let task = Task::Resolve { base: id, server };
+            self.jobs.insert(shared.next_job(), Job { place, component, task, state });
+        }
         for query in queries(&shared.config, place) {
-            let yields = query.yields(&shared.config);
-            if let Err(why) = address::check_destination(query.address) {
-                self.tell_failed(component, query.server, id, ServerError::Address(why), shared);
-            } else if self.load(&shared.config) + yields > max {
-                self.tell_failed(component, query.server, id, ServerError::TooMany(max), shared);
-            } else {
-                self.wanted_of_servers += yields;
-                self.queue(place, component, Task::Ask { base: id, query }, shared);
+            self.add(id, (place, component), query, shared);
+        }
+        for server in server::without_udp(&shared.config) {
+            self.tell_failed(component, server, id, ServerError::NeedsUdp, shared);
+        }
+    }
+
+    /// Another server to be asked from this base, if there is room.
+    fn add(
+        &mut self,
+        id: BaseId,
+        (place, component): (Place, ComponentId),
+        query: Query,
+        shared: &mut Shared,
+    ) {
+        let (yields, max) = (query.yields(&shared.config), shared.config.max_candidates);
+        if let Err(why) = address::check_destination(query.address) {
+            self.tell_failed(component, query.server, id, ServerError::Address(why), shared);
+        } else if self.load(&shared.config) + yields > max {
+            self.tell_failed(component, query.server, id, ServerError::TooMany(max), shared);
+        } else {
+            self.wanted_of_servers += yields;
+            self.queue(place, component, Task::Ask { base: id, query }, shared);
+        }
+    }
+
+    /// The name of a server is resolved, or not: those that wait for it go on.
+    pub(crate) fn resolved(&mut self, server: ServerId, shared: &mut Shared) {
+        for job in self.jobs.awaiting(server) {
+            let Some((base, _)) = self.jobs.resolving(job) else { continue };
+            let Some(Job { place, component, .. }) = self.jobs.remove(job) else { continue };
+            let query = server::ranked_query(&shared.config, place, server);
+            match (shared.not_found.get(&server).cloned(), query) {
+                (Some(why), _) => {
+                    self.tell_failed(component, server, base, ServerError::Resolve(why), shared);
+                }
+                (None, Some(query)) => self.add(base, (place, component), query, shared),
+                (None, None) if server::without_udp(&shared.config).contains(&server) => {
+                    self.tell_failed(component, server, base, ServerError::NeedsUdp, shared);
+                }
+                (None, None) => {}
             }
         }
+    }
+
+    /// The name of a server is not resolved in time.
+    pub(crate) fn give_up_resolving(&mut self, id: JobId, shared: &mut Shared) {
+        let Some((base, server)) = self.jobs.resolving(id) else { return };
+        let Some(Job { component, .. }) = self.jobs.remove(id) else { return };
+        let why = ServerError::ResolveTimeout(shared.config.resolve_timeout);
+        self.tell_failed(component, server, base, why, shared);
     }
 
     fn queue(&mut self, place: Place, component: ComponentId, task: Task, shared: &mut Shared) {
@@ -58,18 +108,37 @@ impl Round {
     ) -> Option<Start> {
         let Base { component, .. } = *self.bases.get(&base)?;
         let (stream, server) = (self.stream, query.server);
-        let timeout = match query.method {
-            Method::Binding => shared.config.server_timeout,
-            Method::Allocate => shared.config.allocate_timeout,
-        };
+        let timeout = self.timeout(base, query, shared);
         self.jobs.set_state(job, State::Asked { deadline: Shared::deadline(now, timeout) });
         match query.method {
             Method::Binding => {
                 let asked = Asked { stream, base, server, to: query.address, purpose: Purpose::Gather(job) };
                 self.send(now, asked, policy, shared).map(Start::Send)
             }
-            Method::Allocate => Some(Start::Allocate { job, stream, component, server, base }),
+            Method::Allocate => {
+                let target = query.target(&shared.config);
+                Some(Start::Allocate { job, stream, component, server, target, base })
+            }
         }
+    }
+
+    /// How long the answer may take. Where another target can be asked it is not waited for as long as RFC 8489 would.
+    fn timeout(&self, base: BaseId, query: Query, shared: &Shared) -> Duration {
+        let config = &shared.config;
+        match query.method {
+            Method::Binding => config.server_timeout,
+            Method::Allocate if self.next_target(base, query, shared).is_some() => {
+                config.allocate_timeout.min(config.next_target_timeout)
+            }
+            Method::Allocate => config.allocate_timeout,
+        }
+    }
+
+    /// Where else the server can be asked.
+    fn next_target(&self, base: BaseId, query: Query, shared: &Shared) -> Option<Query> {
+        let place = self.bases.get(&base)?.place;
+        let next = server::query(&shared.config, place, query.server, query.target + 1)?;
+        Some(Query { rank: query.rank, relay_rank: query.relay_rank, ..next })
     }
 
     /// Opens the transaction of a Binding request.
@@ -113,27 +182,27 @@ impl Round {
         }
     }
 
-    /// The job with a server has failed. An allocation may be followed by a Binding request (RFC 8445 5.1.1.2).
+    /// The job with a server has failed. Another of its targets may do better; and an allocation may be followed by a Binding
+    /// request (RFC 8445 5.1.1.2).
     pub(crate) fn fail(&mut self, id: JobId, why: ServerError, shared: &mut Shared) {
         let Some((base, query)) = self.jobs.query(id) else { return };
         let Some(Job { place, component, .. }) = self.jobs.remove(id) else { return };
         shared.silence(|asked| asked.purpose != Purpose::Gather(id));
-        let has_capacity = why != ServerError::Allocate(crate::AllocateError::Capacity);
+        let next = self.next_target(base, query, shared).filter(|_| may_go_elsewhere(&why));
+        let maps = query.method == Method::Allocate && may_map(&shared.config, query, &why);
         self.tell_failed(component, query.server, base, why, shared);
-        let may_map = !has_capacity || server::is_stun_too(&shared.config, query.address);
-        let reflexive = shared.config.tells(CandidateKind::ServerReflexive);
-        if query.method == Method::Allocate && may_map && reflexive {
-            let query = Query { method: Method::Binding, ..query };
+        let mapping = Query { method: Method::Binding, ..query };
+        for query in next.into_iter().chain(maps.then_some(mapping)) {
             self.queue(place, component, Task::Ask { base, query }, shared);
         }
     }
 
     /// A server is not done in time.
     pub(crate) fn give_up_server(&mut self, id: JobId, shared: &mut Shared) {
-        let Some((_, query)) = self.jobs.query(id) else { return };
+        let Some((base, query)) = self.jobs.query(id) else { return };
         let why = match query.method {
             Method::Binding => ServerError::NoAnswer,
-            Method::Allocate => ServerError::AllocateTimeout(shared.config.allocate_timeout),
+            Method::Allocate => ServerError::AllocateTimeout(self.timeout(base, query, shared)),
         };
         self.fail(id, why, shared);
     }
@@ -163,6 +232,10 @@ impl Round {
         let Some(base) = self.bases.get(&id).cloned().filter(|_| shared.config.tells(kind)) else {
             return Ok(None);
         };
+        // What a server sees of a connection is no address of this socket.
+        if query.transport != ServerTransport::Udp {
+            return Ok(None);
+        }
         server::check_mapped(mapped, query.address, base.address).map_err(ServerError::BadAddress)?;
         // RFC 8445 5.1.3: without a NAT it is the host candidate. Where that is kept from the peer, this is, too.
         if unscoped(mapped) == unscoped(base.address) || self.knows(id, mapped) {
@@ -206,6 +279,18 @@ impl Round {
             .expect("invariant: it has a related address and no extension");
         Ok(candidate)
     }
+}
+
+/// Whether another target of the server may give what this one did not.
+fn may_go_elsewhere(why: &ServerError) -> bool {
+    !matches!(why, ServerError::Allocate(AllocateError::Credentials(_)))
+}
+
+/// Whether a Binding request is worth while after an allocation that failed.
+fn may_map(config: &GatherConfig, query: Query, why: &ServerError) -> bool {
+    let has_capacity = *why != ServerError::Allocate(AllocateError::Capacity);
+    let may = !has_capacity || server::is_stun_too(config, query.address);
+    may && query.transport == ServerTransport::Udp && config.tells(CandidateKind::ServerReflexive)
 }
 
 /// The related address that tells nothing (RFC 8839 5.1): unspecified, with the port of the discard service.

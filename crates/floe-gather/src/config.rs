@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use floe_core::{CandidateKind, Nat64Prefix};
 
-use crate::{Server, TypePreferences};
+use crate::{Server, Target, TypePreferences};
 
 /// What to gather, and how long to try.
 ///
@@ -45,11 +45,15 @@ pub struct GatherConfig {
     pub unreliable: Vec<String>,
     /// How long the binding of one socket may take. Default: 5 s, far more than a working system needs.
     pub bind_timeout: Duration,
+    /// How long the name of a server may take to be resolved. Default: 10 s.
+    pub resolve_timeout: Duration,
     /// How long a STUN server has for its answer to one base, from the first send. Default: 39.5 s, which is all that
     /// the retransmissions of RFC 8489 6.2.1 wait.
     pub server_timeout: Duration,
     /// How long one allocation may take, from when it is asked for. Default: 39.5 s.
     pub allocate_timeout: Duration,
+    /// The same where the server has another [target](Server::targets) that can be asked instead. Default: 5 s.
+    pub next_target_timeout: Duration,
     /// How often the binding behind a server-reflexive candidate is refreshed until ICE has finished (RFC 8445
     /// 5.1.1.4); what is shorter than 1 s is taken for 1 s. Default: 15 s.
     pub keepalive: Duration,
@@ -75,8 +79,10 @@ impl Default for GatherConfig {
             interfaces: None,
             unreliable: Vec::new(),
             bind_timeout: Duration::from_secs(5),
+            resolve_timeout: Duration::from_secs(10),
             server_timeout: Duration::from_millis(39_500),
             allocate_timeout: Duration::from_millis(39_500),
+            next_target_timeout: Duration::from_secs(5),
             keepalive: Duration::from_secs(15),
             max_candidates: 64,
             type_preferences: TypePreferences::default(),
@@ -185,6 +191,13 @@ impl GatherConfig {
         self
     }
 
+    /// Sets [`resolve_timeout`](Self::resolve_timeout).
+    #[must_use]
+    pub fn resolve_timeout(mut self, timeout: Duration) -> Self {
+        self.resolve_timeout = timeout;
+        self
+    }
+
     /// Sets [`server_timeout`](Self::server_timeout).
     #[must_use]
     pub fn server_timeout(mut self, timeout: Duration) -> Self {
@@ -196,6 +209,13 @@ impl GatherConfig {
     #[must_use]
     pub fn allocate_timeout(mut self, timeout: Duration) -> Self {
         self.allocate_timeout = timeout;
+        self
+    }
+
+    /// Sets [`next_target_timeout`](Self::next_target_timeout).
+    #[must_use]
+    pub fn next_target_timeout(mut self, timeout: Duration) -> Self {
+        self.next_target_timeout = timeout;
         self
     }
 
@@ -221,8 +241,8 @@ impl GatherConfig {
     }
 
     /// Where a server is. DNS64 tells of an IPv4 one by an address behind the prefix.
-    pub(crate) fn address_of(&self, server: &Server) -> SocketAddr {
-        self.nat64.map_or(server.address, |prefix| prefix.extract_socket(server.address))
+    pub(crate) fn address_of(&self, target: &Target) -> SocketAddr {
+        self.nat64.map_or(target.address, |prefix| prefix.extract_socket(target.address))
     }
 
     /// Whether candidates of this kind are told of.

@@ -14,7 +14,7 @@ use floe_core::{
 use crate::{
     GatherConfig, GatherError,
     place::{Place, Standing, Usable},
-    server::queries,
+    server::is_asked_from,
 };
 
 /// The networks in which a temporary address has been used in this generation. They last until the next: while one
@@ -128,7 +128,7 @@ fn check(
     address: &InterfaceAddress,
 ) -> Result<(), GatherError> {
     let named = |names: &Vec<String>| names.contains(&on.name);
-    if !config.host && queries(config, Place::of(on, address.ip)).is_empty() {
+    if !config.host && !is_asked_from(config, Place::of(on, address.ip)) {
         return Err(GatherError::HostOff);
     }
     if !config.interfaces.as_ref().is_none_or(named) {

@@ -14,7 +14,7 @@ use floe_stun::{Due, Message, Method, RetransmitPolicy};
 use rand::rngs::ChaCha20Rng;
 
 use crate::{
-    Action, AllocateError, Allocated, Event, GatherConfig, JobId, ServerError, Start,
+    Action, AllocateError, Allocated, Event, GatherConfig, JobId, ServerError, ServerId, Start, Target,
     ask::read_mapped,
     filter::Shields,
     job::{Job, State, Task},
@@ -96,6 +96,7 @@ impl Gatherer {
             self.appeared.clear();
         }
         self.refused.clear();
+        self.shared.not_found.clear();
         let begin = |(stream, components)| (stream, Round::new(stream, generation, components));
         self.rounds.extend(streams.into_iter().map(begin));
         self.review(now);
@@ -146,7 +147,7 @@ impl Gatherer {
         self.handle_timeout(now);
         let waits = |round: &&mut Round| round.jobs.asked(job).is_some_and(Job::is_asked_bind);
         match self.rounds.values_mut().find(waits) {
-            Some(round) => round.bound(job, result, &mut self.shared),
+            Some(round) => round.bound(now, job, result, &mut self.shared),
             None => self.refuse_late(job, result.ok().map(|(base, _)| base)),
         }
     }
@@ -159,6 +160,28 @@ impl Gatherer {
         match self.rounds.values_mut().find(waits) {
             Some(round) => round.allocated(now, job, result, &mut self.shared),
             None => self.refuse_late(job, result.ok().map(|allocated| allocated.base)),
+        }
+    }
+
+    /// Where a server is, or why that could not be found out: for one that was [unresolved](crate::Server::unresolved). It
+    /// is asked from every base that waits for it. A later answer takes the place of an earlier one for bases to come.
+    pub fn resolved(&mut self, now: Instant, server: ServerId, result: Result<Vec<Target>, String>) {
+        self.handle_timeout(now);
+        let known =
+            usize::try_from(server.0).ok().and_then(|index| self.shared.config.servers.get_mut(index));
+        let Some(known) = known else { return };
+        match result {
+            Ok(targets) => {
+                known.targets = Some(targets);
+                self.shared.not_found.remove(&server);
+            }
+            Err(why) => {
+                self.shared.not_found.insert(server, why);
+            }
+        }
+        for round in self.rounds.values_mut() {
+            round.resolved(server, &mut self.shared);
+            round.advance(&mut self.shared);
         }
     }
 
@@ -274,7 +297,7 @@ impl Gatherer {
         });
         let asks = waiting.filter_map(|(stream, id, job)| match job.task {
             Task::Ask { base, query } => Some((stream, id, job, (base, query))),
-            Task::Bind { .. } => None,
+            Task::Bind { .. } | Task::Resolve { .. } => None,
         });
         let order = |&(stream, id, job, (_, query)): &(StreamId, JobId, &Job, (BaseId, Query))| {
             let preference = self.shared.ledger.places.get(&job.place).map(|taken| taken.preference);
@@ -313,6 +336,7 @@ impl Gatherer {
         for round in self.rounds.values_mut() {
             for id in round.jobs.due(now) {
                 round.give_up_bind(id, &mut self.shared);
+                round.give_up_resolving(id, &mut self.shared);
                 round.give_up_server(id, &mut self.shared);
             }
             round.wake_bindings(now);

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use floe_core::{BaseId, ComponentId, LocalCandidate};
 
-use crate::{JobId, place::Place, server::Query};
+use crate::{JobId, ServerId, place::Place, server::Query};
 
 /// Something that was asked for, or is to be.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub(crate) enum Task {
         /// The interface of its address.
         interface: Box<str>,
     },
+    /// Where a server is that is to be asked from this base then.
+    Resolve { base: BaseId, server: ServerId },
     /// An address, of a server, from this base.
     Ask { base: BaseId, query: Query },
 }
@@ -71,7 +73,21 @@ impl Jobs {
     pub(crate) fn query(&self, id: JobId) -> Option<(BaseId, Query)> {
         match self.asked(id)?.task {
             Task::Ask { base, query } => Some((base, query)),
-            Task::Bind { .. } => None,
+            Task::Bind { .. } | Task::Resolve { .. } => None,
+        }
+    }
+
+    /// The jobs that wait for the place of this server.
+    pub(crate) fn awaiting(&self, server: ServerId) -> Vec<JobId> {
+        let waits = |job: &Job| matches!(job.task, Task::Resolve { server: of, .. } if of == server);
+        self.0.iter().filter(|(_, job)| waits(job)).map(|(&id, _)| id).collect()
+    }
+
+    /// From which base which server is to be asked once its name is resolved, if that is what this job waits for.
+    pub(crate) fn resolving(&self, id: JobId) -> Option<(BaseId, ServerId)> {
+        match self.0.get(&id)?.task {
+            Task::Resolve { base, server } => Some((base, server)),
+            Task::Bind { .. } | Task::Ask { .. } => None,
         }
     }
 
@@ -108,7 +124,7 @@ impl Jobs {
             (Task::Ask { query: one, .. }, Task::Ask { query: two, .. }) => {
                 one.server == two.server && other.component < job.component
             }
-            (Task::Ask { .. }, Task::Bind { .. }) => false,
+            _ => false,
         };
         self.0.values().any(|other| other.place == job.place && first(other))
     }
@@ -153,7 +169,7 @@ impl Job {
 
     /// Whether it stands on this base: its own, or one whose candidate it holds.
     pub(crate) fn is_on(&self, base: BaseId) -> bool {
-        let asks = matches!(self.task, Task::Ask { base: from, .. } if from == base);
+        let asks = matches!(self.task, Task::Ask { base: from, .. } | Task::Resolve { base: from, .. } if from == base);
         asks || self.held().iter().any(|candidate| candidate.base == base)
     }
 }

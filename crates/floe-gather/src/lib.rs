@@ -6,7 +6,8 @@
 //! to bind, what to send and when an allocation is to begin, and is told what came of it.
 //!
 //! It gathers host, server-reflexive and relayed candidates over UDP. It makes no checks, and forms no pairs; it is no
-//! TURN client, and resolves no names.
+//! TURN client. Beside the gatherer it has the URIs of servers, [`ServerUri`], and the way from one to addresses,
+//! [`Resolution`], which says what to ask the DNS.
 //!
 //! ```text
 //!   interfaces ──> sift ──> order ──> Action::Bind ──> (a socket) ──> bound ──┬──────────────> Event::Candidate
@@ -82,6 +83,11 @@
 //! | 8421 | 3 to 5 several interfaces, both families | yes; unreliable interfaces are named by the user |
 //! | 8838 | 13 no candidate after the end of candidates | yes |
 //! | 6544 | 4 TCP candidates | no |
+//! | 7064, 7065 | 3.1 URIs of servers | yes: [`ServerUri`] |
+//! | 5928 | 3 from a TURN URI to addresses | yes: [`Resolution`]; servers that are not to be used for a time are the caller's |
+//! | 7350 | 4.6 STUN and TURN over DTLS | yes, as far as finding the server goes |
+//! | 8489 | 8.1 from a STUN URI to addresses | yes |
+//! | 2782 | the order of SRV records | yes |
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -98,15 +104,21 @@ mod place;
 mod preference;
 mod redundancy;
 mod relay;
+mod resolve;
 mod review;
 mod round;
 mod server;
 mod shared;
+mod target;
 mod type_preference;
+mod uri;
 
 pub use config::{GatherConfig, Policy};
 pub use event::{Action, Event, GatherError, JobId};
 pub use gatherer::Gatherer;
 pub use redundancy::{eliminate_redundant, is_redundant};
+pub use resolve::{Question, Resolution, ResolveError};
 pub use server::{AllocateError, Allocated, BadAddress, Server, ServerError, ServerId, ServerKind, Start};
+pub use target::Target;
 pub use type_preference::{TypePreferenceError, TypePreferences};
+pub use uri::{BadUri, Host, ServerUri, UriError, UriTransport};

@@ -168,7 +168,9 @@ impl Round {
             self.bases.iter().filter(|(_, base)| base.told).map(|(id, _)| *id).collect();
         let stays = |job: &Job| match job.task {
             Task::Bind { .. } => usable.contains(&job.place),
-            Task::Ask { base, .. } => usable.contains(&job.place) || told.contains(&base),
+            Task::Ask { base, .. } | Task::Resolve { base, .. } => {
+                usable.contains(&job.place) || told.contains(&base)
+            }
         };
         shared.withdraw(&self.jobs.retain(stays));
         let held: BTreeSet<BaseId> = self.jobs.held().map(|candidate| candidate.base).collect();

@@ -120,6 +120,8 @@ impl Round {
         let of_job = |task: &Task| match task {
             Task::Bind { .. } => usize::from(config.host),
             Task::Ask { query, .. } => query.yields(config),
+            // Not known yet: it is looked at again when it is asked.
+            Task::Resolve { .. } => 0,
         };
         self.gathered.len() + self.jobs.iter().map(|(_, job)| of_job(&job.task)).sum::<usize>()
     }

@@ -7,11 +7,11 @@ use std::{
 };
 
 use floe_core::{
-    BaseId, CandidateKind, ComponentId, StreamId, Transmit,
+    BaseId, CandidateKind, ComponentId, ServerTransport, StreamId, Transmit,
     address::{self, Family, Redacted, Unusable},
 };
 
-use crate::{GatherConfig, JobId, place::Place};
+use crate::{GatherConfig, JobId, Target, place::Place};
 
 /// A server, as the user gave it: its index in [`GatherConfig::servers`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,32 +38,49 @@ pub enum ServerKind {
     Turn,
 }
 
-/// A STUN or TURN server whose name is resolved. Credentials are the session's.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// A STUN or TURN server. Credentials are the session's.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Server {
-    /// Where it is.
-    pub address: SocketAddr,
     /// What it can do.
     pub kind: ServerKind,
+    /// Where it is, the most preferred first: one that gives nothing is followed by the next one that can be reached.
+    /// `None` while its name is being resolved; then tell [`Gatherer::resolved`](crate::Gatherer::resolved).
+    pub targets: Option<Vec<Target>>,
 }
 
 impl Server {
-    /// A STUN server at this address.
+    /// A STUN server at this address, over UDP.
     #[must_use]
-    pub const fn stun(address: SocketAddr) -> Self {
-        Self { address, kind: ServerKind::Stun }
+    pub fn stun(address: SocketAddr) -> Self {
+        Self::at(ServerKind::Stun, [Target::udp(address)])
     }
 
-    /// A TURN server at this address.
+    /// A TURN server at this address, over UDP.
     #[must_use]
-    pub const fn turn(address: SocketAddr) -> Self {
-        Self { address, kind: ServerKind::Turn }
+    pub fn turn(address: SocketAddr) -> Self {
+        Self::at(ServerKind::Turn, [Target::udp(address)])
+    }
+
+    /// A server at the first of these places that works.
+    #[must_use]
+    pub fn at(kind: ServerKind, targets: impl IntoIterator<Item = Target>) -> Self {
+        Self { kind, targets: Some(targets.into_iter().collect()) }
+    }
+
+    /// A server whose name is still being resolved.
+    #[must_use]
+    pub const fn unresolved(kind: ServerKind) -> Self {
+        Self { kind, targets: None }
     }
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}({})", self.kind, Redacted(self.address))
+        match &self.targets {
+            Some(targets) => write!(f, "{:?}{targets:?}", self.kind),
+            None => write!(f, "{:?}(unresolved)", self.kind),
+        }
     }
 }
 
@@ -84,7 +101,9 @@ pub enum Start {
         component: ComponentId,
         /// The server to ask.
         server: ServerId,
-        /// The base to ask it from.
+        /// Where it is, as the base knows it.
+        target: Target,
+        /// The base to ask it from. Over anything but UDP it is a connection from the base's address that asks.
         base: BaseId,
     },
 }
@@ -114,7 +133,10 @@ pub enum AllocateError {
     /// The server has nothing left to give: 508, or 486 for this user. It may still say which address it sees.
     #[error("the server has nothing left to allocate")]
     Capacity,
-    /// Anything else: the credentials are wrong, or nobody answers. The text is for people.
+    /// The server does not take the credentials: it would not take them at another address either.
+    #[error("{0}")]
+    Credentials(String),
+    /// Anything else: nobody answers, or the connection broke. The text is for people.
     #[error("{0}")]
     Other(String),
 }
@@ -123,6 +145,15 @@ pub enum AllocateError {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ServerError {
+    /// Its name could not be resolved. The text is for people.
+    #[error("its name could not be resolved: {0}")]
+    Resolve(String),
+    /// Its name was not resolved within [`GatherConfig::resolve_timeout`].
+    #[error("its name was not resolved within {0:?}")]
+    ResolveTimeout(Duration),
+    /// A server-reflexive candidate is what a server sees of a UDP socket, and this one is not reached over UDP.
+    #[error("a server-reflexive candidate takes UDP")]
+    NeedsUdp,
     /// The address of the server is none that can be sent to. Correct the configuration.
     #[error("the server's address is {0}")]
     Address(Unusable),
@@ -132,7 +163,7 @@ pub enum ServerError {
     /// No answer came in time: the server is down, or something on the way drops UDP.
     #[error("no answer")]
     NoAnswer,
-    /// It answered with this error code (RFC 8489 14.8). ALTERNATE-SERVER is not followed (RFC 8445 5.1.1.2).
+    /// It answered with this error code (RFC 8489 14.8).
     #[error("it answered with error {0}")]
     Refused(u16),
     /// Its answer cannot be used, and this is why. It is no STUN server, or a broken one.
@@ -207,66 +238,161 @@ pub(crate) enum Method {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Query {
     pub(crate) server: ServerId,
+    /// Which of its targets.
+    pub(crate) target: usize,
     pub(crate) address: SocketAddr,
+    pub(crate) transport: ServerTransport,
     /// Its place among those that are asked from this address.
     pub(crate) rank: u16,
-    /// The same among those that relay.
+    /// The same among those that relay: datagrams come before streams, which hold up what is behind a loss.
     pub(crate) relay_rank: u16,
     pub(crate) method: Method,
 }
 
 impl fmt::Debug for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { server, address, rank, method, .. } = *self;
-        write!(f, "{method:?}({server} {} rank {rank})", Redacted(address))
+        let Self { server, address, transport, rank, method, .. } = *self;
+        write!(f, "{method:?}({server} {} by {transport} rank {rank})", Redacted(address))
     }
 }
 
 impl Query {
     /// How many candidates may come of it.
     pub(crate) fn yields(&self, config: &GatherConfig) -> usize {
-        let reflexive = config.tells(CandidateKind::ServerReflexive);
+        let reflexive =
+            config.tells(CandidateKind::ServerReflexive) && self.transport == ServerTransport::Udp;
         match self.method {
             Method::Binding => 1,
             Method::Allocate => 1 + usize::from(reflexive),
         }
     }
+
+    /// Its target, as the base knows it.
+    pub(crate) fn target(&self, config: &GatherConfig) -> Target {
+        let known = at(config, self.server).and_then(|server| server.targets.as_ref()?.get(self.target));
+        let name = known.and_then(|target| target.name.clone());
+        Target::new(self.address, self.transport).name(name)
+    }
+}
+
+pub(crate) fn at(config: &GatherConfig, id: ServerId) -> Option<&Server> {
+    config.servers.get(usize::try_from(id.0).ok()?)
+}
+
+fn all(config: &GatherConfig) -> impl Iterator<Item = (ServerId, &Server)> {
+    (0..).map(ServerId).zip(&config.servers)
 }
 
 /// Which servers are asked from this address, in the user's order.
 pub(crate) fn queries(config: &GatherConfig, place: Place) -> Vec<Query> {
-    let indexed = (0..).map(ServerId).zip(&config.servers);
-    let placed = indexed.map(|(id, server)| (id, Server { address: config.address_of(server), ..*server }));
-    let reachable = placed.filter(|(_, server)| reaches(config, place, server.address));
-    let asked = reachable.filter_map(|(id, server)| Some((id, server, method(config, id, &server)?)));
-    let mut relays = 0;
-    let query = |(rank, (server, Server { address, .. }, method))| {
-        let relay_rank = relays;
-        relays += u16::from(method == Method::Allocate);
-        Query { server, address, rank, relay_rank, method }
-    };
-    (0..=u16::MAX).zip(asked).map(query).collect()
+    let mut queries = Vec::new();
+    let mut rank = 0;
+    for (id, server) in all(config) {
+        let query = query(config, place, id, 0);
+        // One that is not resolved yet keeps its place.
+        let counts = query.is_some() || awaits(config, server);
+        queries.extend(query.map(|query| Query { rank, ..query }));
+        rank += u16::from(counts);
+    }
+    rank_relays(config, &mut queries);
+    queries
 }
 
-/// How this server is asked, if at all.
-fn method(config: &GatherConfig, id: ServerId, server: &Server) -> Option<Method> {
-    let relays = |server: &Server| server.kind == ServerKind::Turn && config.tells(CandidateKind::Relayed);
-    if relays(server) {
+fn rank_relays(config: &GatherConfig, queries: &mut [Query]) {
+    let unresolved =
+        config.servers.iter().filter(|server| relays(config, server) && server.targets.is_none());
+    let room = u16::try_from(unresolved.count()).unwrap_or(u16::MAX);
+    let mut relaying: Vec<_> = queries.iter_mut().filter(|query| query.method == Method::Allocate).collect();
+    relaying.sort_by_key(|query| (query.transport.is_reliable(), query.rank));
+    for (rank, query) in (0..=u16::MAX).zip(relaying) {
+        // Those that are not resolved yet may turn out to be datagrams.
+        let behind = if query.transport.is_reliable() { room } else { 0 };
+        query.relay_rank = rank.saturating_add(behind);
+    }
+}
+
+/// What is asked of one server from this address: at the first of its targets from this one on that can be reached.
+pub(crate) fn query(config: &GatherConfig, place: Place, id: ServerId, from: usize) -> Option<Query> {
+    let server = at(config, id)?;
+    let targets = server.targets.as_deref()?.iter().enumerate().skip(from);
+    targets.into_iter().find_map(|(target, to)| {
+        let address = config.address_of(to);
+        let method = method(config, id, server, (address, to.transport))?;
+        let query =
+            Query { server: id, target, address, transport: to.transport, rank: 0, relay_rank: 0, method };
+        reaches(config, place, address).then_some(query)
+    })
+}
+
+/// The same of one that was resolved while others were asked already.
+pub(crate) fn ranked_query(config: &GatherConfig, place: Place, id: ServerId) -> Option<Query> {
+    queries(config, place).into_iter().find(|query| query.server == id)
+}
+
+/// Whether a server may still have to be asked, once its name is resolved.
+pub(crate) fn awaits(config: &GatherConfig, server: &Server) -> bool {
+    server.targets.is_none() && (relays(config, server) || config.tells(CandidateKind::ServerReflexive))
+}
+
+/// The servers that may have to be asked from every address.
+pub(crate) fn awaited(config: &GatherConfig) -> Vec<ServerId> {
+    all(config).filter(|(_, server)| awaits(config, server)).map(|(id, _)| id).collect()
+}
+
+/// Whether anything is asked of anybody from this address, as far as is known.
+pub(crate) fn is_asked_from(config: &GatherConfig, place: Place) -> bool {
+    !queries(config, place).is_empty() || config.servers.iter().any(|server| awaits(config, server))
+}
+
+fn relays(config: &GatherConfig, server: &Server) -> bool {
+    server.kind == ServerKind::Turn && config.tells(CandidateKind::Relayed)
+}
+
+/// How this server is asked there, if at all.
+fn method(
+    config: &GatherConfig,
+    id: ServerId,
+    server: &Server,
+    (address, transport): (SocketAddr, ServerTransport),
+) -> Option<Method> {
+    if relays(config, server) {
         return Some(Method::Allocate);
     }
+    if transport != ServerTransport::Udp {
+        return None;
+    }
     // One answer tells all that several of one address could: an allocation has a mapped address, too.
-    let same = |(index, other): (u32, &Server)| {
-        config.address_of(other) == server.address && (relays(other) || index < id.0)
+    let same = |(other, known): (ServerId, &Server)| {
+        is_at(config, known, address) && (relays(config, known) || other < id)
     };
-    let answered = (0..).zip(&config.servers).any(same);
+    let answered = all(config).any(same);
     (config.tells(CandidateKind::ServerReflexive) && !answered).then_some(Method::Binding)
+}
+
+/// Whether this address is the first that the server is asked at over UDP.
+fn is_at(config: &GatherConfig, server: &Server, address: SocketAddr) -> bool {
+    let first = server.targets.as_deref().unwrap_or_default().first();
+    first.is_some_and(|target| {
+        target.transport == ServerTransport::Udp && config.address_of(target) == address
+    })
+}
+
+/// The servers that give no candidate because they are reached by a stream, or encrypted, only.
+pub(crate) fn without_udp(config: &GatherConfig) -> Vec<ServerId> {
+    let lacks = |server: &Server| {
+        let targets = server.targets.as_deref().unwrap_or_default();
+        !targets.is_empty() && targets.iter().all(|target| target.transport != ServerTransport::Udp)
+    };
+    let reflexive = config.tells(CandidateKind::ServerReflexive);
+    let wanted = all(config).filter(|(_, server)| reflexive && !relays(config, server) && lacks(server));
+    wanted.map(|(id, _)| id).collect()
 }
 
 /// Whether a Binding request may follow an allocation that failed: where the user named the same address as a STUN
 /// server, its other half may still work.
 pub(crate) fn is_stun_too(config: &GatherConfig, address: SocketAddr) -> bool {
-    let stun = |server: &Server| server.kind == ServerKind::Stun && config.address_of(server) == address;
-    config.servers.iter().any(stun)
+    let mut servers = config.servers.iter();
+    servers.any(|server| server.kind == ServerKind::Stun && is_at(config, server, address))
 }
 
 /// Whether a datagram from here can reach a server there, as far as the addresses tell.

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) foundations: Foundations,
     pub(crate) ledger: Ledger,
     pub(crate) transactions: Transactions<Asked>,
+    /// Why servers were not found, in this generation.
+    pub(crate) not_found: BTreeMap<ServerId, String>,
     /// The bases that the caller was told of and has not closed: they are never released.
     pub(crate) told: BTreeSet<BaseId>,
     pub(crate) out: Outbox,
@@ -97,6 +99,7 @@ impl Shared {
             foundations: Foundations::default(),
             ledger: Ledger::default(),
             transactions: Transactions::new(),
+            not_found: BTreeMap::new(),
             told: BTreeSet::new(),
             out: Outbox::default(),
         }

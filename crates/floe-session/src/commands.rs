@@ -23,6 +23,7 @@ impl Session {
         }
         let components: Vec<_> = self.components().collect();
         self.gatherer.start(now, Generation::default(), &components);
+        self.resolve_servers(now);
         self.drive(now);
     }
 

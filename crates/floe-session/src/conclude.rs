@@ -125,7 +125,7 @@ impl Session {
             .filter_map(|pair| self.check.route(pair).map(|route| route.base))
             .collect();
         // What a relay in use is reached by is in use, too.
-        let hosts: BTreeSet<_> = used.iter().filter_map(|&base| self.relays.host_of(base)).collect();
+        let hosts: BTreeSet<_> = used.iter().filter_map(|&base| self.relays.parent_of(base)).collect();
         let all: Vec<_> = self.relays.bases().chain(self.sockets.bases()).collect();
         for base in all.into_iter().filter(|base| !used.contains(base) && !hosts.contains(base)) {
             self.close_base(now, base);
@@ -135,7 +135,7 @@ impl Session {
     /// A base is gone: the system closed its socket, or its address is no longer one of this host.
     pub(crate) fn lose_base(&mut self, now: Instant, base: BaseId, why: &str) -> Option<SocketId> {
         for relay in self.relays.on(base) {
-            self.lose_relay(now, relay, why);
+            self.break_relay(now, relay, why);
         }
         self.gatherer.forget(base);
         let why: Box<str> = why.into();

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use floe_core::Role;
+use floe_core::{Role, ServerTransport};
 use floe_gather::GatherConfig;
 use floe_nominate::{Nomination, Policy};
 
@@ -44,6 +44,8 @@ pub struct SessionConfig {
     pub gather: GatherConfig,
     /// The STUN and TURN servers, in order of preference. Default: none.
     pub servers: Vec<IceServer>,
+    /// What servers may be reached by, the best first: what the driver has. Default: all that there are.
+    pub transports: Vec<ServerTransport>,
     /// How the controlling side nominates. Default: [`Nomination::Eager`].
     pub nomination: Nomination,
     /// A policy of your own in place of a built-in one. Default: none.
@@ -87,6 +89,7 @@ impl fmt::Debug for SessionConfig {
         let Self { seed: _, role, lite, streams, gather, nomination, policy, ta, max_pairs, .. } = self;
         let Self {
             servers,
+            transports,
             max_remote_candidates,
             max_peer_reflexive,
             patience,
@@ -104,6 +107,7 @@ impl fmt::Debug for SessionConfig {
             .field("streams", streams)
             .field("gather", gather)
             .field("servers", servers)
+            .field("transports", transports)
             .field("nomination", nomination)
             .field("policy", policy)
             .field("ta", ta)
@@ -132,6 +136,7 @@ impl SessionConfig {
             streams: vec![StreamConfig::default()],
             gather: GatherConfig::default(),
             servers: Vec::new(),
+            transports: ServerTransport::ALL.to_vec(),
             nomination: Nomination::default(),
             policy: None,
             ta: Duration::from_millis(50),
@@ -180,6 +185,13 @@ impl SessionConfig {
     #[must_use]
     pub fn servers(mut self, servers: impl IntoIterator<Item = IceServer>) -> Self {
         self.servers = servers.into_iter().collect();
+        self
+    }
+
+    /// These settings with servers reached by these transports only.
+    #[must_use]
+    pub fn transports(mut self, transports: impl IntoIterator<Item = ServerTransport>) -> Self {
+        self.transports = transports.into_iter().collect();
         self
     }
 

@@ -37,7 +37,7 @@ impl Session {
             return Disposition::Dropped(DropReason::Closed);
         }
         let Some((base, nat64)) = self.sockets.opened(socket) else {
-            return Disposition::Dropped(DropReason::UnknownSocket);
+            return self.dispose_linked(now, socket, from, datagram);
         };
         // This agent knows the peers and servers behind a NAT64 as they know themselves.
         let from = nat64.map_or(from, |prefix| prefix.extract_socket(from));
@@ -49,6 +49,22 @@ impl Session {
         } else {
             self.dispose_data(now, base, from)
         }
+    }
+
+    /// What a connection to a server brings is the server's, or nobody's: no peer is reached by it but over the relay.
+    fn dispose_linked(
+        &mut self,
+        now: Instant,
+        socket: SocketId,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> Disposition {
+        let Some((host, nat64)) = self.relays.links.open(socket) else {
+            return Disposition::Dropped(DropReason::UnknownSocket);
+        };
+        let from = nat64.map_or(from, |prefix| prefix.extract_socket(from));
+        let disposition = self.dispose_relayed(now, host, from, datagram);
+        disposition.unwrap_or(Disposition::Dropped(DropReason::Stranger))
     }
 
     pub(crate) fn dispose_stun(&mut self, now: Instant, received: Received<'_>) -> Disposition {

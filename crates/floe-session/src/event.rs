@@ -8,8 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use floe_check::{Agreed, CheckKind, FailReason};
-use floe_core::{Candidate, ComponentId, Generation, PairId, Role, StreamId, Transport, address::Redacted};
-use floe_gather::{GatherError, ServerError, ServerId};
+use floe_core::{
+    Candidate, ComponentId, Generation, PairId, Role, ServerTransport, StreamId, Transport, address::Redacted,
+};
+use floe_gather::{GatherError, Resolution, ServerError, ServerId};
 use floe_nominate::Why;
 
 use crate::{AddRemoteError, IceState, LocalParameters, Reason};
@@ -31,7 +33,6 @@ impl fmt::Debug for SocketId {
 }
 
 /// What the driver has to do.
-#[derive(Clone)]
 #[allow(clippy::large_enum_variant, reason = "an output is moved once, out of the queue")]
 pub enum Output {
     /// Send a datagram.
@@ -52,7 +53,29 @@ pub enum Output {
         /// The transport protocol.
         transport: Transport,
     },
-    /// Close a socket. Nothing more is said of it.
+    /// Find out where a server is, by asking the DNS what this says, and tell
+    /// [`Session::handle_resolved`](crate::Session::handle_resolved) what came of it.
+    Resolve {
+        /// The server.
+        server: ServerId,
+        /// What to ask.
+        resolution: Box<Resolution>,
+    },
+    /// Connect to a server, and tell [`Session::handle_connected`](crate::Session::handle_connected) what came of it. What
+    /// goes over the connection are whole STUN messages and ChannelData.
+    Connect {
+        /// The name that the connection has from now on.
+        socket: SocketId,
+        /// The address to connect from, with port 0; a link-local one has the scope of its interface.
+        from: SocketAddr,
+        /// The server.
+        to: SocketAddr,
+        /// What to reach it by.
+        transport: ServerTransport,
+        /// What its certificate has to be for; `None`: its address.
+        name: Option<String>,
+    },
+    /// Close a socket or a connection. Nothing more is said of it.
     Close {
         /// Which.
         socket: SocketId,
@@ -69,6 +92,10 @@ impl fmt::Debug for Output {
             }
             Self::Bind { socket, address, transport } => {
                 write!(f, "Bind({socket}: {} {})", transport.as_str(), Redacted(*address))
+            }
+            Self::Resolve { server, .. } => write!(f, "Resolve({server})"),
+            Self::Connect { socket, from, to, transport, name: _ } => {
+                write!(f, "Connect({socket}: {transport} from {} to {})", Redacted(*from), Redacted(*to))
             }
             Self::Close { socket } => write!(f, "Close({socket})"),
             Self::Event(event) => fmt::Debug::fmt(event, f),

@@ -57,7 +57,7 @@ impl Session {
         }
     }
 
-    /// A socket was closed by the system, or broke: it is gone, whatever the reason.
+    /// A socket or a connection was closed by the system or the server, or broke: it is gone, whatever the reason.
     pub fn handle_socket_closed(&mut self, now: Instant, socket: SocketId, why: &str) {
         let now = self.clock.tick(now);
         if let Some(base) = self.sockets.base(socket) {
@@ -65,6 +65,8 @@ impl Session {
             self.drive(now);
         } else if let Some(job) = self.sockets.refused(socket) {
             self.gatherer.bound(now, job, Err(why.to_owned()));
+            self.drive(now);
+        } else if self.handle_broken_link(now, socket, why) {
             self.drive(now);
         }
     }

@@ -105,6 +105,7 @@ mod lite;
 mod local;
 mod pace;
 mod relay;
+mod resolve;
 mod restart;
 mod route;
 mod server;
@@ -125,7 +126,11 @@ pub use floe_check::{
     AddedRemote, Agreed, CheckKind, ConsentLoss, Counters, FailReason, ListFailReason, PairCounters,
     PairState, PairView, ReconcileError,
 };
-pub use floe_gather::{GatherConfig, GatherError, ServerError, ServerId};
+pub use floe_gather::Policy as CandidatePolicy;
+pub use floe_gather::{
+    GatherConfig, GatherError, Question, Resolution, ResolveError, ServerError, ServerId, ServerKind,
+    ServerUri, Target, UriError,
+};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};
 pub use relay::SendError;
 pub use route::Route;

@@ -133,11 +133,11 @@ impl Session {
 
     fn carries_data(&self, base: BaseId) -> bool {
         let mut used = self.routes.pairs().filter_map(|pair| self.check.route(pair));
-        used.any(|route| route.base == base || self.relays.host_of(route.base) == Some(base))
+        used.any(|route| route.base == base || self.relays.parent_of(route.base) == Some(base))
     }
 
     pub(crate) fn has_base(&self, base: BaseId) -> bool {
-        self.sockets.socket(base).is_some() || self.relays.host_of(base).is_some()
+        self.sockets.socket(base).is_some() || self.relays.parent_of(base).is_some()
     }
 
     /// This base is not needed any more: its socket is closed, or its allocation given back.

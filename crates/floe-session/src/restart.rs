@@ -49,6 +49,7 @@ impl Session {
         for (generation, components) in generations {
             self.gatherer.start(now, generation, &components);
         }
+        self.resolve_servers(now);
     }
 
     fn restart_stream(&mut self, id: StreamId) {

@@ -141,10 +141,12 @@ impl Session {
     #[must_use]
     pub fn route_of(&self, pair: PairId) -> Option<Route> {
         let route = self.check.route(pair)?;
-        let relay = self.relays.host_of(route.base);
-        let socket = self.sockets.socket(relay.unwrap_or(route.base))?;
-        let to = if relay.is_some() { route.to } else { self.on_wire(route.base, route.to) };
-        Some(Route { pair, socket, to, relayed: relay.is_some() })
+        if let Some((host, server)) = self.relays.way_of(route.base) {
+            let (socket, _) = self.way_to_server(host, server)?;
+            return Some(Route { pair, socket, to: route.to, relayed: true });
+        }
+        let socket = self.sockets.socket(route.base)?;
+        Some(Route { pair, socket, to: self.on_wire(route.base, route.to), relayed: false })
     }
 }
 

@@ -114,7 +114,7 @@ impl Session {
         let nat64 = config.gather.nat64;
         let gather = config.gather.lite(lite).servers(config.servers.iter().map(IceServer::to_gather));
         let gatherer = Gatherer::new(gather, ChaCha20Rng::from_rng(&mut root));
-        let relays = Relays::new(config.servers, ChaCha20Rng::from_rng(&mut root));
+        let relays = Relays::new(config.servers, config.transports, ChaCha20Rng::from_rng(&mut root));
         let mut streams = BTreeMap::new();
         for (id, stream) in (0..).map(StreamId).zip(&config.streams) {
             let stream = Stream::new(Credentials::random(&mut secrets), stream.components);

@@ -41,9 +41,15 @@ enum State {
 impl Sockets {
     /// A name for a socket that is asked for.
     pub(crate) fn ask(&mut self, job: JobId, purpose: Purpose) -> SocketId {
+        let socket = self.name_socket();
+        self.all.insert(socket, Socket { purpose, state: State::Asked(job) });
+        socket
+    }
+
+    /// A name for a connection to a server, of which nothing more is known here.
+    pub(crate) fn name_socket(&mut self) -> SocketId {
         let socket = SocketId(self.next_socket);
         self.next_socket += 1;
-        self.all.insert(socket, Socket { purpose, state: State::Asked(job) });
         socket
     }
 

@@ -222,6 +222,11 @@ impl SessionNode {
                 Output::Bind { socket, address, .. } => {
                     self.actions.push_back(Action::Bind { tag: socket.0.into(), address });
                 }
+                // Servers of the simulator are reached over UDP only.
+                Output::Connect { socket, transport, .. } => {
+                    let why = format!("no connections over {transport} here");
+                    self.session.handle_connected(now, socket, Err(why));
+                }
                 Output::Close { socket } => {
                     if let Some(address) = self.addresses.remove(&socket) {
                         self.sockets.remove(&address);

@@ -3,7 +3,7 @@
 //! A borrowed [`Message`] view, a [`MessageWriter`] into the caller's buffer, message integrity with its key schedule
 //! computed once per credential ([`Key`]), the [`rules`] for short-term credentials, and the one table of open
 //! [`Transactions`]. Reading, verifying and writing never allocate. What travels beside STUN is here, too: telling the
-//! protocols apart ([`demux`]), [`ChannelData`], and the [`framing`] of streams.
+//! protocols apart ([`demux`]), [`ChannelData`], the [`stream`] to a server, and the [`framing`] of ICE over TCP.
 //!
 //! It is sans-IO: no clock, no socket, no randomness of its own. It is not a STUN client or server, and does not do
 //! server lookup (RFC 8489 8) or the compatibility with RFC 3489 (11).
@@ -47,7 +47,7 @@
 //! | RFC 8489 | here |
 //! |---|---|
 //! | 5 message structure | yes: [`Message`], [`MessageWriter`] |
-//! | 6.2.1, 6.2.2 sending over UDP and TCP | yes: [`Transactions`], [`RetransmitPolicy`], [`RtoCache`] |
+//! | 6.2.1, 6.2.2 sending over UDP and TCP | yes: [`Transactions`], [`RetransmitPolicy`], [`RtoCache`], [`stream::StreamDecoder`] |
 //! | 6.3 receiving | yes: [`rules`] |
 //! | 7 FINGERPRINT | yes |
 //! | 8 server lookup | no |
@@ -57,7 +57,7 @@
 //! | 11 RFC 3489 | no: not planned |
 //! | 14 attributes | yes |
 //!
-//! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData), RFC 8445 16.1
+//! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData, on datagrams and on streams), RFC 8445 16.1
 //! (the attributes of ICE), RFC 7982 (numbered sends), and RFC 6298 (RTO), each as far as a codec goes.
 
 pub mod attribute;
@@ -71,6 +71,7 @@ mod message;
 mod retransmit;
 mod rto;
 pub mod rules;
+pub mod stream;
 mod transactions;
 #[cfg(test)]
 mod vectors;

@@ -11,8 +11,9 @@ use floe_stun::{
         XorMappedAddress,
     },
     demux,
-    framing::{FrameDecoder, Framing},
+    framing::FrameDecoder,
     rules,
+    stream::StreamDecoder,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -171,15 +172,17 @@ impl Parts {
 /// Calls whatever there is to call.
 fn exercise(bytes: &[u8], key: &Key) {
     let _ = (demux::classify(bytes), ChannelData::parse(bytes));
-    for framing in [Framing::Length, Framing::Stun] {
-        let mut decoder = FrameDecoder::new(framing);
-        decoder.push(bytes);
-        let mut frames = 0;
-        while let Ok(Some(frame)) = decoder.next_frame() {
-            frames += frame.len().max(1);
-        }
-        assert!(frames <= bytes.len(), "nothing comes out that did not go in");
+    let mut decoder = FrameDecoder::new();
+    decoder.push(bytes);
+    let frames: usize = std::iter::from_fn(|| decoder.next_frame()).map(|frame| 2 + frame.len()).sum();
+    assert!(frames <= bytes.len(), "nothing comes out that did not go in");
+    let mut decoder = StreamDecoder::new();
+    decoder.extend(bytes);
+    let mut messages = 0;
+    while let Ok(Some(message)) = decoder.next() {
+        messages += message.len();
     }
+    assert!(messages <= bytes.len(), "nothing comes out that did not go in");
     let Ok(message) = Message::parse(bytes) else { return };
     let _ = (message.class(), message.method(), message.transaction_id(), format!("{message:?}"));
     let _ = (message.verify_fingerprint(), message.verify_integrity(key), message.integrity_kind());

@@ -21,7 +21,8 @@ use floe_stun::{
         AlternateServer, AttributeType, MappedAddress, RawAttribute, Username, WriteAttribute,
         XorMappedAddress,
     },
-    framing::{FrameDecoder, Framing},
+    framing::FrameDecoder,
+    stream::StreamDecoder,
 };
 
 /// What must not be seen: parts of the addresses below, and the text of this constant as text or as numbers.
@@ -91,8 +92,12 @@ fn what_is_on_its_way_is_hidden() {
     hides(transactions.poll(now + RetransmitPolicy::MIN_RTO).unwrap());
 
     hides(ChannelData { channel: ChannelNumber::MIN, data: SECRET });
-    let mut decoder = FrameDecoder::new(Framing::Length);
+    let mut decoder = FrameDecoder::new();
     decoder.push(&[0, 99]);
     decoder.push(SECRET);
+    hides(decoder);
+    let mut decoder = StreamDecoder::new();
+    decoder.extend(&[0x40, 0, 0, 99]);
+    decoder.extend(SECRET);
     hides(decoder);
 }

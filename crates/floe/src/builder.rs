@@ -6,9 +6,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_core::{ComponentId, Role};
+use floe_core::{ComponentId, Role, ServerTransport};
 use floe_net::{Net, SystemNet};
-use floe_session::{GatherConfig, Nomination, Policy, Session, SessionConfig, SharedPace, StreamConfig};
+use floe_session::{
+    CandidatePolicy, GatherConfig, IceServer, Nomination, Policy, Session, SessionConfig, SharedPace,
+    StreamConfig,
+};
 use tokio::sync::{Notify, mpsc, watch};
 use tracing::Instrument as _;
 
@@ -39,6 +42,8 @@ pub struct AgentBuilder {
     policy: Option<Box<dyn Policy>>,
     renomination: bool,
     gather: GatherConfig,
+    servers: Vec<IceServer>,
+    transports: Vec<ServerTransport>,
     ta: Option<Duration>,
     shared_pace: Option<SharedPace>,
     patience: Option<Duration>,
@@ -59,6 +64,8 @@ impl AgentBuilder {
             policy: None,
             renomination: true,
             gather: GatherConfig::default(),
+            servers: Vec::new(),
+            transports: ServerTransport::ALL.to_vec(),
             ta: None,
             shared_pace: None,
             patience: None,
@@ -107,6 +114,45 @@ impl AgentBuilder {
     /// (draft-thatcher-ice-renomination). A connection stays what it is when its pair changes. Default: yes.
     pub fn renomination(mut self, renomination: bool) -> Self {
         self.renomination = renomination;
+        self
+    }
+
+    /// A STUN or TURN server; those that are given first are preferred. Each is asked from every address that can reach it,
+    /// and none waits for another. Default: none, so that there are host candidates only.
+    ///
+    /// ```
+    /// use floe::{Agent, IceServer};
+    ///
+    /// # fn build() -> Result<Agent, Box<dyn std::error::Error>> {
+    /// let agent = Agent::builder()
+    ///     .server(IceServer::new("stun:stun.example.org".parse()?))
+    ///     .server(IceServer::new("turn:turn.example.org".parse()?).user("ann", "secret"))
+    ///     .server(IceServer::new("turns:turn.example.org:443?transport=tcp".parse()?).user("ann", "secret"))
+    ///     .build()?;
+    /// # Ok(agent)
+    /// # }
+    /// ```
+    pub fn server(mut self, server: IceServer) -> Self {
+        self.servers.push(server);
+        self
+    }
+
+    /// Several of them.
+    pub fn servers(mut self, servers: impl IntoIterator<Item = IceServer>) -> Self {
+        self.servers.extend(servers);
+        self
+    }
+
+    /// What TURN servers may be reached by where their URIs leave that open, the best first. Default: UDP, TCP, TLS, DTLS.
+    pub fn server_transports(mut self, transports: impl IntoIterator<Item = ServerTransport>) -> Self {
+        self.transports = transports.into_iter().collect();
+        self
+    }
+
+    /// Which candidates the peer is told of (RFC 8445 19.1): with [`CandidatePolicy::Relay`] it learns no address of this
+    /// host nor of its NATs, and everything goes over TURN servers. Default: all.
+    pub fn candidates(mut self, policy: CandidatePolicy) -> Self {
+        self.gather = self.gather.policy(policy);
         self
     }
 
@@ -238,6 +284,8 @@ impl AgentBuilder {
             .lite(self.lite)
             .streams(vec![StreamConfig { components: self.components }])
             .gather(self.gather)
+            .servers(self.servers)
+            .transports(self.transports)
             .nomination(self.nomination)
             .renomination(self.renomination)
             .liveness(self.liveness)

@@ -94,9 +94,10 @@ pub use floe_core::{
 };
 pub use floe_net::{Arrival, DatagramSocket, Dscp, Link, Net, SystemNet};
 pub use floe_session::{
-    AddedRemote, Agreed, CheckKind, Choice, Counters, DropReason, Event, FailReason, GatherConfig, IceState,
-    LocalParameters, Nomination, PairCounters, PairState, PairView, Policy, Reason, Refusal,
-    RemoteDescription, SharedPace, Why,
+    AddedRemote, Agreed, CandidatePolicy, CheckKind, Choice, Counters, DropReason, Event, FailReason,
+    GatherConfig, IceServer, IceState, LocalParameters, Nomination, PairCounters, PairState, PairView,
+    Policy, Reason, Refusal, RemoteDescription, ServerError, ServerId, ServerKind, ServerUri, SharedPace,
+    Target, UriError, Why,
 };
 pub use path::TrafficCounts;
 pub use selected::SelectedPair;

@@ -336,6 +336,6 @@ fn populate(world: &World, manner: &Manner, built: Built, start: Instant) -> Sim
 
 fn servers(stun: bool, turn: bool, listen: [SocketAddr; 2]) -> Vec<IceServer> {
     let relays = listen.into_iter().filter(|_| turn).map(|at| IceServer::turn(at, "ann", "secret"));
-    let reflectors = listen.into_iter().filter(|_| stun).map(IceServer::Stun);
+    let reflectors = listen.into_iter().filter(|_| stun).map(IceServer::stun);
     relays.chain(reflectors).collect()
 }

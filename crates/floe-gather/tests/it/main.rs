@@ -15,6 +15,7 @@ mod interfaces;
 mod keepalive;
 mod policy;
 mod properties;
+mod resolve;
 mod restarts;
 mod servers;
 mod sockets;

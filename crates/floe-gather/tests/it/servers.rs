@@ -143,7 +143,7 @@ fn all_servers_are_used_and_their_candidates_differ_in_preference() {
                 bench.answer(&request, &format!("203.0.113.1:{port}"));
             }
             Start::Allocate { job, base, server, .. } => {
-                let server = servers[server.0 as usize].address;
+                let server = servers[server.0 as usize].targets.as_ref().unwrap()[0].address;
                 assert!(asked.insert((base, server)));
                 bench.allocate(job, &format!("{}:{port}", server.ip()), &format!("203.0.113.2:{port}"));
             }

@@ -272,6 +272,7 @@ impl Wire {
                 self.bind(index, (socket, address));
             }
             Output::Bind { socket, address, .. } => host.asked.push((socket, address)),
+            Output::Connect { socket, .. } => panic!("{socket} is to connect, and no server is configured"),
             Output::Close { socket } => {
                 host.sockets.remove(&socket);
                 host.closed.push((at, socket));

@@ -3,6 +3,7 @@
 mod command;
 mod nat64;
 mod publish;
+mod resolve;
 mod sockets;
 mod watch;
 
@@ -18,8 +19,8 @@ use std::{
 
 use bytes::Bytes;
 use floe_core::{Interface, StreamId, address::Redacted};
-use floe_net::{DatagramSocket, Net, Trouble, trouble};
-use floe_session::{Disposition, Output, Session, SocketId};
+use floe_net::{DatagramSocket, Link, Net, Trouble, trouble};
+use floe_session::{Disposition, Output, Resolution, ServerId, Session, SocketId, Target};
 use futures::{
     StreamExt as _,
     stream::{BoxStream, FuturesUnordered},
@@ -64,6 +65,8 @@ enum Done {
     /// The interfaces may have changed; what tells of the next change, unless nothing does any more.
     Changed(Option<BoxStream<'static, ()>>),
     Bound(SocketId, io::Result<Arc<dyn DatagramSocket>>),
+    Resolved(ServerId, Result<Vec<Target>, String>),
+    Connected(SocketId, io::Result<Arc<dyn DatagramSocket>>),
     Sent,
 }
 
@@ -241,6 +244,12 @@ impl Driver {
                 });
                 self.session.handle_bound(now(), socket, address.map_err(|error| error.to_string()));
             }
+            Done::Resolved(server, result) => self.session.handle_resolved(now(), server, result),
+            Done::Connected(socket, result) => {
+                let connected = result.map(|open| self.sockets.insert(socket, open));
+                let connected = connected.map_err(|error| error.to_string());
+                self.session.handle_connected(now(), socket, connected);
+            }
             Done::Sent => self.waiting_sends -= 1,
         }
     }
@@ -251,6 +260,10 @@ impl Driver {
             match output {
                 Output::Send { socket, to, data } => self.send(socket, to, data),
                 Output::Bind { socket, address, .. } => self.bind(socket, address),
+                Output::Resolve { server, resolution } => self.resolve(server, resolution),
+                Output::Connect { socket, from, to, transport, name } => {
+                    self.connect(socket, Link::new(from, to, transport).name(name));
+                }
                 Output::Close { socket } => self.sockets.close(socket),
                 Output::Event(event) => self.publisher.event(&event),
             }
@@ -261,6 +274,17 @@ impl Driver {
     fn bind(&mut self, socket: SocketId, address: SocketAddr) {
         let net = Arc::clone(&self.net);
         self.jobs.push(Box::pin(async move { Done::Bound(socket, net.bind_udp(address).await) }));
+    }
+
+    fn resolve(&mut self, server: ServerId, resolution: Box<Resolution>) {
+        let net = Arc::clone(&self.net);
+        self.jobs
+            .push(Box::pin(async move { Done::Resolved(server, resolve::resolve(net, resolution).await) }));
+    }
+
+    fn connect(&mut self, socket: SocketId, link: Link) {
+        let net = Arc::clone(&self.net);
+        self.jobs.push(Box::pin(async move { Done::Connected(socket, net.connect(&link).await) }));
     }
 
     /// Sends a datagram of the session's own. Where the system does not take it at once it waits aside, so that one

@@ -53,7 +53,7 @@ pub fn turn(text: &str) -> Server {
 }
 
 pub fn with(servers: &[Server]) -> GatherConfig {
-    GatherConfig::default().servers(servers.iter().copied())
+    GatherConfig::default().servers(servers.iter().cloned())
 }
 
 /// An interface that is up; an address may come with its prefix length.

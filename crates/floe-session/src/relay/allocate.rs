@@ -1,0 +1,233 @@
+//! Allocations: asked for, there, lost, given back (RFC 8656 6 to 8).
+
+use std::{net::SocketAddr, time::Instant};
+
+use floe_core::{BaseId, ServerTransport, Transmit};
+use floe_gather::{AllocateError, Allocated, ServerId, Start, Target};
+use floe_turn::{Client, ClientConfig, Event as TurnEvent, RequestError};
+use rand::{SeedableRng as _, rngs::ChaCha20Rng};
+
+use super::{Phase, Relay, link::Wanted};
+use crate::{Event, IceServer, Output, Reason, Session, SocketId};
+
+impl Session {
+    /// A new transaction with a server, if one waits: those of allocations under way first.
+    pub(crate) fn start_server(&mut self, now: Instant) -> Option<Transmit> {
+        if let Some(transmit) = self.relays.start_next(now) {
+            return Some(transmit);
+        }
+        match self.gatherer.start_next(now)? {
+            Start::Send(transmit) => Some(transmit),
+            Start::Allocate { job, stream, component, server, target, base } => {
+                self.allocate(now, Wanted { job, purpose: (stream, component), server, parent: base, target })
+            }
+            _ => None,
+        }
+    }
+
+    /// Begins an allocation. A restart takes one that is there.
+    fn allocate(&mut self, now: Instant, wanted: Wanted) -> Option<Transmit> {
+        let Wanted { job, server, parent, .. } = wanted;
+        let same =
+            |relay: &Relay| relay.parent == parent && relay.server == server && relay.phase != Phase::Closing;
+        let known = self.relays.all.values_mut().find(|relay| same(relay));
+        match known.map(|relay| &mut relay.phase) {
+            Some(Phase::Open(allocated)) => {
+                let allocated = *allocated;
+                self.gatherer.allocated(now, job, Ok(allocated));
+                return None;
+            }
+            // The one that is under way is for this generation now.
+            Some(asked) => {
+                *asked = Phase::Asked(job);
+                return None;
+            }
+            None => {}
+        }
+        if let Some(connecting) = self.relays.links.connecting(parent, server) {
+            connecting.job = job;
+            return None;
+        }
+        if wanted.target.transport != ServerTransport::Udp {
+            self.connect(wanted);
+            return None;
+        }
+        match self.open_client(now, parent, &wanted) {
+            Ok(base) => self.relays.client(base)?.start_next(now),
+            Err(why) => {
+                self.gatherer.allocated(now, job, Err(AllocateError::Other(why)));
+                None
+            }
+        }
+    }
+
+    /// The client of an allocation that is asked for from this socket or connection.
+    pub(super) fn open_client(
+        &mut self,
+        now: Instant,
+        host: BaseId,
+        wanted: &Wanted,
+    ) -> Result<BaseId, String> {
+        let config = self.client_config(host, wanted.server, &wanted.target)?;
+        let rng = ChaCha20Rng::from_rng(&mut self.relays.rng);
+        let client = Client::start(now, config, rng).map_err(|error| error.to_string())?;
+        let base = self.sockets.name_base();
+        let Wanted { job, purpose, server, parent, target } = wanted.clone();
+        let relay = Relay { client, parent, host, server, target, purpose, phase: Phase::Asked(job) };
+        self.relays.all.insert(base, relay);
+        Ok(base)
+    }
+
+    fn client_config(&self, host: BaseId, server: ServerId, target: &Target) -> Result<ClientConfig, String> {
+        let index = usize::try_from(server.0).unwrap_or(usize::MAX);
+        let user = self.relays.servers.get(index).and_then(IceServer::credentials);
+        let user = user.ok_or("there are no credentials for it")?;
+        let config = ClientConfig::new(host, target.address, &user.name, &user.password).software(None);
+        // RFC 8656 7.1: an address of the family that the server is reached by; IPv4 is what it gives unasked.
+        let family = target.address.is_ipv6().then_some(floe_turn::AddressFamily::Ipv6);
+        Ok(config.family(family))
+    }
+
+    /// From the TURN clients: what to send, and what happened. Says whether there was anything.
+    pub(crate) fn carry_relays(&mut self, now: Instant) -> bool {
+        let mut busy = false;
+        let all: Vec<_> = self.relays.all.keys().copied().collect();
+        for base in all {
+            busy |= self.flush_relay(base);
+            while let Some(event) = self.relays.client(base).and_then(Client::poll_event) {
+                busy = true;
+                self.handle_turn(now, base, &event);
+            }
+        }
+        self.drop_closed();
+        busy
+    }
+
+    fn flush_relay(&mut self, base: BaseId) -> bool {
+        let mut busy = false;
+        while let Some(transmit) = self.relays.client(base).and_then(Client::poll_transmit) {
+            busy = true;
+            if let Some((socket, to)) = self.way_to_server(transmit.base, transmit.to) {
+                self.put(Output::Send { socket, to, data: transmit.payload });
+            }
+        }
+        busy
+    }
+
+    /// The socket or connection of a base that talks to a server, and the server's address as the network knows it.
+    pub(crate) fn way_to_server(&self, host: BaseId, to: SocketAddr) -> Option<(SocketId, SocketAddr)> {
+        match self.sockets.socket(host) {
+            Some(socket) => Some((socket, self.on_wire(host, to))),
+            None => self.relays.links.on_wire(host, to),
+        }
+    }
+
+    /// Allocations that are given back need nothing any more.
+    fn drop_closed(&mut self) {
+        let is_closed = |relay: &Relay| relay.phase == Phase::Closing && relay.client.is_closed();
+        let closed = self.relays.all.iter().filter(|(_, relay)| is_closed(relay)).map(|(&base, _)| base);
+        for base in closed.collect::<Vec<_>>() {
+            self.remove_relay(base);
+        }
+    }
+
+    fn remove_relay(&mut self, base: BaseId) -> Option<Relay> {
+        let (relay, link) = self.relays.remove(base)?;
+        if let Some(socket) = link {
+            self.put(Output::Close { socket });
+        }
+        Some(relay)
+    }
+
+    fn handle_turn(&mut self, now: Instant, base: BaseId, event: &TurnEvent) {
+        let Some(relay) = self.relays.all.get(&base) else { return };
+        match (event, relay.phase) {
+            (TurnEvent::Allocated(allocation), Phase::Asked(job)) => {
+                // Without a word of the server the socket's own address adds nothing to what is known.
+                let mapped = allocation.mapped.or_else(|| self.sockets.address(relay.parent));
+                let relayed = allocation.relayed;
+                let allocated = Allocated { base, relayed, mapped: mapped.unwrap_or(relayed) };
+                self.relays.set_phase(base, Phase::Open(allocated));
+                self.gatherer.allocated(now, job, Ok(allocated));
+                self.permit_known(now, base);
+            }
+            (TurnEvent::AllocateFailed(why), Phase::Asked(job)) => {
+                let why = refusal(why);
+                self.relays.set_phase(base, Phase::Closing);
+                self.gatherer.allocated(now, job, Err(why));
+            }
+            (TurnEvent::Lost(why), Phase::Open(_)) => {
+                let why = why.to_string();
+                self.lose_relay(now, base, &why);
+            }
+            (&TurnEvent::Departed { transaction, .. }, _) => self.check.note_departed(now, transaction),
+            (event, _) => tracing::debug!(%base, ?event, "of a relay"),
+        }
+    }
+
+    /// What the allocation was made over is gone.
+    pub(crate) fn break_relay(&mut self, now: Instant, base: BaseId, why: &str) {
+        match self.relays.all.get(&base).map(|relay| relay.phase) {
+            Some(Phase::Asked(job)) => {
+                self.remove_relay(base);
+                self.gatherer.allocated(now, job, Err(AllocateError::Other(why.to_owned())));
+            }
+            Some(Phase::Open(_)) => self.lose_relay(now, base, why),
+            Some(Phase::Closing) => drop(self.remove_relay(base)),
+            None => {}
+        }
+    }
+
+    /// An allocation is gone, and its candidate with it.
+    pub(crate) fn lose_relay(&mut self, now: Instant, base: BaseId, why: &str) {
+        let Some(relay) = self.remove_relay(base) else { return };
+        let (stream, component) = relay.purpose;
+        self.gatherer.forget(base);
+        tracing::warn!(server = %relay.server, %stream, %component, %why, "a relay is lost");
+        self.progress.loss = Some(Reason::RelayLost(why.into()));
+        self.tell(Event::RelayLost { stream, component, server: relay.server, why: why.into() });
+        self.check.close_base(now, base);
+        self.note_cut_off((stream, component), Reason::RelayLost(why.into()));
+    }
+
+    /// Gives back what was allocated as this base, or over it.
+    pub(crate) fn close_relays_of(&mut self, now: Instant, base: BaseId) {
+        let over = self.relays.on(base);
+        for relay in over.iter().copied().chain([base]) {
+            if let Some(client) = self.relays.client(relay) {
+                client.close(now);
+                self.relays.set_phase(relay, Phase::Closing);
+                self.flush_relay(relay);
+            }
+        }
+        // Without its socket nothing more can be heard of it.
+        self.relays.links.give_up(base);
+        for relay in over {
+            self.remove_relay(relay);
+            self.gatherer.forget(relay);
+            self.check.close_base(now, relay);
+        }
+    }
+
+    /// Gives back everything, at the end of the session.
+    pub(crate) fn end_relays(&mut self, now: Instant) {
+        let all: Vec<_> = self.relays.all.keys().copied().collect();
+        for base in all {
+            self.close_relays_of(now, base);
+        }
+        self.relays.all.clear();
+        for socket in self.relays.links.drain() {
+            self.put(Output::Close { socket });
+        }
+    }
+}
+
+fn refusal(why: &RequestError) -> AllocateError {
+    match why {
+        RequestError::QuotaReached | RequestError::InsufficientCapacity => AllocateError::Capacity,
+        RequestError::Refused(_) | RequestError::WrongCredentials => {
+            AllocateError::Credentials(why.to_string())
+        }
+        other => AllocateError::Other(other.to_string()),
+    }
+}
