@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it has threads, a clock and an environment")]
 
 mod peer;
+mod serve;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 
@@ -21,6 +22,7 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Peer(peer::Options),
+    Serve(serve::Options),
 }
 
 fn main() -> ExitCode {
@@ -31,5 +33,6 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match command {
         Command::Peer(options) => peer::run(&options),
+        Command::Serve(options) => serve::run(&options),
     }
 }
