@@ -5,6 +5,7 @@
 
 mod peer;
 mod serve;
+mod servers;
 
 use std::{io::IsTerminal as _, process::ExitCode};
 

@@ -11,6 +11,8 @@
 //!   agent ── Net::interfaces ──> [Interface]            (RFC 8445 5.1.1.1: what candidates are made of)
 //!         ── Net::interface_changes ──> "list them again" (RFC 8445 5.1.1.4: candidates that come and go)
 //!         ── Net::bind_udp ────> Arc<dyn DatagramSocket> ──> poll_recv / try_send_to / writable
+//!         ── Net::connect ─────> the same, over TCP, TLS or DTLS to a STUN or TURN server
+//!         ── Net::lookup_* ────> addresses, SRV and NAPTR records   (RFC 5928: what a server's URI comes to)
 //! ```
 //!
 //! ```
@@ -32,7 +34,28 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! | feature | gives | default |
+//! |---|---|---|
+//! | `tls` | servers over TLS, by rustls and the system's trust | on |
+//! | `dtls` | servers over DTLS 1.2, by rtc-dtls and the same trust | on |
+//! | `dns` | SRV and NAPTR records, by hickory-resolver; addresses come from the system in any case | on |
+//!
+//! | RFC | section | here |
+//! |---|---|---|
+//! | 8445 | 7.2.3 marks of datagrams | yes: [`Dscp`] |
+//! | 8489 | 6.2.2 STUN over TCP | yes |
+//! | 8489 | 6.2.3 STUN over TLS and DTLS | yes: nothing is sent before the server has proved its name |
+//! | 8656 | 12.5 ChannelData on a stream | yes |
+//! | 7350 | 3 DTLS for STUN | yes; DTLS 1.2 |
+//! | 7443 | ALPN for STUN | no |
+//! | 7050 | 3 the prefix of a NAT64 | yes |
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "this crate is where the sockets are, with the clock and the locks that they need"
+)]
 
 mod dscp;
 mod error;
@@ -42,4 +65,4 @@ mod system;
 pub use dscp::Dscp;
 pub use error::{Trouble, trouble};
 pub use net::{Arrival, DatagramSocket, Link, Net};
-pub use system::SystemNet;
+pub use system::{ConnectError, SystemNet};

@@ -1,6 +1,8 @@
 //! The operating system's network, on tokio.
 
 mod changes;
+mod connect;
+mod dns;
 mod interfaces;
 mod udp;
 
@@ -11,32 +13,50 @@ use std::{
 };
 
 use async_trait::async_trait;
-use floe_core::{Interface, Nat64Prefix};
+use floe_core::{
+    Interface, Nat64Prefix,
+    dns::{NaptrRecord, SrvRecord},
+};
 use futures::{
     StreamExt as _,
     stream::{self, BoxStream},
 };
 
-use crate::{DatagramSocket, Dscp, Net};
+pub use connect::ConnectError;
+
+use crate::{DatagramSocket, Dscp, Link, Net};
 
 /// A name that has IPv4 addresses only: IPv6 ones come from a DNS64, and show the prefix that it uses (RFC 7050 2.2).
 const WELL_KNOWN_NAME: &str = "ipv4only.arpa";
 
 /// The network of the operating system. It needs a tokio runtime with the IO and time drivers
 /// enabled.
+///
+/// Servers are [connected](Net::connect) to over TCP, and with the features `tls` and `dtls`, which are on by default, over
+/// TLS and DTLS. A server proves its name to the system's trust, or to certificates that are [named](Self::trust) here.
+/// A connection is given up when it is not there after 10 s. SRV and NAPTR records need the feature `dns`, on by default.
 #[derive(Debug, Clone)]
 pub struct SystemNet {
     receive_buffer: usize,
     send_buffer: usize,
     dscp: Dscp,
     watch: bool,
+    #[cfg(any(feature = "tls", feature = "dtls"))]
+    trust: connect::trust::Trust,
 }
 
 impl SystemNet {
     /// With receive and send buffers of 1 MiB per socket: some 80 ms of a stream of 100 Mbit/s.
     #[must_use]
     pub const fn new() -> Self {
-        Self { receive_buffer: 1 << 20, send_buffer: 1 << 20, dscp: Dscp::DEFAULT, watch: true }
+        Self {
+            receive_buffer: 1 << 20,
+            send_buffer: 1 << 20,
+            dscp: Dscp::DEFAULT,
+            watch: true,
+            #[cfg(any(feature = "tls", feature = "dtls"))]
+            trust: connect::trust::Trust::new(),
+        }
     }
 
     /// How many bytes of datagrams the system may hold for a socket until they are read. The system may grant less:
@@ -73,6 +93,18 @@ impl SystemNet {
         self.watch = watch;
         self
     }
+
+    /// Believes these certificates, too, PEM-encoded: those of authorities, and those that a server shows itself and has
+    /// made for itself. What the system trusts stays trusted, and the name has to be right in any case. Every call adds
+    /// some.
+    ///
+    /// # Errors
+    /// There is no certificate in it, or a broken one.
+    #[cfg(any(feature = "tls", feature = "dtls"))]
+    pub fn trust(mut self, pem: &[u8]) -> io::Result<Self> {
+        self.trust.add(pem)?;
+        Ok(self)
+    }
 }
 
 impl Default for SystemNet {
@@ -102,6 +134,22 @@ impl Net for SystemNet {
         // Tokio takes a new socket for busy until the system has said otherwise: the first check would be lost.
         socket.writable().await?;
         Ok(Arc::new(socket))
+    }
+
+    async fn connect(&self, link: &Link) -> io::Result<Arc<dyn DatagramSocket>> {
+        connect::connect(self, link).await
+    }
+
+    async fn lookup_addresses(&self, name: &str) -> io::Result<Vec<IpAddr>> {
+        dns::addresses(name).await
+    }
+
+    async fn lookup_srv(&self, name: &str) -> io::Result<Vec<SrvRecord>> {
+        dns::srv(name).await
+    }
+
+    async fn lookup_naptr(&self, name: &str) -> io::Result<Vec<NaptrRecord>> {
+        dns::naptr(name).await
     }
 }
 

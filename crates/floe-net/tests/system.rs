@@ -178,3 +178,11 @@ async fn every_usable_address_can_be_bound() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_systems_own_names_have_addresses() {
+    let found = SystemNet::new().lookup_addresses("localhost").await.unwrap();
+    assert!(!found.is_empty() && found.iter().all(IpAddr::is_loopback), "{found:?}");
+    let found = SystemNet::new().lookup_addresses("192.0.2.1").await.unwrap();
+    assert_eq!(found, ["192.0.2.1".parse::<IpAddr>().unwrap()]);
+}

@@ -165,7 +165,8 @@ impl Session {
     fn update_routes(&mut self, now: Instant, work: &Work) {
         // A selected pair may have failed before its socket goes, and then says nothing.
         let orphaned = self.routes.orphaned(|route| self.route_of(route.pair).is_none());
-        let changed = work.to_route.iter().copied().chain(orphaned).collect();
+        let rerouted = std::mem::take(&mut self.relays.changed);
+        let changed = work.to_route.iter().copied().chain(orphaned).chain(rerouted).collect();
         for (stream, component) in self.with_siblings(changed) {
             let mut wanted = self.find_route((stream, component));
             if let Some(next) = wanted

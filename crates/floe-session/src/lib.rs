@@ -132,8 +132,9 @@ pub use floe_gather::{
     ServerUri, Target, UriError,
 };
 pub use floe_nominate::{Choice, Nomination, Policy, Why};
+pub use floe_turn::{Prefix, RelayHeader};
 pub use relay::SendError;
-pub use route::Route;
+pub use route::{RelayRoute, Route};
 pub use server::IceServer;
 pub use session::Session;
 pub use shared::SharedPace;

@@ -13,7 +13,7 @@ use std::{
 
 use floe_core::{BaseId, ServerTransport, Transmit};
 use floe_gather::{Allocated, JobId, Resolution, ServerId, ServerKind, Target};
-use floe_turn::Client;
+use floe_turn::{Client, Prefix};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
 use crate::{IceServer, SocketId, sockets::Purpose};
@@ -31,6 +31,8 @@ pub(crate) struct Relays {
     transports: Vec<ServerTransport>,
     /// The servers whose places are known, or are being looked for.
     resolved: BTreeSet<ServerId>,
+    /// The components whose data may go another way to a server now.
+    pub(crate) changed: BTreeSet<Purpose>,
     /// The connections to servers that are not reached over plain UDP.
     pub(crate) links: Links,
 }
@@ -80,6 +82,7 @@ impl Relays {
             all: BTreeMap::new(),
             transports,
             resolved: BTreeSet::new(),
+            changed: BTreeSet::new(),
             links: Links::default(),
         }
     }
@@ -114,6 +117,11 @@ impl Relays {
     /// What the server of this relayed base is reached by, and where it is.
     pub(crate) fn way_of(&self, base: BaseId) -> Option<(BaseId, SocketAddr)> {
         self.open(base).map(|relay| (relay.host, relay.target.address))
+    }
+
+    /// What data to a peer is wrapped in.
+    pub(crate) fn prefix(&self, base: BaseId, peer: SocketAddr) -> Option<Prefix> {
+        self.open(base)?.client.prefix(peer)
     }
 
     fn open(&self, base: BaseId) -> Option<&Relay> {

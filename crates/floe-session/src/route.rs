@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
 use floe_check::{ListState, PairState};
 use floe_core::{ComponentId, PairId, StreamId, address::Redacted};
+use floe_stun::TransactionId;
+use floe_turn::{Prefix, RelayHeader};
 
 use crate::{Session, SocketId, sockets::Purpose};
 
@@ -12,18 +14,43 @@ use crate::{Session, SocketId, sockets::Purpose};
 pub struct Route {
     /// The pair.
     pub pair: PairId,
-    /// The socket to send from.
+    /// The socket or connection to send from.
     pub socket: SocketId,
-    /// The address to send to; a link-local one has the scope of the socket, and one behind a NAT64 its prefix.
+    /// The peer's address; a link-local one has the scope of the socket, and one behind a NAT64 its prefix.
     pub to: SocketAddr,
-    /// Whether the way leads over a TURN server, which the socket talks to: send with
-    /// [`Session::send_data`](crate::Session::send_data).
-    pub relayed: bool,
+    /// The TURN server that the way leads over, if it does.
+    pub relay: Option<RelayRoute>,
+}
+
+/// What a route has that leads over a TURN server.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RelayRoute {
+    /// The server: what the socket sends to.
+    pub server: SocketAddr,
+    /// What data is wrapped in to get to the peer, with no copy of it (RFC 8656 11.1, 12.5). `None` where the server does
+    /// not let the peer in at present, so that nothing gets through.
+    pub prefix: Option<Prefix>,
+}
+
+impl RelayRoute {
+    /// What stands before so many bytes of data and behind them. `random` gives bytes that nobody can foresee; it is asked
+    /// only while the peer has no channel. `None` where nothing gets through at present, or so much fits into no datagram.
+    #[must_use]
+    pub fn header(&self, length: usize, random: impl FnOnce() -> [u8; 12]) -> Option<RelayHeader> {
+        self.prefix?.header(length, || TransactionId::new(random()))
+    }
+}
+
+impl std::fmt::Debug for RelayRoute {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RelayRoute({:?} at {})", self.prefix, Redacted(self.server))
+    }
 }
 
 impl std::fmt::Debug for Route {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let way = if self.relayed { " over a relay" } else { "" };
+        let way = if self.relay.is_some() { " over a relay" } else { "" };
         write!(f, "Route({} from {} to {}{way})", self.pair, self.socket, Redacted(self.to))
     }
 }
@@ -142,11 +169,12 @@ impl Session {
     pub fn route_of(&self, pair: PairId) -> Option<Route> {
         let route = self.check.route(pair)?;
         if let Some((host, server)) = self.relays.way_of(route.base) {
-            let (socket, _) = self.way_to_server(host, server)?;
-            return Some(Route { pair, socket, to: route.to, relayed: true });
+            let (socket, server) = self.way_to_server(host, server)?;
+            let relay = RelayRoute { server, prefix: self.relays.prefix(route.base, route.to) };
+            return Some(Route { pair, socket, to: route.to, relay: Some(relay) });
         }
         let socket = self.sockets.socket(route.base)?;
-        Some(Route { pair, socket, to: self.on_wire(route.base, route.to), relayed: false })
+        Some(Route { pair, socket, to: self.on_wire(route.base, route.to), relay: None })
     }
 }
 
@@ -157,7 +185,7 @@ mod tests {
     #[test]
     fn a_route_from_a_closed_socket_is_found() {
         let route =
-            |socket| Route { pair: PairId(1), socket, to: ([192, 0, 2, 1], 5000).into(), relayed: false };
+            |socket| Route { pair: PairId(1), socket, to: ([192, 0, 2, 1], 5000).into(), relay: None };
         let component = |id| (StreamId(0), ComponentId::new(id).unwrap());
         let mut routes = Routes::default();
         for id in [1, 2] {
@@ -171,7 +199,7 @@ mod tests {
     fn a_change_of_route_is_told_once() {
         let component = (StreamId(0), ComponentId::RTP);
         let to = ([192, 0, 2, 1], 5000).into();
-        let route = Route { pair: PairId(1), socket: SocketId(0), to, relayed: false };
+        let route = Route { pair: PairId(1), socket: SocketId(0), to, relay: None };
         let other = Route { pair: PairId(2), ..route };
         let mut routes = Routes::default();
         assert_eq!(routes.set(component, None), Change::None);
@@ -186,7 +214,7 @@ mod tests {
     #[test]
     fn a_route_is_shown_without_its_address() {
         let to = ([192, 0, 2, 17], 5000).into();
-        let route = Route { pair: PairId(1), socket: SocketId(0), to, relayed: false };
+        let route = Route { pair: PairId(1), socket: SocketId(0), to, relay: None };
         assert_eq!(format!("{route:?}"), "Route(p1 from k0 to 192.x.x.x:5000)");
     }
 }

@@ -222,6 +222,9 @@ impl SessionNode {
                 Output::Bind { socket, address, .. } => {
                     self.actions.push_back(Action::Bind { tag: socket.0.into(), address });
                 }
+                Output::Resolve { server, .. } => {
+                    self.session.handle_resolved(now, server, Err("there are no names here".to_owned()));
+                }
                 // Servers of the simulator are reached over UDP only.
                 Output::Connect { socket, transport, .. } => {
                     let why = format!("no connections over {transport} here");

@@ -99,6 +99,13 @@ impl Allocation {
         }
     }
 
+    /// One of its families was given back.
+    pub(crate) fn narrow(&mut self, narrowed: Relay) {
+        if let Self::Allocated { relay, .. } | Self::Refreshing { relay, .. } = self {
+            *relay = narrowed;
+        }
+    }
+
     /// Whether its time is over.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         self.until().is_some_and(|until| until <= now)
@@ -170,7 +177,8 @@ mod tests {
     }
 
     fn relay(lifetime: u64) -> Relay {
-        Relay { relayed: "192.0.2.1:50000".parse().unwrap(), mapped: None, lifetime: seconds(lifetime) }
+        let relayed = "192.0.2.1:50000".parse().unwrap();
+        Relay { relayed, additional: None, mapped: None, lifetime: seconds(lifetime), token: None }
     }
 
     #[test]

@@ -1,14 +1,16 @@
-//! The attributes of TURN (RFC 8656 18), one type each.
+//! The attributes of TURN (RFC 8656 18, RFC 6062 6.2, RFC 8016 3.3), one type each.
 
 mod additional_address_family;
 mod address_error_code;
 mod channel_number;
+mod connection_id;
 mod data;
 mod dont_fragment;
 mod even_port;
 mod family;
 mod icmp;
 mod lifetime;
+mod mobility_ticket;
 mod requested_address_family;
 mod requested_transport;
 mod reservation_token;
@@ -19,12 +21,14 @@ mod xor_relayed_address;
 pub use additional_address_family::AdditionalAddressFamily;
 pub use address_error_code::AddressErrorCode;
 pub use channel_number::ChannelNumberAttribute;
+pub use connection_id::ConnectionId;
 pub use data::Data;
 pub use dont_fragment::DontFragment;
 pub use even_port::EvenPort;
 pub use family::AddressFamily;
 pub use icmp::Icmp;
 pub use lifetime::Lifetime;
+pub use mobility_ticket::MobilityTicket;
 pub use requested_address_family::RequestedAddressFamily;
 pub use requested_transport::RequestedTransport;
 pub use reservation_token::ReservationToken;
@@ -33,7 +37,8 @@ pub use xor_relayed_address::XorRelayedAddress;
 
 use floe_stun::attribute::{Attribute, AttributeType, ValueError};
 
-/// The comprehension-required types that a TURN client or server understands: those of RFC 8489 18.3 and RFC 8656 18.
+/// The comprehension-required types that a TURN client or server understands: those of RFC 8489 18.3, RFC 8656 18 and
+/// RFC 6062 6.2.
 ///
 /// For [`Message::unknown_required`](floe_stun::Message::unknown_required) and the rules that lead there.
 pub const KNOWN: &[AttributeType] = &[
@@ -58,6 +63,7 @@ pub const KNOWN: &[AttributeType] = &[
     RequestedTransport::TYPE,
     DontFragment::TYPE,
     ReservationToken::TYPE,
+    ConnectionId::TYPE,
 ];
 
 /// The value as so many bytes.
@@ -115,7 +121,7 @@ mod tests {
         let peer = XorPeerAddress("192.0.2.1:32853".parse().unwrap());
         let relayed = XorRelayedAddress("192.0.2.1:32853".parse().unwrap());
         let no_ipv6 = AddressErrorCode::new(AddressFamily::Ipv6, error::ADDRESS_FAMILY_NOT_SUPPORTED, "none");
-        let expected: [(&dyn WriteAttribute, &[u8]); 13] = [
+        let expected: [(&dyn WriteAttribute, &[u8]); 16] = [
             (&channel, b"\x00\x0C\x00\x04\x40\x00\x00\x00"),
             (&Lifetime::from_seconds(600), b"\x00\x0D\x00\x04\x00\x00\x02\x58"),
             (&peer, b"\x00\x12\x00\x08\x00\x01\xA1\x47\xE1\x12\xA6\x43"),
@@ -126,6 +132,9 @@ mod tests {
             (&RequestedTransport::UDP, b"\x00\x19\x00\x04\x11\x00\x00\x00"),
             (&DontFragment, b"\x00\x1A\x00\x00"),
             (&ReservationToken(*b"a token."), b"\x00\x22\x00\x08a token."),
+            (&RequestedTransport::TCP, b"\x00\x19\x00\x04\x06\x00\x00\x00"),
+            (&ConnectionId(0x0102_0304), b"\x00\x2A\x00\x04\x01\x02\x03\x04"),
+            (&MobilityTicket(b"tick"), b"\x80\x30\x00\x04tick"),
             (&AdditionalAddressFamily, b"\x80\x00\x00\x04\x02\x00\x00\x00"),
             (&no_ipv6, b"\x80\x01\x00\x08\x02\x00\x04\x28none"),
             (&Icmp { kind: 3, code: 4, data: 1400 }, b"\x80\x04\x00\x08\x00\x00\x03\x04\x00\x00\x05\x78"),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use floe_core::ServerTransport;
 use floe_stun::{
     Message,
     attribute::ErrorCode,
@@ -11,6 +12,7 @@ use floe_stun::{
 
 use crate::{
     KNOWN,
+    config::ClientConfig,
     reason::{RequestError, is_server_trouble},
     request::{Flight, Request},
 };
@@ -38,11 +40,13 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) struct Auth {
     long_term: LongTerm,
+    transport: ServerTransport,
 }
 
 impl Auth {
-    pub(crate) fn new(username: &str, password: &str) -> Self {
-        Self { long_term: LongTerm::new(username, password, Choice::Strongest) }
+    pub(crate) fn new(config: &ClientConfig) -> Self {
+        let long_term = LongTerm::new(&*config.username, &*config.password, Choice::Strongest);
+        Self { long_term, transport: config.transport }
     }
 
     /// What to sign the next request with.
@@ -56,8 +60,18 @@ impl Auth {
             Ok(Reply::Retry) => challenged(response, flight.request),
             Ok(Reply::Refused(refusal)) => Verdict::Failed(RequestError::Refused(refusal)),
             Ok(Reply::Answer(Answer::Success)) => Verdict::Success,
-            Ok(Reply::Answer(Answer::Error(error))) => failed(response, error, flight.request),
-            Err(reason) if reason.ends_transaction(false) => Verdict::Failed(RequestError::Malformed),
+            Ok(Reply::Answer(Answer::Error(error))) => {
+                failed(response, error, flight.request, self.transport.is_secure())
+            }
+            // RFC 8489 9.2.5: on a stream nobody else can write, so that there is nothing to wait for.
+            Err(reason) if reason.ends_transaction(self.transport.is_reliable()) => {
+                let forged = reason.violates_integrity();
+                Verdict::Failed(if forged {
+                    RequestError::IntegrityViolated
+                } else {
+                    RequestError::Malformed
+                })
+            }
             Err(reason) => Verdict::Ignore { forged: reason.violates_integrity() },
         }
     }
@@ -75,12 +89,12 @@ fn challenged(response: &Message<'_>, request: Request) -> Verdict {
     })
 }
 
-fn failed(response: &Message<'_>, error: ErrorCode<'_>, request: Request) -> Verdict {
+fn failed(response: &Message<'_>, error: ErrorCode<'_>, request: Request, secure: bool) -> Verdict {
     // RFC 8489 6.3.4: the server's trouble may pass.
     if is_server_trouble(error.code()) && request.troubles < SERVER_ERROR_RETRIES {
         let wait = TROUBLE_WAIT.saturating_mul(1 << request.troubles);
         let again = Request { troubles: request.troubles + 1, in_doubt: true, ..request };
         return Verdict::Again(again, Some(wait));
     }
-    Verdict::Failed(RequestError::of_response(error.code(), response))
+    Verdict::Failed(RequestError::of_response(error.code(), response, secure))
 }

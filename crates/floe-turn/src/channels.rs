@@ -9,6 +9,7 @@ use std::{
 use floe_stun::ChannelNumber;
 
 use crate::{
+    AddressFamily,
     lease::{Lease, Step, Terms},
     permissions::TooMany,
 };
@@ -18,6 +19,9 @@ const TERMS: Terms = Terms { lasts: Duration::from_secs(600), renew_after: Durat
 /// RFC 8656 12: how long after its end neither number nor peer may be bound otherwise.
 const REST: Duration = Duration::from_secs(300);
 
+/// How long a request may be under way, and bind when nobody thinks of it any more.
+pub(crate) const MAX_TRANSIT: Duration = Duration::from_secs(30);
+
 /// A number, bound to a peer or still resting.
 #[derive(Debug)]
 struct Channel {
@@ -25,13 +29,22 @@ struct Channel {
     lease: Lease,
     wanted: bool,
     /// When number and peer are free again, whatever the server believes: its clock may have started as late as when it
-    /// answered. `None` while the first answer is awaited.
+    /// answered, or when the last copy of a request reached it whose answer never came. `None` before the first request.
     free_at: Option<Instant>,
+    /// How many requests were sent since the last answer.
+    unanswered: u32,
 }
 
 impl Channel {
     fn deadline(&self) -> Option<Instant> {
         if self.lease.may_be_there() { self.lease.deadline(self.wanted) } else { self.free_at }
+    }
+
+    /// Of a request that was sent once nothing is under way any more. Of others a copy may be.
+    fn answered(&mut self, now: Instant) {
+        let copies = self.free_at.filter(|_| self.unanswered > 1);
+        self.free_at = copies.max(Some(now + TERMS.lasts + REST));
+        self.unanswered = 0;
     }
 
     fn is_free(&self, now: Instant) -> bool {
@@ -59,7 +72,7 @@ impl Channels {
             return Ok(channel.lease.want().then_some(channel.number));
         }
         let number = self.free_number().ok_or(TooMany)?;
-        let channel = Channel { number, lease: Lease::Asked, wanted: true, free_at: None };
+        let channel = Channel { number, lease: Lease::Asked, wanted: true, free_at: None, unanswered: 0 };
         self.by_peer.insert(peer, channel);
         self.by_number.insert(number, peer);
         Ok(Some(number))
@@ -73,11 +86,40 @@ impl Channels {
         numbers.filter_map(ChannelNumber::new).find(|number| !self.by_number.contains_key(number))
     }
 
-    /// Renews those of this address no more.
-    pub(crate) fn lapse(&mut self, ip: IpAddr) {
-        for (_, channel) in self.by_peer.iter_mut().filter(|(peer, _)| peer.ip() == ip) {
-            channel.wanted = false;
+    /// Renews those of this address no more, and says which were not even asked for yet.
+    pub(crate) fn lapse_all(&mut self, ip: IpAddr) -> Vec<(SocketAddr, ChannelNumber)> {
+        let peers: Vec<_> = self.by_peer.keys().copied().filter(|peer| peer.ip() == ip).collect();
+        peers.into_iter().filter_map(|peer| self.lapse(peer).map(|number| (peer, number))).collect()
+    }
+
+    /// Renews that to this peer no more; its number, if it was not even asked for yet.
+    pub(crate) fn lapse(&mut self, peer: SocketAddr) -> Option<ChannelNumber> {
+        let channel = self.by_peer.get_mut(&peer)?;
+        channel.wanted = false;
+        let number = channel.number;
+        if channel.lease != Lease::Asked || channel.unanswered > 0 {
+            return None;
         }
+        channel.lease = Lease::Ended;
+        // Where it was asked for in former times it rests on.
+        if channel.free_at.is_none() {
+            self.by_peer.remove(&peer);
+            self.by_number.remove(&number);
+        }
+        Some(number)
+    }
+
+    /// The relayed address of this family is gone, and the server forgets its channels with it.
+    pub(crate) fn forget_family(&mut self, family: AddressFamily) {
+        self.by_peer.retain(|peer, _| AddressFamily::of(peer.ip()) != family);
+        self.by_number.retain(|_, peer| self.by_peer.contains_key(peer));
+    }
+
+    /// A request for it was sent, or sent again.
+    pub(crate) fn asked(&mut self, now: Instant, peer: SocketAddr) {
+        let Some(channel) = self.by_peer.get_mut(&peer) else { return };
+        channel.unanswered = channel.unanswered.saturating_add(1);
+        channel.free_at = channel.free_at.max(Some(now + MAX_TRANSIT + TERMS.lasts + REST));
     }
 
     pub(crate) fn is_wanted(&self, peer: SocketAddr) -> bool {
@@ -103,14 +145,14 @@ impl Channels {
     /// It was granted, by what was asked for at that time. Whether that is news.
     pub(crate) fn granted(&mut self, now: Instant, peer: SocketAddr, asked_at: Instant) -> bool {
         let Some(channel) = self.by_peer.get_mut(&peer) else { return false };
-        channel.free_at = Some(now + TERMS.lasts + REST);
+        channel.answered(now);
         channel.lease.granted(asked_at, TERMS)
     }
 
     /// It was refused, or nobody answered: the server may have bound it all the same. Whether that is news.
     pub(crate) fn refused(&mut self, now: Instant, peer: SocketAddr) -> bool {
         let Some(channel) = self.by_peer.get_mut(&peer) else { return false };
-        channel.free_at = Some(now + TERMS.lasts + REST);
+        channel.answered(now);
         channel.lease.refused() && channel.wanted
     }
 

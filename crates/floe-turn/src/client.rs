@@ -1,6 +1,10 @@
 //! The client.
 
 mod answer;
+mod connect;
+mod families;
+mod migrate;
+mod peers;
 mod receive;
 mod reclaim;
 mod send;
@@ -13,36 +17,39 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_core::{BaseId, Transmit, address};
+use floe_core::{BaseId, Transmit};
 use floe_stun::{Due, TransactionId, Transactions};
 use rand::rngs::ChaCha20Rng;
 
 use crate::{
-    AddressFamily,
+    AddressFamily, Broken,
     allocation::Allocation,
     auth::Auth,
     channels::Channels,
     config::{ClientConfig, ConfigError},
-    event::{Event, PeerError, Relay},
+    connects::Connects,
+    event::{Event, Relay},
     held::Held,
     keepalive::{self, Keepalive},
-    lease::Step,
+    mobility::Mobility,
     outbox::Outbox,
     permissions::{Permissions, Standing},
     queue::Queue,
     reason::{DropReason, RequestError},
-    request::{self, Ask, Flight, Request},
+    request::{self, Ask, Flight, Particulars, Request},
 };
 
 /// How long a renewal waits for its slot before it leaves without one.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// A client of one TURN server, with one allocation, over UDP (RFC 8656).
+/// A client of one TURN server, with one allocation (RFC 8656).
 ///
 /// Sans-IO. Call order: [`start`](Self::start) makes one that wants to allocate. From then on
 ///
 /// - give it a slot with [`start_next`](Self::start_next) whenever the pace allows, while [`has_next`](Self::has_next);
-/// - give it what comes from the server's address on its base with [`handle`](Self::handle);
+/// - give it what comes from the server's address on its base with [`handle`](Self::handle): datagrams, or over TCP and
+///   TLS whole messages, one at a time;
+/// - tell it with [`broken`](Self::broken) when its connection is gone, where it has one;
 /// - call [`handle_timeout`](Self::handle_timeout) when [`poll_timeout`](Self::poll_timeout) has come;
 /// - after each call drain [`poll_transmit`](Self::poll_transmit) and [`poll_event`](Self::poll_event).
 ///
@@ -64,6 +71,15 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Servers that remember no answers take a repeated Allocate for a second one, and say 437. What they have allocated is
 /// given back then and asked for anew, a few times at most; see [`RequestError::AllocationMismatch`].
 ///
+/// # Streams
+/// Over TCP and TLS ([`ClientConfig::transport`]) each [`Transmit`] is one message, ready to be written. Nothing is sent
+/// again, and what is not answered in 39.5 s fails (RFC 8489 6.2.2). Cutting the stream into messages is the caller's:
+/// [`StreamDecoder`](floe_stun::stream::StreamDecoder) does it.
+///
+/// # Two families
+/// With [`ClientConfig::dual`] one allocation has two relayed addresses, in [`Relay`]. A peer is reached by the one of its
+/// family. Both live and die together, unless one is [given back](Self::release_family).
+///
 /// # Bounds
 /// Permissions, channels, held datagrams, what waits to be polled, and the repetitions of a request are all limited.
 /// Nothing from the network makes a call fail.
@@ -79,6 +95,10 @@ pub struct Client {
     held: Held,
     out: Outbox,
     keepalive: Keepalive,
+    mobility: Mobility,
+    connects: Connects,
+    /// The family that is left of two, once the other was given back.
+    only: Option<AddressFamily>,
     deadline: Option<Instant>,
 }
 
@@ -90,7 +110,7 @@ impl Client {
     pub fn start(now: Instant, config: ClientConfig, rng: ChaCha20Rng) -> Result<Self, ConfigError> {
         config.check()?;
         let mut client = Self {
-            auth: Auth::new(&config.username, &config.password),
+            auth: Auth::new(&config),
             allocation: Allocation::Allocating,
             permissions: Permissions::new(config.max_permissions),
             channels: Channels::new(config.max_channels),
@@ -99,6 +119,9 @@ impl Client {
             held: Held::default(),
             out: Outbox::default(),
             keepalive: Keepalive::new(now, config.keepalive),
+            mobility: Mobility::default(),
+            connects: Connects::default(),
+            only: None,
             deadline: None,
             config,
             rng,
@@ -117,7 +140,7 @@ impl Client {
     /// Starts at most one new transaction: one slot of the pace.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
         // What was held for a permission is mostly a check, which has waited for its slot once before.
-        let mut transmit = self.release();
+        let mut transmit = self.release_held();
         while transmit.is_none() {
             let Some(request) = self.queue.pop() else { break };
             transmit = self.launch(now, request);
@@ -126,53 +149,12 @@ impl Client {
         transmit
     }
 
-    fn release(&mut self) -> Option<Transmit> {
+    fn release_held(&mut self) -> Option<Transmit> {
         let held = self.held.pop_free()?;
         if let Some(transaction) = held.transaction {
             self.out.tell(Event::Departed { peer: held.peer, transaction });
         }
         Some(Transmit { base: self.config.base, to: self.config.server, payload: held.datagram })
-    }
-
-    /// Wants the permission that lets this peer in, from whatever port, and keeps it until
-    /// [`lapse`](Self::lapse) (RFC 8656 9). [`Event::Permitted`] or [`Event::PermissionFailed`] follows, unless it is
-    /// there already; one that was refused is asked for anew.
-    ///
-    /// # Errors
-    /// There can be no such permission, or no more of them.
-    pub fn permit(&mut self, now: Instant, ip: IpAddr) -> Result<(), PeerError> {
-        let ip = ip.to_canonical();
-        // The port plays no part; any will do to see whether the address does.
-        self.check_peer(SocketAddr::new(ip, 1))?;
-        self.want_permission(ip)?;
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Wants a channel to this peer, and its permission with it, and keeps both until [`lapse`](Self::lapse)
-    /// (RFC 8656 12). [`Event::ChannelBound`] or [`Event::ChannelFailed`] follows, unless it is there already. Until
-    /// then data goes by indication.
-    ///
-    /// # Errors
-    /// There can be no such channel, or no more of them.
-    pub fn bind_channel(&mut self, now: Instant, peer: SocketAddr) -> Result<(), PeerError> {
-        let peer = canonical(peer);
-        self.check_peer(peer)?;
-        self.want_permission(peer.ip())?;
-        if let Some(channel) = self.channels.want(peer).map_err(|_| PeerError::TooManyPeers)? {
-            self.queue.push(Request::patient(Ask::Bind(peer, channel)));
-        }
-        self.settle(now);
-        Ok(())
-    }
-
-    /// Renews permission and channels of this address no more: they end by themselves, the permission within five
-    /// minutes, the channels within ten. There is no other way to give them back.
-    pub fn lapse(&mut self, now: Instant, ip: IpAddr) {
-        let ip = ip.to_canonical();
-        self.permissions.lapse(ip);
-        self.channels.lapse(ip);
-        self.settle(now);
     }
 
     /// Gives the allocation back (RFC 8656 8), with no more than a few repetitions: drain
@@ -200,8 +182,8 @@ impl Client {
 
     /// The next datagram to send; `None` when there is no more.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        let payload = self.out.poll_datagram()?;
-        Some(Transmit { base: self.config.base, to: self.config.server, payload })
+        let (base, payload) = self.out.poll_datagram()?;
+        Some(Transmit { base, to: self.config.server, payload })
     }
 
     /// What has happened; `None` when there is no more.
@@ -222,7 +204,7 @@ impl Client {
         }
         while let Some(due) = self.open.poll(now) {
             match due {
-                Due::Resend { datagram, .. } => self.put(now, datagram),
+                Due::Resend { key, datagram, .. } => self.resend(now, key.request.ask, datagram),
                 // It was refused, and its allocation waits to be given back.
                 Due::TimedOut { cancelled: true, .. } => {}
                 Due::TimedOut { key, integrity_violated: true, .. } => {
@@ -277,82 +259,54 @@ impl Client {
         self.held.dropped()
     }
 
-    /// Whether the relayed address can reach the peer.
-    fn check_peer(&self, peer: SocketAddr) -> Result<(), PeerError> {
-        let relay = self.allocation.relay().ok_or(PeerError::NotAllocated)?;
-        let same = family_of(relay.relayed.ip()) == family_of(peer.ip());
-        match address::check_destination(peer) {
-            Ok(()) if same => Ok(()),
-            _ => Err(PeerError::UnreachablePeer),
-        }
-    }
-
-    fn want_permission(&mut self, ip: IpAddr) -> Result<(), PeerError> {
-        if self.permissions.want(ip).map_err(|_| PeerError::TooManyPeers)? {
-            self.queue.push(Request::patient(Ask::Permit(ip)));
-        }
-        Ok(())
-    }
-
-    fn step_permissions(&mut self, now: Instant) {
-        for (ip, step) in self.permissions.steps(now) {
-            let ask = Ask::Permit(ip);
-            match step {
-                Step::Renew { due } => self.queue.push(Request::until(ask, due + PATIENCE)),
-                Step::Refused => {
-                    self.abandon(ask);
-                    self.permission_failed(ip, RequestError::TimedOut);
-                }
-                Step::Ended => self.abandon(ask),
-            }
-        }
-    }
-
-    fn step_channels(&mut self, now: Instant) {
-        for (peer, channel, step) in self.channels.steps(now) {
-            let ask = Ask::Bind(peer, channel);
-            match step {
-                Step::Renew { due } => self.queue.push(Request::until(ask, due + PATIENCE)),
-                Step::Refused => {
-                    self.abandon(ask);
-                    self.out.tell(Event::ChannelFailed { peer, why: RequestError::TimedOut });
-                }
-                Step::Ended => self.abandon(ask),
-            }
-        }
-    }
-
-    /// Whatever is under way or waits for this is of no use any more.
-    fn abandon(&mut self, ask: Ask) {
-        self.queue.remove(ask);
-        self.open.retain(|flight| flight.request.ask != ask);
-    }
-
     /// Sends a request for the first time; `None` where it cannot even be written.
     fn launch(&mut self, now: Instant, request: Request) -> Option<Transmit> {
         let id = TransactionId::random(&mut self.rng);
         let credential = self.auth.credential().cloned();
-        let Ok(payload) = request::write(request.ask, id, &self.config, credential.as_deref()) else {
+        let particulars = Particulars { only: self.only, ticket: self.mobility.ticket() };
+        let written = request::write(request.ask, id, &self.config, particulars, credential.as_deref());
+        let Ok(payload) = written else {
             self.failed(now, request, RequestError::TooLong);
             return None;
         };
         if request.ask == Ask::Reclaim {
             self.reclaiming();
         }
-        // What is given back is given back once; who does not hear of it has it expire.
+        self.note_sent(now, request.ask);
         let policy = match request.ask {
-            Ask::Delete => self.config.retransmit.rc(3).rm(4),
-            _ => self.config.retransmit,
+            Ask::Delete | Ask::Release(_) => self.config.last_policy(),
+            _ => self.config.policy(),
         };
-        self.keepalive.sent(now);
+        let base = self.base_of(request.ask);
         self.open.start(now, id, policy, payload.clone(), Flight { request, credential });
-        Some(Transmit { base: self.config.base, to: self.config.server, payload })
+        Some(Transmit { base, to: self.config.server, payload })
     }
 
-    /// Lets a datagram leave through `poll_transmit`.
+    fn resend(&mut self, now: Instant, ask: Ask, datagram: Bytes) {
+        self.note_sent(now, ask);
+        let base = self.base_of(ask);
+        self.out.send(base, datagram);
+    }
+
+    fn note_sent(&mut self, now: Instant, ask: Ask) {
+        self.keepalive.sent(now);
+        if let Ask::Bind(peer, _) = ask {
+            self.channels.asked(now, peer);
+        }
+    }
+
+    /// What a request leaves from: the base, unless it is what moves the allocation to another.
+    const fn base_of(&self, ask: Ask) -> BaseId {
+        match ask {
+            Ask::Migrate(base) => base,
+            _ => self.config.base,
+        }
+    }
+
+    /// Lets data, or what is like it, leave through `poll_transmit`.
     fn put(&mut self, now: Instant, datagram: Bytes) {
         self.keepalive.sent(now);
-        self.out.send(datagram);
+        self.out.send(self.config.base, datagram);
     }
 
     fn keepalive_due(&self) -> Option<Instant> {
@@ -371,7 +325,7 @@ impl Client {
     fn settle(&mut self, now: Instant) {
         while let Some(request) = self.queue.pop_overdue(now) {
             if let Some(transmit) = self.launch(now, request) {
-                self.out.send(transmit.payload);
+                self.out.send(transmit.base, transmit.payload);
             }
         }
         let deadlines = [
@@ -383,6 +337,32 @@ impl Client {
             self.keepalive_due(),
         ];
         self.deadline = deadlines.into_iter().flatten().min();
+    }
+
+    /// The connection of this base is gone (RFC 8489 6.2.2): whatever was asked for over it will not be answered, and
+    /// the server gives up what was allocated over it. An Allocate under way fails, an allocation is lost, at once. One
+    /// that is [on its way](Self::migrate) to another base lives on as long as it may still arrive there.
+    ///
+    /// For datagrams, that the socket is gone.
+    pub fn broken(&mut self, now: Instant, base: BaseId, why: Broken) {
+        let reason = RequestError::ConnectionBroken(why);
+        if base != self.config.base {
+            if self.mobility.to() == Some(base) {
+                self.migration_failed(now, base, reason);
+            }
+        } else if self.mobility.to().is_some() {
+            self.mobility.lose_home(why);
+        } else {
+            match self.allocation {
+                Allocation::Ended => {}
+                Allocation::Closing => self.end(),
+                Allocation::Allocating | Allocation::Taken | Allocation::Reclaiming => {
+                    self.allocate_failed(reason);
+                }
+                Allocation::Allocated { .. } | Allocation::Refreshing { .. } => self.lose(reason),
+            }
+        }
+        self.settle(now);
     }
 
     /// The allocation is gone.
@@ -402,6 +382,8 @@ impl Client {
         self.queue.clear();
         self.open = Transactions::new();
         self.held.clear();
+        self.connects.clear();
+        self.mobility = Mobility::default();
         self.out.drop_datagrams();
     }
 
@@ -413,6 +395,7 @@ impl Client {
             + self.queue.len()
             + self.open.len()
             + self.held.len()
+            + self.connects.len()
             + self.out.len()
     }
 }
@@ -436,13 +419,6 @@ impl fmt::Debug for Client {
 /// IPv4-mapped IPv6 addresses are IPv4 to the server.
 fn canonical(peer: SocketAddr) -> SocketAddr {
     SocketAddr::new(peer.ip().to_canonical(), peer.port())
-}
-
-const fn family_of(ip: IpAddr) -> AddressFamily {
-    match ip {
-        IpAddr::V4(_) => AddressFamily::Ipv4,
-        IpAddr::V6(_) => AddressFamily::Ipv6,
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,29 @@
 //! What a client is to do.
 
+mod error;
+
 use std::{fmt, net::SocketAddr, time::Duration};
 
-use floe_core::{BaseId, address::Redacted};
+use floe_core::{BaseId, ServerTransport, address::Redacted};
 use floe_stun::RetransmitPolicy;
 
-use crate::{AddressFamily, keepalive::MIN_TR};
+pub use error::ConfigError;
+
+use crate::{AddressFamily, EvenPort, ReservationToken, keepalive::MIN_TR};
 
 /// The most bytes of a user name (RFC 8489 14.3).
 const MAX_USERNAME: usize = 508;
 /// The most characters of SOFTWARE (RFC 8489 14.14).
 const MAX_SOFTWARE: usize = 127;
+
+/// How the server reaches the peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RelayTransport {
+    /// By datagrams (RFC 8656).
+    Udp,
+    /// By TCP connections (RFC 6062).
+    Tcp,
+}
 
 /// One allocation: the server, the base it is asked from, and the credentials.
 ///
@@ -22,6 +35,11 @@ pub struct ClientConfig {
     pub server: SocketAddr,
     /// What to send from. Server and base are the 5-tuple of the allocation (RFC 8656 6).
     pub base: BaseId,
+    /// What lies under TURN on the way to the server. Default: UDP. Over TCP and TLS nothing is sent again, a request
+    /// fails after 39.5 s (RFC 8489 6.2.2), and ChannelData is padded (RFC 8656 12.5).
+    pub transport: ServerTransport,
+    /// How the server reaches the peers. Default: UDP. TCP needs a server that is reached by TCP or TLS (RFC 6062 4.1).
+    pub relay: RelayTransport,
     /// The user's name, prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is.
     pub username: String,
     /// The user's password, prepared the same way.
@@ -33,7 +51,21 @@ pub struct ClientConfig {
     pub lifetime: Option<Duration>,
     /// The family of the relayed address. Default: `None`, which asks for nothing and means IPv4 (RFC 8656 7.1).
     pub family: Option<AddressFamily>,
-    /// How requests are repeated. Default: RFC 8489 6.2.1.
+    /// Whether both families are asked for, in one allocation (RFC 8656 7.1). The server may give one of them only:
+    /// [`Event::FamilyRefused`](crate::Event::FamilyRefused). Default: no.
+    pub dual: bool,
+    /// Whether the relayed port shall be even, and perhaps the next one be kept for another allocation (RFC 8656 7.1).
+    /// Default: `None`, any port.
+    pub even_port: Option<EvenPort>,
+    /// The token of a port that was kept, from [`Relay::token`](crate::Relay::token) (RFC 8656 7.1). Default: `None`.
+    pub token: Option<ReservationToken>,
+    /// Whether the server shall set the DF bit towards peers, for what goes by Send indication (RFC 8656 11.1). A server
+    /// that cannot is asked without: [`Client::sets_dont_fragment`](crate::Client::sets_dont_fragment). Default: no.
+    pub dont_fragment: bool,
+    /// Whether the allocation shall be able to go along to another base (RFC 8016), by
+    /// [`Client::migrate`](crate::Client::migrate). A server that forbids it is asked without. Default: no.
+    pub mobility: bool,
+    /// How requests are repeated over UDP and DTLS. Default: RFC 8489 6.2.1.
     pub retransmit: RetransmitPolicy,
     /// After how long without a datagram the server gets a keepalive while there is an allocation: the NATs on the way
     /// forget sooner than it has to be refreshed. What is shorter than the 15 s of RFC 8445 11 means those. Default: 15 s.
@@ -58,17 +90,38 @@ impl ClientConfig {
         Self {
             server,
             base,
+            transport: ServerTransport::Udp,
+            relay: RelayTransport::Udp,
             username: username.into(),
             password: password.into(),
             software: Some("floe".to_owned()),
             lifetime: None,
             family: None,
+            dual: false,
+            even_port: None,
+            token: None,
+            dont_fragment: false,
+            mobility: false,
             retransmit: RetransmitPolicy::default(),
             keepalive: MIN_TR,
             max_permissions: 256,
             max_channels: 256,
             max_held: 4,
         }
+    }
+
+    /// Sets [`transport`](Self::transport).
+    #[must_use]
+    pub fn transport(mut self, transport: ServerTransport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// Sets [`relay`](Self::relay).
+    #[must_use]
+    pub fn relay(mut self, relay: RelayTransport) -> Self {
+        self.relay = relay;
+        self
     }
 
     /// Sets [`software`](Self::software).
@@ -89,6 +142,41 @@ impl ClientConfig {
     #[must_use]
     pub fn family(mut self, family: Option<AddressFamily>) -> Self {
         self.family = family;
+        self
+    }
+
+    /// Sets [`dual`](Self::dual).
+    #[must_use]
+    pub fn dual(mut self, dual: bool) -> Self {
+        self.dual = dual;
+        self
+    }
+
+    /// Sets [`even_port`](Self::even_port).
+    #[must_use]
+    pub fn even_port(mut self, even_port: Option<EvenPort>) -> Self {
+        self.even_port = even_port;
+        self
+    }
+
+    /// Sets [`token`](Self::token).
+    #[must_use]
+    pub fn token(mut self, token: Option<ReservationToken>) -> Self {
+        self.token = token;
+        self
+    }
+
+    /// Sets [`dont_fragment`](Self::dont_fragment).
+    #[must_use]
+    pub fn dont_fragment(mut self, dont_fragment: bool) -> Self {
+        self.dont_fragment = dont_fragment;
+        self
+    }
+
+    /// Sets [`mobility`](Self::mobility).
+    #[must_use]
+    pub fn mobility(mut self, mobility: bool) -> Self {
+        self.mobility = mobility;
         self
     }
 
@@ -127,9 +215,25 @@ impl ClientConfig {
         self
     }
 
-    /// The family that the relayed address has to have.
-    pub(crate) fn relayed_family(&self) -> AddressFamily {
-        self.family.unwrap_or(AddressFamily::Ipv4)
+    /// Whether a relayed address of this family was asked for.
+    pub(crate) fn accepts(&self, family: AddressFamily) -> bool {
+        // RFC 8656 7.1: what was reserved has the family that it has.
+        let any = self.dual || self.token.is_some();
+        any || self.family.unwrap_or(AddressFamily::Ipv4) == family
+    }
+
+    /// How a request is repeated, and how long its answer is waited for.
+    pub(crate) fn policy(&self) -> RetransmitPolicy {
+        if self.transport.is_reliable() {
+            return RetransmitPolicy::reliable(RetransmitPolicy::RELIABLE_TIMEOUT);
+        }
+        self.retransmit
+    }
+
+    /// The same for what gives the allocation back: whoever closes waits for it, and what is not heard of expires.
+    pub(crate) fn last_policy(&self) -> RetransmitPolicy {
+        let few = self.retransmit.rc(3).rm(4);
+        if self.transport.is_reliable() { RetransmitPolicy::reliable(few.total()) } else { few }
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
@@ -140,6 +244,34 @@ impl ClientConfig {
         if software > MAX_SOFTWARE {
             return Err(ConfigError::SoftwareTooLong(software));
         }
+        self.check_families()?;
+        self.check_relay()
+    }
+
+    /// RFC 8656 7.1: what must not stand beside each other.
+    const fn check_families(&self) -> Result<(), ConfigError> {
+        let reserves = matches!(self.even_port, Some(EvenPort { reserve_next: true }));
+        match (self.token.is_some(), self.dual) {
+            (true, true) => Err(ConfigError::TokenWithDual),
+            (true, _) if self.family.is_some() => Err(ConfigError::TokenWithFamily),
+            (true, _) if self.even_port.is_some() => Err(ConfigError::TokenWithEvenPort),
+            (_, true) if self.family.is_some() => Err(ConfigError::DualWithFamily),
+            (_, true) if reserves => Err(ConfigError::DualWithReservation),
+            _ => Ok(()),
+        }
+    }
+
+    /// RFC 6062 4.1: what a TCP allocation needs, and what it must not have.
+    const fn check_relay(&self) -> Result<(), ConfigError> {
+        if matches!(self.relay, RelayTransport::Udp) {
+            return Ok(());
+        }
+        if !self.transport.is_reliable() {
+            return Err(ConfigError::TcpRelayOverDatagrams);
+        }
+        if self.even_port.is_some() || self.token.is_some() || self.dont_fragment {
+            return Err(ConfigError::TcpRelayWithUdpFeature);
+        }
         Ok(())
     }
 }
@@ -149,22 +281,13 @@ impl fmt::Debug for ClientConfig {
         f.debug_struct("ClientConfig")
             .field("server", &Redacted(self.server))
             .field("base", &self.base)
+            .field("transport", &self.transport)
+            .field("relay", &self.relay)
             .field("lifetime", &self.lifetime)
             .field("family", &self.family)
+            .field("dual", &self.dual)
             .finish_non_exhaustive()
     }
-}
-
-/// Why no client can be made of a [`ClientConfig`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// No server knows such a name (RFC 8489 14.3): shorten it to 508 bytes.
-    #[error("a user name of {0} bytes, where at most 508 are sent")]
-    UsernameTooLong(usize),
-    /// SOFTWARE is a short text (RFC 8489 14.14): shorten it to 127 characters.
-    #[error("a software text of {0} characters, where at most 127 are sent")]
-    SoftwareTooLong(usize),
 }
 
 #[cfg(test)]
@@ -188,6 +311,56 @@ mod tests {
         let shown = format!("{config:?}");
         for secret in ["0.2.77", "ann", "secret"] {
             assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    fn plain() -> ClientConfig {
+        ClientConfig::new(BaseId(0), "192.0.2.1:3478".parse().unwrap(), "ann", "secret")
+    }
+
+    // proves: 8656-7.1-b
+    // proves: 8656-7.1-c
+    #[test]
+    fn what_must_not_stand_beside_each_other_is_refused() {
+        let token = || plain().token(Some(ReservationToken(*b"a token.")));
+        let even = |reserve_next| Some(EvenPort { reserve_next });
+        let ipv6 = Some(AddressFamily::Ipv6);
+        let table = [
+            (plain().family(ipv6), Ok(())),
+            (plain().dual(true), Ok(())),
+            (plain().dual(true).even_port(even(false)), Ok(())),
+            (plain().family(ipv6).even_port(even(true)).dont_fragment(true), Ok(())),
+            (token().dont_fragment(true), Ok(())),
+            (plain().dual(true).family(ipv6), Err(ConfigError::DualWithFamily)),
+            (plain().dual(true).even_port(even(true)), Err(ConfigError::DualWithReservation)),
+            (token().family(ipv6), Err(ConfigError::TokenWithFamily)),
+            (token().dual(true), Err(ConfigError::TokenWithDual)),
+            (token().even_port(even(false)), Err(ConfigError::TokenWithEvenPort)),
+            (token().even_port(even(true)), Err(ConfigError::TokenWithEvenPort)),
+        ];
+        for (config, expected) in table {
+            assert_eq!(config.check(), expected, "{config:?}");
+        }
+    }
+
+    #[test]
+    fn a_tcp_allocation_needs_a_stream_and_takes_nothing_that_is_of_udp() {
+        let relay = |transport| plain().transport(transport).relay(RelayTransport::Tcp);
+        for transport in [ServerTransport::Udp, ServerTransport::Dtls] {
+            assert_eq!(relay(transport).check(), Err(ConfigError::TcpRelayOverDatagrams));
+        }
+        for transport in [ServerTransport::Tcp, ServerTransport::Tls] {
+            let good = || relay(transport);
+            assert_eq!(good().check(), Ok(()));
+            assert_eq!(good().dual(true).mobility(true).check(), Ok(()));
+            let even = Some(EvenPort { reserve_next: false });
+            for bad in [
+                good().even_port(even),
+                good().token(Some(ReservationToken([0; 8]))),
+                good().dont_fragment(true),
+            ] {
+                assert_eq!(bad.check(), Err(ConfigError::TcpRelayWithUdpFeature));
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ use std::{
 use bytes::Bytes;
 use floe_stun::TransactionId;
 
+use crate::AddressFamily;
+
 /// Datagrams that may wait.
 const MAX_HELD: usize = 64;
 /// The most bytes of one of them: an ICE check is shorter than any MTU.
@@ -79,6 +81,13 @@ impl Held {
     pub(crate) fn give_up(&mut self, ip: IpAddr) {
         let before = self.len();
         self.waiting.retain(|waiting| waiting.free || waiting.peer.ip() != ip);
+        self.count_dropped(before - self.len());
+    }
+
+    /// Gives those up that go to this family.
+    pub(crate) fn give_up_family(&mut self, family: AddressFamily) {
+        let before = self.len();
+        self.waiting.retain(|waiting| AddressFamily::of(waiting.peer.ip()) != family);
         self.count_dropped(before - self.len());
     }
 

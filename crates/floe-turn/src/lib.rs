@@ -48,27 +48,37 @@
 mod allocation;
 mod attribute;
 mod auth;
+mod broken;
 mod channels;
 mod client;
 mod config;
+mod connects;
+mod data_connection;
 pub mod error;
 mod event;
 mod held;
 mod keepalive;
 mod lease;
 pub mod method;
+mod mobility;
 mod outbox;
 mod permissions;
+mod prefix;
 mod queue;
 mod reason;
+mod remedy;
 mod request;
 
 pub use attribute::{
-    AdditionalAddressFamily, AddressErrorCode, AddressFamily, ChannelNumberAttribute, Data, DontFragment,
-    EvenPort, Icmp, KNOWN, Lifetime, RequestedAddressFamily, RequestedTransport, ReservationToken,
-    XorPeerAddress, XorRelayedAddress,
+    AdditionalAddressFamily, AddressErrorCode, AddressFamily, ChannelNumberAttribute, ConnectionId, Data,
+    DontFragment, EvenPort, Icmp, KNOWN, Lifetime, MobilityTicket, RequestedAddressFamily,
+    RequestedTransport, ReservationToken, XorPeerAddress, XorRelayedAddress,
 };
+pub use broken::Broken;
 pub use client::Client;
-pub use config::{ClientConfig, ConfigError};
-pub use event::{Event, Handled, PeerError, Relay, SendError, Sent};
-pub use reason::{DropReason, Remedy, RequestError};
+pub use config::{ClientConfig, ConfigError, RelayTransport};
+pub use data_connection::{DataConnection, Progress};
+pub use event::{ConnectError, Event, Handled, MigrateError, PeerError, Relay, SendError, Sent};
+pub use prefix::{Prefix, RelayHeader};
+pub use reason::{DropReason, RequestError};
+pub use remedy::Remedy;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use floe_core::BaseId;
 
 use crate::{event::Event, reason::DropReason};
 
@@ -13,11 +14,12 @@ const MAX_DATAGRAMS: usize = 1024;
 /// Events that may wait to be polled.
 const MAX_EVENTS: usize = 1024;
 /// Of these, those that the network can make at will.
-const MAX_ICMP: usize = 64;
+const MAX_HINTS: usize = 64;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    datagrams: VecDeque<Bytes>,
+    /// Each with the base that it leaves from.
+    datagrams: VecDeque<(BaseId, Bytes)>,
     events: VecDeque<Event>,
     dropped: BTreeMap<DropReason, u64>,
 }
@@ -27,9 +29,16 @@ impl Outbox {
         self.datagrams.len() < MAX_DATA
     }
 
-    pub(crate) fn send(&mut self, datagram: Bytes) {
+    pub(crate) fn send(&mut self, base: BaseId, datagram: Bytes) {
         if self.datagrams.len() < MAX_DATAGRAMS {
-            self.datagrams.push_back(datagram);
+            self.datagrams.push_back((base, datagram));
+        }
+    }
+
+    /// Whatever was to leave leaves from this base.
+    pub(crate) fn move_to(&mut self, base: BaseId) {
+        for (from, _) in &mut self.datagrams {
+            *from = base;
         }
     }
 
@@ -39,9 +48,9 @@ impl Outbox {
         }
     }
 
-    /// Whether another ICMP error may be told.
-    pub(crate) fn has_room_for_icmp(&self) -> bool {
-        self.events.len() < MAX_ICMP
+    /// Whether another ICMP error or attempt to connect may be told.
+    pub(crate) fn has_room_for_hints(&self) -> bool {
+        self.events.len() < MAX_HINTS
     }
 
     pub(crate) fn count(&mut self, reason: DropReason) {
@@ -49,7 +58,7 @@ impl Outbox {
         *count = count.saturating_add(1);
     }
 
-    pub(crate) fn poll_datagram(&mut self) -> Option<Bytes> {
+    pub(crate) fn poll_datagram(&mut self) -> Option<(BaseId, Bytes)> {
         self.datagrams.pop_front()
     }
 

@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::lease::{Lease, Step, Terms};
+use crate::{
+    AddressFamily,
+    lease::{Lease, Step, Terms},
+};
 
 /// RFC 8656 9: a permission lasts 300 seconds. It is renewed one minute early, time enough for a whole transaction.
 const TERMS: Terms = Terms { lasts: Duration::from_secs(300), renew_after: Duration::from_secs(240) };
@@ -75,6 +78,21 @@ impl Permissions {
         if !permission.lease.may_be_there() {
             self.map.remove(&ip);
         }
+    }
+
+    /// It was never asked for.
+    pub(crate) fn forget(&mut self, ip: IpAddr) {
+        self.map.remove(&ip);
+    }
+
+    /// The relayed address of this family is gone.
+    pub(crate) fn forget_family(&mut self, family: AddressFamily) {
+        self.map.retain(|ip, _| AddressFamily::of(*ip) != family);
+    }
+
+    /// Those that are renewed.
+    pub(crate) fn wanted(&self) -> impl Iterator<Item = IpAddr> + '_ {
+        self.map.iter().filter(|(_, permission)| permission.wanted).map(|(ip, _)| *ip)
     }
 
     pub(crate) fn is_wanted(&self, ip: IpAddr) -> bool {

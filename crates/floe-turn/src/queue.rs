@@ -46,9 +46,17 @@ impl Queue {
         self.waiting.extend(due.map(|(_, request)| request));
     }
 
-    pub(crate) fn remove(&mut self, ask: Ask) {
-        self.waiting.retain(|request| request.ask != ask);
-        self.later.retain(|(_, request)| request.ask != ask);
+    /// Whether there was any.
+    pub(crate) fn remove(&mut self, ask: Ask) -> bool {
+        self.retain(|other| other != ask)
+    }
+
+    /// Removes all for which the answer is no; whether there was any.
+    pub(crate) fn retain(&mut self, mut keep: impl FnMut(Ask) -> bool) -> bool {
+        let before = self.len();
+        self.waiting.retain(|request| keep(request.ask));
+        self.later.retain(|(_, request)| keep(request.ask));
+        self.len() < before
     }
 
     pub(crate) fn clear(&mut self) {

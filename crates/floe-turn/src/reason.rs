@@ -1,15 +1,15 @@
 //! Why something failed or was dropped: typed, in words, and counted.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr};
 
 use floe_core::address::Redacted;
 use floe_stun::{
     Message,
-    attribute::{AlternateServer, AttributeType, ErrorCode, UnknownAttributes},
+    attribute::{AlternateDomain, AlternateServer, AttributeType, ErrorCode, UnknownAttributes},
     long_term::Refusal,
 };
 
-use crate::{KNOWN, error};
+use crate::{Broken, KNOWN, error};
 
 /// The most types of a 420 that are remembered.
 const MAX_UNKNOWN: usize = 16;
@@ -20,9 +20,12 @@ const MAX_UNKNOWN: usize = 16;
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// The server does not answer: it is down, or UDP does not reach it. Another transport may (RFC 8656 7.4).
+    /// The server does not answer: it is down, or this transport does not reach it. Another may (RFC 8656 7.4).
     #[error("the server does not answer")]
     TimedOut,
+    /// The connection to the server broke, and with it whatever was asked for over it (RFC 8489 6.2.2).
+    #[error("the connection to the server is gone: {0}")]
+    ConnectionBroken(Broken),
     /// Only answers came that nothing vouches for (RFC 8489 9.2.5): someone on the way forges them, or the server has
     /// another password.
     #[error("only answers came that nothing vouches for")]
@@ -37,13 +40,15 @@ pub enum RequestError {
     /// asked within five minutes (RFC 8489 10).
     #[error("the server names another one")]
     TryAlternate {
-        /// The other server, on the same transport.
+        /// The other server, on the same transport, with the same credentials.
         server: SocketAddr,
-        /// Whether the server's integrity vouches for it; without, someone on the way may have said it.
+        /// The name that its certificate has to have, over TLS and DTLS; `None`: the same as this one's.
+        domain: Option<String>,
+        /// Whether the server's integrity or its TLS vouches for it. Without, someone on the way may have said it: do
+        /// not go there.
         authenticated: bool,
     },
-    /// 400: the server does not understand the request, or client and server disagree about a channel. After a channel
-    /// failed with it, close this client and allocate anew (RFC 8656 12.3).
+    /// 400: the server does not understand the request.
     #[error("the server calls the request malformed")]
     BadRequest,
     /// 403: the server's policy forbids it; for a peer, another server may allow it.
@@ -52,12 +57,19 @@ pub enum RequestError {
     /// 420: the server lacks an extension.
     #[error("the server does not understand {0:?}")]
     UnknownAttributes(Vec<AttributeType>),
+    /// 405: the server takes no clients along to another address (RFC 8016 3.1.4, 3.2.2).
+    #[error("the server allows no mobility")]
+    MobilityForbidden,
     /// 437: for an Allocate, the 5-tuple is taken: use another local port, three at most, then leave the server alone
     /// for two minutes (RFC 8656 7.4). It comes to this only after what may have been our own allocation, its success lost
     /// on the way, was given back in vain, or if the Allocate was sent once. For anything else, the allocation is gone (RFC 8656 5).
     #[error("the server has another idea of the allocation")]
     AllocationMismatch,
-    /// 440: the server has no such addresses.
+    /// 400 to a ChannelBind: client and server disagree about a channel. The allocation was given back; allocate anew
+    /// (RFC 8656 12.3).
+    #[error("the server has another idea of a channel")]
+    ChannelMismatch,
+    /// 440: the server has no such addresses, or has given none of them without a word.
     #[error("the server has no addresses of this family")]
     AddressFamilyNotSupported,
     /// 441: the allocation is another user's.
@@ -75,6 +87,15 @@ pub enum RequestError {
     /// 508: the server has no room. Wait a minute.
     #[error("the server has no room")]
     InsufficientCapacity,
+    /// 508, where an even port or a reserved one was asked for: there is none. Another port may be (RFC 8656 7.4).
+    #[error("the server has no such port")]
+    PortUnavailable,
+    /// 446: there is a connection to this peer, or one is being made (RFC 6062 5.2).
+    #[error("there is a connection to this peer already")]
+    ConnectionExists,
+    /// 447: the server does not reach the peer by TCP. Wait ten seconds (RFC 6062 4.3).
+    #[error("the server cannot connect to the peer")]
+    PeerUnreachable,
     /// Any other code. 500 was tried five times.
     #[error("the server answers {0}")]
     Other(u16),
@@ -89,45 +110,19 @@ pub enum RequestError {
     TooLong,
 }
 
-/// What may be done about a failed Allocate (RFC 8656 7.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Remedy {
-    /// Nothing on this server, until something about it has changed.
-    None,
-    /// Another transport to the same server.
-    OtherTransport,
-    /// Another local port, three in all; then nothing for two minutes.
-    OtherPort,
-    /// The other server. Nothing for five minutes if it sends back here (RFC 8489 10).
-    OtherServer,
-    /// The same again, after this time at the earliest.
-    After(Duration),
-}
-
 impl RequestError {
-    /// What may be done about an Allocate that failed with it.
-    ///
-    /// In all these cases a server may still answer a Binding request, so that gathering has at least a
-    /// server-reflexive candidate.
-    #[must_use]
-    pub const fn remedy(&self) -> Remedy {
-        match self {
-            Self::TimedOut => Remedy::OtherTransport,
-            Self::AllocationMismatch => Remedy::OtherPort,
-            Self::TryAlternate { .. } => Remedy::OtherServer,
-            Self::QuotaReached | Self::InsufficientCapacity => Remedy::After(Duration::from_secs(60)),
-            _ => Remedy::None,
-        }
-    }
-
     /// What an error response says.
-    pub(crate) fn of_response(code: u16, response: &Message<'_>) -> Self {
+    ///
+    /// `secure`: nobody on the way can have written it.
+    pub(crate) fn of_response(code: u16, response: &Message<'_>, secure: bool) -> Self {
         match code {
-            ErrorCode::TRY_ALTERNATE => Self::alternate(response),
+            ErrorCode::TRY_ALTERNATE => Self::alternate(response, secure),
             ErrorCode::BAD_REQUEST => Self::BadRequest,
             ErrorCode::UNKNOWN_ATTRIBUTE => Self::unknown(response),
             error::FORBIDDEN => Self::Forbidden,
+            error::MOBILITY_FORBIDDEN => Self::MobilityForbidden,
+            error::CONNECTION_ALREADY_EXISTS => Self::ConnectionExists,
+            error::CONNECTION_TIMEOUT_OR_FAILURE => Self::PeerUnreachable,
             error::ALLOCATION_MISMATCH => Self::AllocationMismatch,
             error::ADDRESS_FAMILY_NOT_SUPPORTED => Self::AddressFamilyNotSupported,
             error::WRONG_CREDENTIALS => Self::WrongCredentials,
@@ -139,13 +134,14 @@ impl RequestError {
         }
     }
 
-    fn alternate(response: &Message<'_>) -> Self {
-        match response.attribute::<AlternateServer>() {
-            Ok(Some(AlternateServer(server))) => {
-                Self::TryAlternate { server, authenticated: response.integrity_kind().is_some() }
-            }
-            _ => Self::Other(ErrorCode::TRY_ALTERNATE),
-        }
+    fn alternate(response: &Message<'_>, secure: bool) -> Self {
+        let Ok(Some(AlternateServer(server))) = response.attribute() else {
+            return Self::Other(ErrorCode::TRY_ALTERNATE);
+        };
+        let domain = response.attribute::<AlternateDomain<'_>>().ok().flatten();
+        let domain = domain.map(|domain| domain.as_str().to_owned());
+        let authenticated = secure || response.integrity_kind().is_some();
+        Self::TryAlternate { server, domain, authenticated }
     }
 
     fn unknown(response: &Message<'_>) -> Self {
@@ -157,9 +153,10 @@ impl RequestError {
 impl fmt::Debug for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TryAlternate { server, authenticated } => f
+            Self::TryAlternate { server, domain, authenticated } => f
                 .debug_struct("TryAlternate")
                 .field("server", &Redacted(*server))
+                .field("has_domain", &domain.is_some())
                 .field("authenticated", authenticated)
                 .finish(),
             other => write!(f, "RequestError({other})"),
@@ -186,8 +183,8 @@ pub enum DropReason {
     /// It holds an attribute that must be understood and is not.
     #[error("an unknown comprehension-required attribute")]
     UnknownAttribute,
-    /// A Data indication without peer or data (RFC 8656 11.4).
-    #[error("a Data indication without peer or data")]
+    /// A Data indication without peer or data (RFC 8656 11.4), or a ConnectionAttempt without peer or id (RFC 6062 4.4).
+    #[error("an indication without what it is about")]
     Incomplete,
     /// Data of a peer that has no permission (RFC 8656 11.4).
     #[error("data of a peer without permission")]
@@ -198,6 +195,9 @@ pub enum DropReason {
     /// An ICMP error, while many others wait to be read.
     #[error("more ICMP errors than anybody reads")]
     TooManyIcmp,
+    /// A peer's attempt to connect, while many others wait to be bound (RFC 6062 4.4).
+    #[error("more connections than anybody binds")]
+    TooManyConnections,
 }
 
 /// Whether a response to a request with such an error is to be asked for again (RFC 8489 6.3.4).

@@ -1,4 +1,4 @@
-//! The requests of a client, and their datagrams (RFC 8656 7.1, 8.1, 10.1, 12.1).
+//! The requests of a client, and their messages (RFC 8656 7.1, 8.1, 10.1, 12.1, RFC 6062 4.3, RFC 8016 3).
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -7,18 +7,21 @@ use std::{
 };
 
 use bytes::Bytes;
+use floe_core::BaseId;
 use floe_stun::{
     ChannelNumber, Class, MessageWriter, Method, TransactionId, WriteError, attribute::Software,
     long_term::Credential,
 };
 
 use crate::{
-    ChannelNumberAttribute, Lifetime, RequestedAddressFamily, RequestedTransport, XorPeerAddress,
-    config::ClientConfig, method,
+    AdditionalAddressFamily, AddressFamily, ChannelNumberAttribute, ConnectionId, DontFragment, Lifetime,
+    MobilityTicket, RequestedAddressFamily, RequestedTransport, XorPeerAddress,
+    config::{ClientConfig, RelayTransport},
+    method,
 };
 
-/// Room for the longest name, realm and nonce, the algorithms, and all that is ours.
-const BUFFER: usize = 3072;
+/// Room for the longest name, realm and nonce, the algorithms, a ticket, and all that is ours.
+const BUFFER: usize = 4096;
 
 /// What the server is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,17 +31,29 @@ pub(crate) enum Ask {
     Delete,
     /// To delete what we never heard of, so that it can be allocated anew.
     Reclaim,
+    /// To delete the address of one family, and keep the other.
+    Release(AddressFamily),
+    /// To refresh from this other base, with the ticket.
+    Migrate(BaseId),
     Permit(IpAddr),
     Bind(SocketAddr, ChannelNumber),
+    /// To open a TCP connection to the peer.
+    Connect(SocketAddr),
+    /// To make this very connection the peer's.
+    BindConnection(ConnectionId),
 }
 
 impl Ask {
     pub(crate) const fn method(self) -> Method {
         match self {
             Self::Allocate => method::ALLOCATE,
-            Self::Refresh | Self::Delete | Self::Reclaim => method::REFRESH,
+            Self::Refresh | Self::Delete | Self::Reclaim | Self::Release(_) | Self::Migrate(_) => {
+                method::REFRESH
+            }
             Self::Permit(_) => method::CREATE_PERMISSION,
             Self::Bind(..) => method::CHANNEL_BIND,
+            Self::Connect(_) => method::CONNECT,
+            Self::BindConnection(_) => method::CONNECTION_BIND,
         }
     }
 }
@@ -78,16 +93,26 @@ pub(crate) struct Flight {
     pub(crate) credential: Option<Arc<Credential>>,
 }
 
+/// What a request says beside what is configured.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Particulars<'a> {
+    /// The family that a refresh is for, where another one was given back.
+    pub(crate) only: Option<AddressFamily>,
+    /// The newest ticket.
+    pub(crate) ticket: &'a [u8],
+}
+
 /// Writes the request.
 pub(crate) fn write(
     ask: Ask,
     id: TransactionId,
     config: &ClientConfig,
+    particulars: Particulars<'_>,
     credential: Option<&Credential>,
 ) -> Result<Bytes, WriteError> {
     let mut buffer = [0; BUFFER];
     let writer = MessageWriter::new(&mut buffer, Class::Request, ask.method(), id)?;
-    let writer = write_ask(writer, ask, config)?;
+    let writer = write_ask(writer, ask, config, particulars)?;
     let writer = match credential {
         Some(credential) => credential.sign(writer)?,
         None => writer,
@@ -100,23 +125,57 @@ fn write_ask<'b>(
     writer: MessageWriter<'b>,
     ask: Ask,
     config: &ClientConfig,
+    Particulars { only, ticket }: Particulars<'_>,
 ) -> Result<MessageWriter<'b>, WriteError> {
-    let lifetime = config
-        .lifetime
-        .map(|lifetime| Lifetime::from_seconds(u32::try_from(lifetime.as_secs()).unwrap_or(u32::MAX).max(1)));
+    let lifetime = requested_lifetime(config);
     let software = config.software.as_deref().map(Software::new);
+    let only = only.map(RequestedAddressFamily);
     match ask {
-        Ask::Allocate => writer
-            .attribute(&RequestedTransport::UDP)?
+        Ask::Allocate => write_allocate(writer, config)?.optional(software.as_ref()),
+        Ask::Refresh => {
+            writer.optional(lifetime.as_ref())?.optional(only.as_ref())?.optional(software.as_ref())
+        }
+        Ask::Migrate(_) => writer
             .optional(lifetime.as_ref())?
-            .optional(config.family.map(RequestedAddressFamily).as_ref())?
+            .optional(only.as_ref())?
+            .attribute(&MobilityTicket(ticket))?
             .optional(software.as_ref()),
-        Ask::Refresh => writer.optional(lifetime.as_ref())?.optional(software.as_ref()),
         Ask::Delete | Ask::Reclaim => writer.attribute(&Lifetime::ZERO)?.optional(software.as_ref()),
+        Ask::Release(family) => writer
+            .attribute(&Lifetime::ZERO)?
+            .attribute(&RequestedAddressFamily(family))?
+            .optional(software.as_ref()),
         // RFC 8656 10.1: the port is ignored.
         Ask::Permit(ip) => writer.attribute(&XorPeerAddress(SocketAddr::new(ip, 0))),
         Ask::Bind(peer, channel) => {
             writer.attribute(&ChannelNumberAttribute(channel))?.attribute(&XorPeerAddress(peer))
         }
+        Ask::Connect(peer) => writer.attribute(&XorPeerAddress(peer)),
+        Ask::BindConnection(connection) => writer.attribute(&connection),
     }
+}
+
+fn write_allocate<'b>(
+    writer: MessageWriter<'b>,
+    config: &ClientConfig,
+) -> Result<MessageWriter<'b>, WriteError> {
+    let transport = match config.relay {
+        RelayTransport::Udp => RequestedTransport::UDP,
+        RelayTransport::Tcp => RequestedTransport::TCP,
+    };
+    writer
+        .attribute(&transport)?
+        .optional(requested_lifetime(config).as_ref())?
+        .optional(config.family.map(RequestedAddressFamily).as_ref())?
+        .optional(config.dual.then_some(AdditionalAddressFamily).as_ref())?
+        .optional(config.even_port.as_ref())?
+        .optional(config.token.as_ref())?
+        .optional(config.dont_fragment.then_some(DontFragment).as_ref())?
+        // RFC 8016 3.1.1: an empty one asks for a ticket.
+        .optional(config.mobility.then_some(MobilityTicket(&[])).as_ref())
+}
+
+fn requested_lifetime(config: &ClientConfig) -> Option<Lifetime> {
+    let seconds = config.lifetime?.as_secs();
+    Some(Lifetime::from_seconds(u32::try_from(seconds).unwrap_or(u32::MAX).max(1)))
 }

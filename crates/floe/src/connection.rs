@@ -203,7 +203,7 @@ impl Connection {
         if datagram.is_empty() {
             return Err(SendError::Empty);
         }
-        match route.socket.try_send_to(datagram, route.to) {
+        match route.try_send(datagram) {
             Ok(()) => {
                 route.traffic.sent(datagram.len());
                 self.component.activity.note();

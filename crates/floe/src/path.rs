@@ -1,6 +1,7 @@
 //! What the driver tells the connections: an immutable snapshot of where a component's data goes now.
 
 use std::{
+    io::{self, IoSlice},
     net::SocketAddr,
     sync::{
         Arc,
@@ -10,6 +11,7 @@ use std::{
 
 use floe_core::PairId;
 use floe_net::DatagramSocket;
+use floe_session::RelayRoute;
 
 use crate::{Reason, SelectedPair};
 
@@ -52,13 +54,34 @@ pub(crate) struct Route {
     pub(crate) pair: PairId,
     pub(crate) socket: Arc<dyn DatagramSocket>,
     pub(crate) to: SocketAddr,
+    /// The TURN server between, if there is one.
+    pub(crate) relay: Option<RelayRoute>,
     pub(crate) traffic: Arc<Traffic>,
 }
 
 impl Route {
     /// Whether it leads where the other leads.
     fn is_same(&self, other: &Self) -> bool {
-        self.pair == other.pair && self.to == other.to && Arc::ptr_eq(&self.socket, &other.socket)
+        let same = (self.pair, self.to, self.relay) == (other.pair, other.to, other.relay);
+        same && Arc::ptr_eq(&self.socket, &other.socket)
+    }
+
+    /// Sends one datagram to the peer, if the system takes it at once. Nothing is copied or allocated for a relay.
+    pub(crate) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
+        let Some(relay) = &self.relay else { return self.socket.try_send_to(datagram, self.to) };
+        let mut random = [0; 12];
+        if relay.prefix.is_some_and(|prefix| prefix.channel().is_none()) {
+            getrandom::fill(&mut random).map_err(io::Error::other)?;
+        }
+        if relay.prefix.is_none() {
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                "the TURN server lets the peer in no more",
+            ));
+        }
+        let header = relay.header(datagram.len(), || random).ok_or(io::ErrorKind::InvalidInput)?;
+        let parts = [header.as_slice(), datagram, header.padding()].map(IoSlice::new);
+        self.socket.try_send_parts_to(&parts, relay.server)
     }
 }
 

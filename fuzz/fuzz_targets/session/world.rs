@@ -222,6 +222,7 @@ impl Side {
                 }
                 self.session.handle_bound(now, socket, result);
             }
+            Output::Resolve { server, .. } => panic!("{server} has no name"),
             Output::Connect { socket, .. } => panic!("{socket} is to connect, and no server is configured"),
             Output::Close { socket } => {
                 assert!(self.open.remove(&socket).is_some(), "{socket} was not open");

@@ -13,6 +13,7 @@ use std::{
     process::ExitCode,
 };
 
+use floe::AgentBuilder;
 pub(crate) use options::Options;
 use serve::{Ending, serve};
 
@@ -25,7 +26,14 @@ pub(crate) fn run(options: &Options) -> ExitCode {
         say(&format!("{option} cannot be used: {missing}"));
         return ExitCode::from(UNUSABLE);
     }
-    match run_peer(options) {
+    let agent = match options.agent() {
+        Ok(agent) => agent,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            return ExitCode::from(UNUSABLE);
+        }
+    };
+    match run_peer(options, agent) {
         Ok(Ending::Closed) => ExitCode::SUCCESS,
         Ok(Ending::Failed) => ExitCode::FAILURE,
         Err(error) => {
@@ -35,11 +43,11 @@ pub(crate) fn run(options: &Options) -> ExitCode {
     }
 }
 
-fn run_peer(options: &Options) -> Result<Ending, Box<dyn std::error::Error>> {
+fn run_peer(options: &Options, agent: AgentBuilder) -> Result<Ending, Box<dyn std::error::Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let lines_in = stdio::read_lines()?;
     let (lines_out, writer) = stdio::write_lines()?;
-    let ending = runtime.block_on(serve(options, lines_in, lines_out));
+    let ending = runtime.block_on(serve(options, agent, lines_in, lines_out));
     // The tasks hold ends of the channel; when they are gone, the writer finishes.
     drop(runtime);
     let written = writer.join().unwrap_or_else(|_| Err(io::Error::other("the writer of lines panicked")));

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use floe::{Agent, AgentBuilder, Nomination, Role};
+use floe::{Agent, AgentBuilder, CandidatePolicy, Nomination, Role};
+
+use crate::servers::ServerOptions;
 
 /// One ICE agent, driven by JSON lines on standard input and output.
 #[derive(Debug, clap::Args)]
@@ -31,6 +33,8 @@ pub(crate) struct Options {
     /// How to nominate.
     #[arg(long, value_enum, default_value_t = NominationOption::Eager)]
     nomination: NominationOption,
+    #[command(flatten)]
+    servers: ServerOptions,
     /// Which candidates to use.
     #[arg(long, value_enum, default_value_t = PolicyOption::All)]
     policy: PolicyOption,
@@ -47,20 +51,10 @@ pub(crate) struct Options {
 /// What the protocol has and this version has not: known, so that it is refused by name.
 #[derive(Debug, clap::Args)]
 struct Later {
-    #[arg(long, hide = true, value_name = "URL")]
-    stun: Vec<String>,
-    #[arg(long, hide = true, value_name = "URL")]
-    turn: Vec<String>,
-    #[arg(long, hide = true, value_name = "USER")]
-    turn_user: Vec<String>,
-    #[arg(long, hide = true, value_name = "PASSWORD")]
-    turn_password: Vec<String>,
     #[arg(long, hide = true)]
     no_udp: bool,
     #[arg(long, hide = true)]
     ice_tcp: bool,
-    #[arg(long, hide = true, value_name = "FILE")]
-    tls_ca: Option<PathBuf>,
     #[arg(long, hide = true)]
     port_mapping: bool,
     #[arg(long, hide = true)]
@@ -90,7 +84,6 @@ enum PolicyOption {
     /// All there are.
     All,
     /// Relayed ones only.
-    #[value(hide = true)]
     Relay,
 }
 
@@ -102,16 +95,9 @@ fn seconds(text: &str) -> Result<Duration, String> {
 impl Options {
     /// An option that was given and is not there yet: its name and what is missing for it.
     pub(crate) fn unsupported(&self) -> Option<(&'static str, &'static str)> {
-        const TURN: &str = "this version has no TURN client";
         const TCP: &str = "this version knows UDP candidates only";
         let later = &self.later;
         let table = [
-            (!later.stun.is_empty(), "--stun", "this version gathers host candidates only"),
-            (!later.turn.is_empty(), "--turn", TURN),
-            (!later.turn_user.is_empty(), "--turn-user", TURN),
-            (!later.turn_password.is_empty(), "--turn-password", TURN),
-            (later.tls_ca.is_some(), "--tls-ca", TURN),
-            (self.policy == PolicyOption::Relay, "--policy relay", TURN),
             (later.no_udp, "--no-udp", TCP),
             (later.ice_tcp, "--ice-tcp", TCP),
             (later.port_mapping, "--port-mapping", "this version asks no router for a port"),
@@ -122,7 +108,7 @@ impl Options {
     }
 
     /// The settings of the agent.
-    pub(crate) fn agent(&self) -> AgentBuilder {
+    pub(crate) fn agent(&self) -> anyhow::Result<AgentBuilder> {
         let mut agent = Agent::builder()
             .role(self.role())
             .lite(self.lite)
@@ -140,7 +126,10 @@ impl Options {
         if let Some(patience) = self.candidate_timeout {
             agent = agent.patience(patience);
         }
-        agent
+        if self.policy == PolicyOption::Relay {
+            agent = agent.candidates(CandidatePolicy::Relay);
+        }
+        self.servers.apply(agent)
     }
 
     /// The role that the agent begins with.

@@ -1,6 +1,6 @@
 //! Between the lines and the agent.
 
-use floe::{Agent, ComponentId, Event, Events, GatherError, IceState, RemoteDescription};
+use floe::{Agent, AgentBuilder, ComponentId, Event, Events, GatherError, IceState, RemoteDescription};
 use futures::StreamExt as _;
 use tokio::{
     sync::mpsc::{Receiver, Sender},
@@ -30,10 +30,11 @@ const MAX_DATAGRAM: usize = 65_535;
 /// Serves one agent until it is over.
 pub(crate) async fn serve(
     options: &Options,
+    agent: AgentBuilder,
     mut lines: Receiver<(u64, Vec<u8>)>,
     out: Sender<String>,
 ) -> Result<Ending, Box<dyn std::error::Error>> {
-    let agent = options.agent().build()?;
+    let agent = agent.build()?;
     let mut events = agent.events();
     let mut peer = Peer::start(agent, options, out).await;
     loop {

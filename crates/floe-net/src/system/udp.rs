@@ -1,15 +1,19 @@
 //! UDP sockets.
 
 use std::{
-    fmt, io,
+    fmt,
+    io::{self, IoSlice},
     net::{IpAddr, SocketAddr},
     task::{Context, Poll, ready},
 };
 
 use async_trait::async_trait;
 use floe_core::address::Redacted;
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::{io::ReadBuf, net::UdpSocket as TokioUdpSocket};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+use tokio::{
+    io::{Interest, ReadBuf},
+    net::UdpSocket as TokioUdpSocket,
+};
 
 use super::SystemNet;
 use crate::{Arrival, DatagramSocket, Dscp, Trouble, trouble};
@@ -39,7 +43,7 @@ impl SystemUdpSocket {
 }
 
 /// Asks for larger buffers; a socket with the system's usual ones is still good, so a refusal is only noted.
-fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
+pub(super) fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
     if let Err(error) = socket.set_recv_buffer_size(receive_buffer) {
         tracing::debug!(%error, receive_buffer, "the receive buffer keeps its size");
     }
@@ -49,7 +53,7 @@ fn enlarge(socket: &Socket, receive_buffer: usize, send_buffer: usize) {
 }
 
 /// Marks what leaves; a socket that cannot be marked is still good, so a refusal is only noted.
-fn mark(socket: &Socket, ip: IpAddr, dscp: Dscp) {
+pub(super) fn mark(socket: &Socket, ip: IpAddr, dscp: Dscp) {
     if dscp == Dscp::DEFAULT {
         return;
     }
@@ -104,6 +108,18 @@ impl DatagramSocket for SystemUdpSocket {
         }
     }
 
+    fn try_send_parts_to(&self, parts: &[IoSlice<'_>], to: SocketAddr) -> io::Result<()> {
+        let to = SockAddr::from(to);
+        let send = || {
+            let sent = SockRef::from(&self.socket).send_to_vectored(parts, &to);
+            sent.map(drop)
+        };
+        match self.socket.try_io(Interest::WRITABLE, send) {
+            Err(error) if is_echo(&error) => self.socket.try_io(Interest::WRITABLE, send),
+            outcome => outcome,
+        }
+    }
+
     async fn writable(&self) -> io::Result<()> {
         self.socket.writable().await
     }
@@ -126,7 +142,7 @@ fn skip_passing(mut poll: impl FnMut() -> Poll<io::Result<Arrival>>) -> Poll<io:
 
 /// Whether reading goes on after this error. Reading names no destination, so that errors about one would come again
 /// and again here.
-fn passes(error: &io::Error) -> bool {
+pub(super) fn passes(error: &io::Error) -> bool {
     let lasting = matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::AddrNotAvailable);
     trouble(error) != Trouble::Socket && !lasting
 }
@@ -188,8 +204,6 @@ mod tests {
     #[tokio::test]
     async fn all_that_leaves_has_the_mark() {
         use std::{io::Read as _, time::Duration};
-
-        use socket2::SockRef;
 
         let socket = bound("127.0.0.1").unwrap();
         assert_eq!(SockRef::from(&socket.socket).tos_v4().unwrap(), 46 << 2);

@@ -82,7 +82,9 @@ impl Session {
         let index = usize::try_from(server.0).unwrap_or(usize::MAX);
         let user = self.relays.servers.get(index).and_then(IceServer::credentials);
         let user = user.ok_or("there are no credentials for it")?;
-        let config = ClientConfig::new(host, target.address, &user.name, &user.password).software(None);
+        let config = ClientConfig::new(host, target.address, &user.name, &user.password)
+            .transport(target.transport)
+            .software(None);
         // RFC 8656 7.1: an address of the family that the server is reached by; IPv4 is what it gives unasked.
         let family = target.address.is_ipv6().then_some(floe_turn::AddressFamily::Ipv6);
         Ok(config.family(family))
@@ -158,10 +160,16 @@ impl Session {
             }
             (TurnEvent::Lost(why), Phase::Open(_)) => {
                 let why = why.to_string();
+                // RFC 8656 12.3: what is lost over a channel is given back.
+                self.flush_relay(base);
                 self.lose_relay(now, base, &why);
             }
             (&TurnEvent::Departed { transaction, .. }, _) => self.check.note_departed(now, transaction),
-            (event, _) => tracing::debug!(%base, ?event, "of a relay"),
+            (event, _) => {
+                tracing::debug!(%base, ?event, "of a relay");
+                // Data may go another way to the server now: by channel, by indication, or not at all.
+                self.relays.changed.insert(relay.purpose);
+            }
         }
     }
 

@@ -40,7 +40,7 @@ impl Session {
     ) -> Result<(), SendError> {
         let now = self.clock.tick(now);
         let route = self.route(stream, component).ok_or(SendError::NoRoute)?;
-        if route.relayed {
+        if route.relay.is_some() {
             let base = self.check.route(route.pair).ok_or(SendError::NoRoute)?.base;
             let client = self.relays.client(base).ok_or(SendError::NoRoute)?;
             client.send(now, route.to, data)?;

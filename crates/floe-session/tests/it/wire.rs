@@ -272,6 +272,7 @@ impl Wire {
                 self.bind(index, (socket, address));
             }
             Output::Bind { socket, address, .. } => host.asked.push((socket, address)),
+            Output::Resolve { server, .. } => panic!("{server} has no name"),
             Output::Connect { socket, .. } => panic!("{socket} is to connect, and no server is configured"),
             Output::Close { socket } => {
                 host.sockets.remove(&socket);

@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use floe_stun::attribute::ValueError;
 
 /// IPv4 or IPv6, as attributes name them (RFC 8489 14.1).
@@ -10,6 +12,24 @@ pub enum AddressFamily {
 }
 
 impl AddressFamily {
+    /// The family of this address. IPv4 in IPv6's clothes is IPv6 here.
+    #[must_use]
+    pub const fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V4(_) => Self::Ipv4,
+            IpAddr::V6(_) => Self::Ipv6,
+        }
+    }
+
+    /// The other one.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Ipv4 => Self::Ipv6,
+            Self::Ipv6 => Self::Ipv4,
+        }
+    }
+
     pub(super) const fn code(self) -> u8 {
         match self {
             Self::Ipv4 => 1,

@@ -12,6 +12,8 @@ pub struct RequestedTransport(pub u8);
 impl RequestedTransport {
     /// UDP: the only one that RFC 8656 has.
     pub const UDP: Self = Self(17);
+    /// TCP (RFC 6062).
+    pub const TCP: Self = Self(6);
 }
 
 impl Attribute<'_> for RequestedTransport {

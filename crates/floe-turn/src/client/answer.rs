@@ -5,14 +5,16 @@ use std::{
     time::Instant,
 };
 
-use floe_core::address;
-use floe_stun::{Message, rules};
+use floe_stun::{Message, attribute::Attribute as _};
 
-use super::{Client, PATIENCE, family_of};
+use super::{
+    Client, PATIENCE,
+    families::{granted_lifetime, read_relay},
+};
 use crate::{
-    Lifetime, XorRelayedAddress,
+    DontFragment,
     auth::Verdict,
-    event::{Event, Relay},
+    event::Event,
     reason::RequestError,
     request::{Ask, Request},
 };
@@ -42,6 +44,11 @@ impl Client {
             Ask::Refresh => self.refreshed(now, asked_at, response),
             Ask::Delete => self.end(),
             Ask::Reclaim => self.reclaimed(request),
+            Ask::Release(_) => {}
+            Ask::Migrate(base) => self.migrated(now, base, asked_at, response),
+            Ask::Connect(peer) => self.connected(now, peer, response),
+            // A data connection's own, which never comes here.
+            Ask::BindConnection(_) => {}
             Ask::Permit(ip) => self.permitted(ip, asked_at),
             Ask::Bind(peer, channel) => {
                 let news = self.channels.granted(now, peer, asked_at);
@@ -57,10 +64,12 @@ impl Client {
     fn allocated(&mut self, now: Instant, asked_at: Instant, response: &Message<'_>) {
         // A 437 may have come first.
         self.queue.remove(Ask::Reclaim);
-        match self.read_relay(response) {
+        match read_relay(response, &self.config) {
             Ok(relay) => {
                 self.allocation.allocated(relay, asked_at);
+                self.keep_ticket(response);
                 self.out.tell(Event::Allocated(relay));
+                self.tell_refused_family(&relay, response);
             }
             // RFC 8656 7.3: what cannot be used is given back at once.
             Err(why) => {
@@ -71,23 +80,12 @@ impl Client {
         }
     }
 
-    fn read_relay(&self, response: &Message<'_>) -> Result<Relay, RequestError> {
-        let Ok(Some(XorRelayedAddress(relayed))) = response.attribute() else {
-            return Err(RequestError::Malformed);
-        };
-        let lifetime = granted_lifetime(response).ok_or(RequestError::Malformed)?;
-        if family_of(relayed.ip()) != self.config.relayed_family() {
-            return Err(RequestError::OtherFamily);
-        }
-        // Such an address can be nobody's candidate.
-        address::check_destination(relayed).map_err(|_| RequestError::Malformed)?;
-        let mapped = rules::mapped_address(response).ok().flatten();
-        Ok(Relay { relayed, mapped, lifetime })
-    }
-
     fn refreshed(&mut self, now: Instant, asked_at: Instant, response: &Message<'_>) {
         match granted_lifetime(response) {
-            Some(lifetime) => self.allocation.refreshed(lifetime, asked_at),
+            Some(lifetime) => {
+                self.allocation.refreshed(lifetime, asked_at);
+                self.keep_ticket(response);
+            }
             None => self.lose(RequestError::Malformed),
         }
         // A lifetime shorter than the way of the answer.
@@ -108,17 +106,20 @@ impl Client {
         let silent = matches!(why, RequestError::TimedOut | RequestError::IntegrityViolated);
         let gone = why == RequestError::AllocationMismatch;
         match request.ask {
-            Ask::Allocate => self.allocate_failed(why),
+            Ask::Allocate => self.allocate_refused(request, why),
             Ask::Reclaim => self.reclaim_failed(request, why),
             // A delete cannot fail: what is not there was deleted (RFC 8656 8.3), and what is ends by itself.
             Ask::Delete => self.end(),
+            Ask::Release(_) | Ask::BindConnection(_) => {}
+            Ask::Migrate(base) => self.migration_failed(now, base, why),
             // The network may be back before the end comes.
             ask if silent && self.is_renewing(ask) => {
                 self.queue.push_first(Request::until(ask, now + PATIENCE));
             }
             Ask::Refresh => self.lose(why),
             // RFC 8656 5: whatever was asked for, this says that the allocation is gone.
-            Ask::Permit(_) | Ask::Bind(..) if gone => self.lose(why),
+            Ask::Permit(_) | Ask::Bind(..) | Ask::Connect(_) if gone => self.lose(why),
+            Ask::Connect(peer) => self.connect_failed(now, peer, why),
             Ask::Permit(ip) => {
                 // Even where nobody wants it any more.
                 self.held.give_up(ip);
@@ -126,8 +127,45 @@ impl Client {
                     self.permission_failed(ip, why);
                 }
             }
+            Ask::Bind(..) if why == RequestError::BadRequest => self.start_afresh(now),
             Ask::Bind(peer, _) => self.channel_failed(now, peer, why),
         }
+    }
+
+    /// What the server cannot do it is asked without; anything else ends it.
+    fn allocate_refused(&mut self, request: Request, why: RequestError) {
+        let picky = self.config.even_port.is_some() || self.config.token.is_some();
+        match why {
+            // RFC 8656 7.4: it cannot set the DF bit.
+            RequestError::UnknownAttributes(kinds)
+                if self.config.dont_fragment && kinds.contains(&DontFragment::TYPE) =>
+            {
+                self.config.dont_fragment = false;
+                self.allocate_again(request);
+            }
+            // RFC 8016 3.1.4: not again with the attribute.
+            RequestError::MobilityForbidden if self.config.mobility => {
+                self.config.mobility = false;
+                self.out.tell(Event::MobilityRefused(why));
+                self.allocate_again(request);
+            }
+            RequestError::InsufficientCapacity if picky => {
+                self.allocate_failed(RequestError::PortUnavailable);
+            }
+            why => self.allocate_failed(why),
+        }
+    }
+
+    fn allocate_again(&mut self, request: Request) {
+        self.queue.push_first(Request { reclaims: request.reclaims, ..Request::patient(Ask::Allocate) });
+    }
+
+    /// RFC 8656 12.3: client and server disagree about a channel, and nobody can tell about which others.
+    fn start_afresh(&mut self, now: Instant) {
+        self.allocation.close(true);
+        self.forget_all();
+        self.queue.push(Request::until(Ask::Delete, now));
+        self.out.tell(Event::Lost(RequestError::ChannelMismatch));
     }
 
     /// Whether what was asked for is there, and the server may still be asked to keep it.
@@ -136,7 +174,7 @@ impl Client {
             Ask::Refresh => self.allocation.relay().is_some(),
             Ask::Permit(ip) => self.permissions.is_wanted(ip) && self.permissions.is_renewing(ip),
             Ask::Bind(peer, _) => self.channels.is_wanted(peer) && self.channels.is_renewing(peer),
-            Ask::Allocate | Ask::Delete | Ask::Reclaim => false,
+            _ => false,
         }
     }
 
@@ -150,10 +188,4 @@ impl Client {
             self.out.tell(Event::ChannelFailed { peer, why });
         }
     }
-}
-
-/// The lifetime of the response; none that is nothing.
-fn granted_lifetime(response: &Message<'_>) -> Option<std::time::Duration> {
-    let lifetime = response.attribute::<Lifetime>().ok().flatten()?.duration();
-    (!lifetime.is_zero()).then_some(lifetime)
 }

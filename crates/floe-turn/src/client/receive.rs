@@ -18,7 +18,8 @@ use crate::{
 };
 
 impl Client {
-    /// Takes a datagram that came in on the base.
+    /// Takes a datagram that came in on the base, or a whole message of its stream; padding behind ChannelData is taken
+    /// either way (RFC 8656 12.5).
     ///
     /// What is not the server's, what is no TURN, and every Binding message is [`Handled::NotMine`]: gathering and
     /// checks may use the same base and the same server. A peer's data is given back without a copy; whoever sent it
@@ -61,6 +62,7 @@ impl Client {
         match (message.class(), message.method()) {
             (Class::Success | Class::Error, _) => self.handle_response(now, &message),
             (Class::Indication, method::DATA) => self.handle_data(&message),
+            (Class::Indication, method::CONNECTION_ATTEMPT) => self.handle_attempt(now, &message),
             (Class::Indication | Class::Request, _) => Handled::Dropped(DropReason::Unexpected),
         }
     }
@@ -84,7 +86,7 @@ impl Client {
     }
 
     fn handle_icmp(&mut self, peer: SocketAddr, icmp: Icmp) -> Handled<'static> {
-        if !self.out.has_room_for_icmp() {
+        if !self.out.has_room_for_hints() {
             return Handled::Dropped(DropReason::TooManyIcmp);
         }
         self.out.tell(Event::Icmp { peer, icmp });
@@ -97,8 +99,9 @@ impl Client {
             return Handled::Dropped(DropReason::NoTransaction);
         };
         let mut flight = open.key().clone();
-        // The first of the answers may be lost, or late. What asked without credentials got a challenge at most.
-        flight.request.in_doubt |= flight.credential.is_some();
+        // The first of the answers may be lost, or late, but on a stream. What asked without credentials got a challenge
+        // at most.
+        flight.request.in_doubt |= flight.credential.is_some() && !self.config.transport.is_reliable();
         // What was refused once can only still succeed.
         let only_success = open.is_cancelled() && response.class() != Class::Success;
         if flight.request.ask.method() != response.method() || only_success {

@@ -1,31 +1,18 @@
 //! Data to peers (RFC 8656 11.1, 12.5).
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Instant,
-};
+use std::{net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
-use floe_stun::{
-    CHANNEL_HEADER_LENGTH, ChannelData, ChannelNumber, Class, HEADER_LENGTH, Message, MessageWriter,
-    TransactionId,
-};
+use floe_stun::{CHANNEL_HEADER_LENGTH, ChannelData, ChannelNumber, Message, TransactionId};
 
 use super::{Client, canonical};
 use crate::{
-    Data, XorPeerAddress,
+    config::RelayTransport,
     event::{SendError, Sent},
     held::MAX_HELD_BYTES,
-    method,
     permissions::Standing,
+    prefix::{Prefix, Way},
 };
-
-/// What a path is taken to carry while nobody has measured it (RFC 8656 3.7).
-const MTU: usize = 1280;
-/// Bytes of a UDP header.
-const UDP_HEADER: usize = 8;
-/// The most bytes that UDP carries over IPv4.
-const MAX_DATAGRAM: usize = 65_507;
 
 impl Client {
     /// Sends data to a peer: by its channel if it has one, by a Send indication otherwise. It leaves through
@@ -39,8 +26,12 @@ impl Client {
     /// Nothing was sent, and nothing is held.
     pub fn send(&mut self, now: Instant, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
         let peer = canonical(peer);
+        if self.config.relay == RelayTransport::Tcp {
+            return Err(SendError::TcpRelay);
+        }
         self.check_peer(peer)?;
-        if payload.len() > MAX_DATAGRAM - overhead(peer, false) {
+        let indication = Way::Indication { peer, dont_fragment: self.config.dont_fragment };
+        if payload.len() > self.prefix_by(indication).max_length() {
             return Err(SendError::TooLong);
         }
         match self.permissions.standing(peer.ip()) {
@@ -72,26 +63,42 @@ impl Client {
         self.channels.bound(peer).filter(|_| permitted)
     }
 
+    /// What a sender has to know to send to the peer by himself, past this client: by its channel if it has one, by Send
+    /// indication otherwise. `None` while the peer has no permission; then [`send`](Self::send).
+    #[must_use]
+    pub fn prefix(&self, peer: SocketAddr) -> Option<Prefix> {
+        let peer = canonical(peer);
+        if self.check_peer(peer).is_err() || self.config.relay == RelayTransport::Tcp {
+            return None;
+        }
+        let permitted = self.permissions.standing(peer.ip()) == Standing::Permitted;
+        permitted.then(|| self.prefix_by(self.way(peer)))
+    }
+
     /// How much data to this peer fits into the 1280 bytes that every path is taken to carry (RFC 8656 3.7).
     #[must_use]
     pub fn max_payload(&self, peer: SocketAddr) -> usize {
-        let peer = canonical(peer);
-        let ip_header = match self.config.server.ip() {
-            IpAddr::V4(_) => 20,
-            IpAddr::V6(_) => 40,
-        };
-        MTU - ip_header - UDP_HEADER - overhead(peer, self.channel(peer).is_some())
+        self.prefix_by(self.way(canonical(peer))).max_payload()
+    }
+
+    /// Whether the server sets the DF bit on what goes by Send indication, as far as it said: asked for, and not refused.
+    #[must_use]
+    pub const fn sets_dont_fragment(&self) -> bool {
+        self.config.dont_fragment
+    }
+
+    fn way(&self, peer: SocketAddr) -> Way {
+        let indication = Way::Indication { peer, dont_fragment: self.config.dont_fragment };
+        self.channel(peer).map_or(indication, Way::Channel)
     }
 
     fn relay_data(&mut self, now: Instant, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
         if !self.out.has_room_for_data() {
             return Err(SendError::Full);
         }
-        let datagram = match self.channel(peer) {
-            Some(channel) => channel_data(channel, payload),
-            None => self.send_indication(peer, payload),
-        };
-        self.put(now, datagram.ok_or(SendError::TooLong)?);
+        let prefix = self.prefix_by(self.way(peer));
+        let datagram = self.wrap(prefix, payload).ok_or(SendError::TooLong)?;
+        self.put(now, datagram);
         Ok(Sent::Relayed)
     }
 
@@ -122,34 +129,26 @@ impl Client {
 
     /// `None` where it does not fit into a message.
     fn send_indication(&mut self, peer: SocketAddr, payload: &[u8]) -> Option<Bytes> {
-        let id = TransactionId::random(&mut self.rng);
-        let mut buffer = vec![0; overhead(peer, false) + payload.len().next_multiple_of(4)];
-        let length = MessageWriter::new(&mut buffer, Class::Indication, method::SEND, id)
-            .and_then(|writer| writer.attribute(&XorPeerAddress(peer))?.attribute(&Data(payload)))
-            .ok()?
-            .finish();
-        buffer.truncate(length);
-        Some(buffer.into())
+        let prefix = self.prefix_by(Way::Indication { peer, dont_fragment: self.config.dont_fragment });
+        self.wrap(prefix, payload)
+    }
+
+    fn wrap(&mut self, prefix: Prefix, payload: &[u8]) -> Option<Bytes> {
+        let header = prefix.header(payload.len(), || TransactionId::random(&mut self.rng))?;
+        let parts = [header.as_slice(), payload, header.padding()];
+        let mut datagram = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            datagram.extend_from_slice(part);
+        }
+        Some(datagram.into())
+    }
+
+    const fn prefix_by(&self, way: Way) -> Prefix {
+        let padded = self.config.transport.is_reliable();
+        Prefix { base: self.config.base, server: self.config.server, way, padded }
     }
 }
 
 fn transaction_of(payload: &[u8]) -> Option<TransactionId> {
     Message::parse(payload).ok().map(|message| message.transaction_id())
-}
-
-fn channel_data(channel: ChannelNumber, data: &[u8]) -> Option<Bytes> {
-    let header = ChannelData::header(channel, data.len())?;
-    let mut datagram = Vec::with_capacity(header.len() + data.len());
-    datagram.extend_from_slice(&header);
-    datagram.extend_from_slice(data);
-    Some(datagram.into())
-}
-
-/// What relaying adds to the data, its padding aside.
-const fn overhead(peer: SocketAddr, by_channel: bool) -> usize {
-    let address = match peer {
-        SocketAddr::V4(_) => 4 + 8,
-        SocketAddr::V6(_) => 4 + 20,
-    };
-    if by_channel { CHANNEL_HEADER_LENGTH } else { HEADER_LENGTH + address + 4 }
 }

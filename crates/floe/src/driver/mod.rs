@@ -219,7 +219,7 @@ impl Driver {
                 self.publisher.received(component, socket, from, datagram);
                 false
             }
-            Disposition::Relayed { component, data, .. } => {
+            Disposition::Relayed { component, from, data, .. } => {
                 self.publisher.received(component, socket, from, data.of(datagram));
                 false
             }

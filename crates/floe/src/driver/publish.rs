@@ -196,7 +196,7 @@ impl Published {
         let route = session.route(STREAM, self.component.id)?;
         let socket = Arc::clone(sockets.get(route.socket)?);
         let traffic = Arc::clone(self.traffic(route.socket, route.to));
-        Some(Route { pair: route.pair, socket, to: route.to, traffic })
+        Some(Route { pair: route.pair, socket, to: route.to, relay: route.relay, traffic })
     }
 
     fn replace(&self, path: Path) {

@@ -42,7 +42,13 @@ fn the_first_allocate_asks_for_udp_without_credentials_and_the_second_with_them(
     let attributes: [&dyn WriteAttribute; 3] =
         [&XorRelayedAddress(relayed()), &XorMappedAddress(mapped), &Lifetime::from_seconds(600)];
     rig.succeed(&second, &attributes);
-    let relay = Relay { relayed: relayed(), mapped: Some(mapped), lifetime: seconds(600) };
+    let relay = Relay {
+        relayed: relayed(),
+        additional: None,
+        mapped: Some(mapped),
+        lifetime: seconds(600),
+        token: None,
+    };
     assert_eq!(rig.event(), Some(Event::Allocated(relay)));
     assert_eq!(rig.client.relay(), Some(&relay));
 }
@@ -85,7 +91,7 @@ fn every_error_ends_it_with_its_reason_and_what_may_be_done() {
     for (code, why, remedy) in [
         (400, RequestError::BadRequest, Remedy::None),
         (403, RequestError::Forbidden, Remedy::None),
-        (440, RequestError::AddressFamilyNotSupported, Remedy::None),
+        (440, RequestError::AddressFamilyNotSupported, Remedy::OtherFamily),
         (441, RequestError::WrongCredentials, Remedy::None),
         (442, RequestError::UnsupportedTransport, Remedy::None),
         (443, RequestError::PeerFamilyMismatch, Remedy::None),
@@ -115,7 +121,7 @@ fn another_server_is_named_and_whether_anybody_vouches_for_it() {
     let other = at("192.0.2.2:3478");
     let attributes: [&dyn WriteAttribute; 2] = [&ErrorCode::standard(300), &AlternateServer(other)];
     let (event, _) = end_of(&attributes);
-    let why = RequestError::TryAlternate { server: other, authenticated: true };
+    let why = RequestError::TryAlternate { server: other, domain: None, authenticated: true };
     assert_eq!(why.remedy(), Remedy::OtherServer);
     assert!(!format!("{why:?}{why}").contains("0.2.2"));
     assert_eq!(event, Event::AllocateFailed(why));
@@ -124,7 +130,8 @@ fn another_server_is_named_and_whether_anybody_vouches_for_it() {
     let request = rig.slot();
     let bytes = answer(&request, Class::Error, &attributes, None);
     assert_eq!(rig.handle(&bytes), Handled::Consumed);
-    let why = RequestError::TryAlternate { server: other, authenticated: false };
+    let why = RequestError::TryAlternate { server: other, domain: None, authenticated: false };
+    assert_eq!(why.remedy(), Remedy::None);
     assert_eq!(rig.event(), Some(Event::AllocateFailed(why)));
 }
 

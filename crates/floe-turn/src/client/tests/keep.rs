@@ -1,6 +1,7 @@
 //! What is kept while time passes (RFC 8656 8, 9, 12), and given back.
 
 use super::*;
+use crate::channels::MAX_TRANSIT;
 
 /// Runs until something waits for a slot, and returns it and when.
 fn next_request(rig: &mut Rig) -> (Duration, Vec<u8>) {
@@ -291,9 +292,78 @@ fn a_peer_that_comes_back_while_its_channel_rests_gets_the_same_number() {
     assert_eq!(attribute(&requests[1]), Some(ChannelNumberAttribute(channel)));
 }
 
+/// Answers everything but the ChannelBind requests up to this time, and says when those were sent.
+fn binds_until(rig: &mut Rig, end: Duration) -> Vec<Duration> {
+    let mut binds = Vec::new();
+    while rig.elapsed() < end {
+        rig.run_to(rig.start + end);
+        let mut sent = rig.sent();
+        while rig.client.has_next() {
+            sent.push(rig.slot());
+        }
+        for request in sent {
+            match method_of(&request) {
+                method::CHANNEL_BIND => binds.push(rig.elapsed()),
+                _ => rig.succeed(&request, &[&Lifetime::from_seconds(600)]),
+            }
+        }
+    }
+    binds
+}
+
+// proves: 8656-12-b
+#[test]
+fn a_renewal_whose_answer_is_lost_may_have_renewed_and_its_number_rests_from_then() {
+    let (mut rig, channel) = Rig::bound();
+    let number = |rig: &Rig, peer| rig.client.channels.number(peer);
+    let binds = binds_until(&mut rig, seconds(601));
+    let failed = Event::ChannelFailed { peer: peer(), why: RequestError::TimedOut };
+    assert_eq!(rig.event(), Some(failed));
+    let last = *binds.last().unwrap();
+    assert!(last > seconds(580), "{binds:?}");
+
+    // The server may have bound at the last of them: ten minutes from then, and five more.
+    rig.client.lapse(rig.now, peer().ip());
+    assert_eq!(binds_until(&mut rig, last + seconds(900) - MS), []);
+    let other = at("198.51.100.2:6000");
+    rig.client.bind_channel(rig.now, other).unwrap();
+    assert_ne!(number(&rig, other), Some(channel), "it still rests");
+    assert_eq!(number(&rig, peer()), Some(channel), "and belongs to its peer");
+    rig.client.lapse(rig.now, other.ip());
+
+    // A datagram may be under way for a while, and then it is free.
+    binds_until(&mut rig, last + seconds(900) + MAX_TRANSIT);
+    let third = at("198.51.100.3:6000");
+    rig.client.bind_channel(rig.now, third).unwrap();
+    assert_eq!(number(&rig, third), Some(channel));
+}
+
+#[test]
+fn a_channel_that_lapses_during_its_renewal_rests_from_the_renewal() {
+    let (mut rig, channel) = Rig::bound();
+    assert_eq!(binds_until(&mut rig, seconds(540)), [seconds(540)]);
+    rig.client.lapse(rig.now, peer().ip());
+    let binds = binds_until(&mut rig, seconds(1439));
+    let last = binds.last().copied().unwrap_or(seconds(540));
+    assert_eq!(rig.client.channels.number(peer()), Some(channel), "since {last:?}");
+    assert_eq!(rig.event(), None, "as it was wanted");
+}
+
+#[test]
+fn a_number_that_the_server_never_heard_of_is_free_at_once() {
+    let mut rig = Rig::permitted();
+    rig.client.bind_channel(rig.now, peer()).unwrap();
+    let number = rig.client.channels.number(peer());
+    rig.client.lapse_channel(rig.now, peer());
+    assert!(!rig.client.has_next() && rig.client.is_permitted(peer().ip()));
+    let other = at("198.51.100.1:7000");
+    rig.client.bind_channel(rig.now, other).unwrap();
+    assert_eq!(rig.client.channels.number(other), number);
+}
+
 #[test]
 fn a_refused_channel_leaves_the_indications() {
-    for (code, why) in [(400, RequestError::BadRequest), (403, RequestError::Forbidden)] {
+    for (code, why) in [(403, RequestError::Forbidden), (508, RequestError::InsufficientCapacity)] {
         let mut rig = Rig::permitted();
         rig.client.bind_channel(rig.now, peer()).unwrap();
         let request = rig.slot();
@@ -302,6 +372,86 @@ fn a_refused_channel_leaves_the_indications() {
         assert_eq!(rig.client.send(rig.now, peer(), b"x"), Ok(Sent::Relayed));
         assert_eq!(indicated(&rig.sent()[0]), (peer(), b"x".as_slice()));
     }
+}
+
+// proves: 8656-12.3-a
+#[test]
+fn a_400_to_a_channel_bind_gives_the_allocation_back_and_tells_to_begin_anew() {
+    for renewal in [false, true] {
+        let (mut rig, request) = if renewal {
+            let (mut rig, _) = Rig::bound();
+            while rig.client.channels.is_renewing(peer()) == renewal || rig.elapsed() < seconds(540) {
+                let due = rig.client.poll_timeout().unwrap();
+                rig.run_to(due);
+                while rig.client.has_next() && rig.elapsed() < seconds(540) {
+                    let request = rig.slot();
+                    rig.succeed(&request, &[&Lifetime::from_seconds(3000)]);
+                }
+                if rig.client.channels.is_renewing(peer()) {
+                    break;
+                }
+            }
+            let mut request = rig.slot();
+            while method_of(&request) != method::CHANNEL_BIND {
+                request = rig.slot();
+            }
+            (rig, request)
+        } else {
+            let mut rig = Rig::permitted();
+            rig.client.bind_channel(rig.now, peer()).unwrap();
+            let request = rig.slot();
+            (rig, request)
+        };
+        rig.sent();
+        rig.refuse(&request, 400);
+        let why = RequestError::ChannelMismatch;
+        assert_eq!(why.remedy(), crate::Remedy::Anew);
+        assert_eq!(rig.event(), Some(Event::Lost(why)));
+        assert_eq!(rig.client.send(rig.now, peer(), b"x"), Err(SendError::NotAllocated));
+        let sent = rig.sent();
+        assert_eq!((sent.len(), attribute(&sent[0])), (1, Some(Lifetime::ZERO)));
+        rig.succeed(&sent[0], &[&Lifetime::ZERO]);
+        assert!(rig.client.is_closed() && rig.event().is_none());
+    }
+}
+
+#[test]
+fn a_permission_that_nobody_asked_for_yet_is_not_asked_for_once_it_lapses() {
+    let mut rig = Rig::allocated(600);
+    assert_eq!(rig.client.send(rig.now, peer(), b"check"), Ok(Sent::Held));
+    rig.client.lapse(rig.now, peer().ip());
+    assert!(!rig.client.has_next());
+    assert_eq!((rig.client.held_dropped(), rig.client.size()), (1, 0));
+}
+
+#[test]
+fn only_the_peers_that_are_wanted_are_renewed() {
+    let mut rig = Rig::permitted();
+    let other = at("198.51.100.2:6000");
+    rig.client.permit(rig.now, other.ip()).unwrap();
+    rig.grant();
+    assert_eq!(rig.client.wanted().collect::<Vec<_>>(), [peer().ip(), other.ip()]);
+    rig.client.retain(rig.now, |ip| ip == other.ip());
+    assert_eq!(rig.client.wanted().collect::<Vec<_>>(), [other.ip()]);
+    let (when, request) = next_request(&mut rig);
+    assert_eq!(when, seconds(240));
+    assert_eq!(attribute::<XorPeerAddress>(&request).unwrap().0.ip(), other.ip());
+    rig.succeed(&request, &[]);
+    rig.run_to(rig.start + seconds(300));
+    assert!(rig.client.is_permitted(other.ip()) && !rig.client.is_permitted(peer().ip()));
+}
+
+#[test]
+fn a_channel_lapses_alone_and_data_goes_by_indication_from_its_end_on() {
+    let (mut rig, _) = Rig::bound();
+    rig.client.lapse_channel(rig.now, peer());
+    let mut binds = binds_until(&mut rig, seconds(600) - MS);
+    assert!(rig.client.channel(peer()).is_some());
+    binds.extend(binds_until(&mut rig, seconds(600)));
+    assert_eq!((binds, rig.client.channel(peer()), rig.event()), (vec![], None, None));
+    assert!(rig.client.is_permitted(peer().ip()));
+    assert_eq!(rig.client.send(rig.now, peer(), b"x"), Ok(Sent::Relayed));
+    assert_eq!(indicated(&rig.sent()[0]), (peer(), b"x".as_slice()));
 }
 
 #[test]

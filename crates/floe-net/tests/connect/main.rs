@@ -1,0 +1,16 @@
+//! Connections to servers, over sockets of this host: servers that the tests play, and coturn where it is installed.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    unreachable_pub,
+    reason = "tests open sockets, and their helpers may panic too"
+)]
+
+mod common;
+mod coturn;
+mod dtls;
+mod identity;
+mod tcp;
+mod tls;
