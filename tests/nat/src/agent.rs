@@ -78,7 +78,7 @@ impl Agent {
                 command
             }
         };
-        command.args(["--role", role, "--tls-ca", AUTHORITY]).args(setup.arguments());
+        command.args(["--role", role]).args(setup.arguments());
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("cannot start an agent")?;
         let stdin = child.stdin.take().context("invariant: its input is piped")?;
@@ -123,6 +123,9 @@ impl Setup {
                 let words = ["--turn", &url, "--turn-user", USER, "--turn-password", PASSWORD];
                 arguments.extend(words.map(str::to_owned));
             }
+        }
+        if self.services.iter().any(|service| service.is_encrypted()) {
+            arguments.extend(["--tls-ca", AUTHORITY].map(str::to_owned));
         }
         if self.relay_only {
             arguments.extend(["--policy", "relay"].map(str::to_owned));

@@ -14,7 +14,7 @@ use crate::{
     agent::{Agent, Heard, Programs, Setup},
     cell::Cell,
     coturn,
-    topology::{HOSTS, SERVER, build, counters},
+    topology::{Count, HOSTS, SERVER, build, counters},
 };
 
 /// How long a call may take before it has failed.
@@ -23,6 +23,8 @@ const LIMIT: Duration = Duration::from_secs(45);
 const SETTLING: Duration = Duration::from_secs(5);
 /// How many datagrams each sends when both have selected.
 const DATAGRAMS: u64 = 20;
+/// How many bytes each has, at least.
+const SIZE: usize = 400;
 
 /// When the agents are told of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,6 +225,8 @@ impl Call {
                 .map_err(|e| self.explain(&e))?;
         }
         measurement.ways = ways(&before, &counters(SERVER)?);
+        // What the kernel saw counts, not what an agent says.
+        measurement.class = if measurement.ways.is_empty() { Class::Direct } else { Class::Relayed };
         Ok(measurement)
     }
 
@@ -239,16 +243,19 @@ impl Call {
             self.sides.iter().filter_map(time).map(ms).fold(0.0, f64::max)
         };
         let types = self.sides.each_ref().map(Side::types);
-        let relayed = types.iter().any(|(local, remote)| local == "relay" || remote == "relay");
         let mut packets = 0;
         for host in HOSTS {
             let counters = counters(host)?;
-            packets += ["udp_out", "tcp_out"].iter().filter_map(|name| counters.get(*name)).sum::<u64>();
+            packets += ["udp_out", "tcp_out"]
+                .iter()
+                .filter_map(|name| counters.get(*name))
+                .map(|count| count.packets)
+                .sum::<u64>();
         }
         Ok(Measurement {
             connected_ms: slower(&|side| side.connected),
             selected_ms: slower(&|side| side.selected.as_ref().map(|(at, _)| *at)),
-            class: if relayed { Class::Relayed } else { Class::Direct },
+            class: Class::Direct,
             types,
             ways: Vec::new(),
             packets,
@@ -324,12 +331,14 @@ const fn name(side: usize) -> &'static str {
     if side == 0 { "a" } else { "b" }
 }
 
-/// The ways to the server over which at least the data of one side came meanwhile.
-fn ways(before: &BTreeMap<String, u64>, after: &BTreeMap<String, u64>) -> Vec<Way> {
-    let more = |way: &str, after: u64| after - before.get(way).copied().unwrap_or(0).min(after);
+/// The ways to the server over which at least the data of one side came meanwhile. Bytes are counted: a stream may carry
+/// many datagrams in one packet.
+fn ways(before: &BTreeMap<String, Count>, after: &BTreeMap<String, Count>) -> Vec<Way> {
+    let data = DATAGRAMS * SIZE as u64;
+    let more = |way: &str, after: Count| after.bytes - before.get(way).map_or(0, |count| count.bytes);
     after
         .iter()
-        .filter(|(way, after)| more(way, **after) >= DATAGRAMS)
+        .filter(|(way, after)| more(way, **after) >= data)
         .map(|(way, _)| way.replace('_', "/"))
         .collect()
 }

@@ -24,6 +24,14 @@ pub struct Cell {
     pub(crate) only_turn: Service,
 }
 
+impl Cell {
+    /// Whether aioice can be there at all: it does not know TURN over DTLS.
+    #[must_use]
+    pub fn suits_aioice(&self) -> bool {
+        self.only_turn != Service::Dtls
+    }
+}
+
 /// The parts of the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Group {
@@ -45,7 +53,7 @@ pub enum Expected {
 }
 
 /// What an agent knows that does not know where it is: all the ways to one server.
-const ALL: [Service; 4] = [Service::Stun, Service::Udp, Service::Tcp, Service::Tls443];
+const ALL: [Service; 3] = [Service::Stun, Service::Udp, Service::Tcp];
 
 /// All cells, in the table's order.
 #[must_use]

@@ -42,6 +42,11 @@ pub(crate) enum Service {
 }
 
 impl Service {
+    /// Whether its certificate is looked at.
+    pub(crate) const fn is_encrypted(self) -> bool {
+        matches!(self, Self::Tls | Self::Dtls | Self::Tls443)
+    }
+
     /// Its URL (RFC 7064, RFC 7065), for a host that has IPv6 only if `v6`.
     pub(crate) fn url(self, v6: bool) -> String {
         let address = |addresses: [&str; 2]| match addresses {

@@ -80,7 +80,7 @@ fn row(cell: Cell, floe: &Programs, aioice: Option<&Programs>) -> Row {
     };
     let trickled = call(floe, Signalling::Trickled);
     let gathered = call(floe, Signalling::Gathered);
-    let aioice = aioice.map(|aioice| call(aioice, Signalling::Gathered));
+    let aioice = aioice.filter(|_| cell.suits_aioice()).map(|aioice| call(aioice, Signalling::Gathered));
     Row { cell, trickled, gathered, aioice }
 }
 

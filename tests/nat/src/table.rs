@@ -54,7 +54,13 @@ impl Cell {
     /// # Errors
     /// What it is instead.
     pub fn verdict(&self, measurement: &Measurement) -> Result<(), String> {
+        let said = measurement.types.iter().any(|(local, remote)| local == "relay" || remote == "relay");
+        let said = if said { Class::Relayed } else { Class::Direct };
         match (self.expected, measurement.class) {
+            _ if said != measurement.class => Err(format!(
+                "data goes over {:?}, and the agents say {:?}",
+                measurement.ways, measurement.types
+            )),
             (Expected::Direct, Class::Direct) | (Expected::Relayed, Class::Relayed) => Ok(()),
             (expected, class) => {
                 Err(format!("{class:?} where {expected:?} is expected, {:?}", measurement.types))
@@ -122,7 +128,7 @@ Times are in milliseconds, on the slower of the two sides, counted from when bot
   `packets` is what both hosts sent until then, gathering included, as the kernel counts.
 - **floe, gathered first**: the same, told of each other only when both have gathered: what can be compared with aioice.
 - **aioice**: two aioice 0.13, which gather before they can begin; that is not counted. It takes one TURN server, so where UDP is
-  blocked it is told the one that works. It tells of no pair before it has nominated one: its one time is `selected`.
+  blocked it is told the one that works, and TURN over DTLS it does not know. It tells of no pair before it has nominated one: its one time is `selected`.
 
 floe knows of one server what a program does that does not know where it is: STUN, and TURN over UDP, over TCP and over TLS at port 443.
 A path is named by the types of the candidates, those of `a` first; a relayed one by the way from the relay's client to the server.
@@ -174,7 +180,7 @@ fn other(row: &Row) -> String {
     match &row.aioice {
         Some(Ok(it)) => format!("| {} | {:.0} | {} |", path(it), it.selected_ms, it.packets),
         Some(Err(_)) => "| failed | | |".to_owned(),
-        None => "| not there | | |".to_owned(),
+        None => "| not run | | |".to_owned(),
     }
 }
 

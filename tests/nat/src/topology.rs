@@ -1,6 +1,6 @@
 //! Hosts, gateways and the internet between them.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -146,7 +146,7 @@ struct Batch {
     routers: Vec<String>,
     links: String,
     /// What is set up in each namespace, in order.
-    within: std::collections::BTreeMap<String, String>,
+    within: BTreeMap<String, String>,
 }
 
 impl Batch {
@@ -291,15 +291,24 @@ impl Batch {
     }
 }
 
-/// The counters of a namespace by name: how many packets each has seen.
-pub(crate) fn counters(namespace: &str) -> anyhow::Result<std::collections::BTreeMap<String, u64>> {
+/// What a counter has seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Count {
+    pub(crate) packets: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The counters of a namespace, by name.
+pub(crate) fn counters(namespace: &str) -> anyhow::Result<BTreeMap<String, Count>> {
     let text = feed(inside(namespace, "nft").args(["-j", "list", "counters"]), "")?;
     let list: serde_json::Value = serde_json::from_str(&text).context("nft lists no counters")?;
     let entries =
         list.get("nftables").and_then(|list| list.as_array()).context("nft lists something else")?;
     let counters = entries.iter().filter_map(|entry| entry.get("counter"));
     let read = |counter: &serde_json::Value| {
-        Some((counter.get("name")?.as_str()?.to_owned(), counter.get("packets")?.as_u64()?))
+        let number = |name: &str| counter.get(name)?.as_u64();
+        let count = Count { packets: number("packets")?, bytes: number("bytes")? };
+        Some((counter.get("name")?.as_str()?.to_owned(), count))
     };
     Ok(counters.filter_map(read).collect())
 }
