@@ -34,7 +34,8 @@ fn connects(cell: Cell, lacks: Option<&str>) -> Trial {
     let Some(lacks) = lacks.map(|lacks| format!("this machine lacks {lacks}")) else {
         return Trial::test(name, move || {
             let programs = [floe(), floe()];
-            let task = Task::Call { cell: Box::new(cell.clone()), programs, signalling: Signalling::Trickled };
+            let task =
+                Task::Call { cell: Box::new(cell.clone()), programs, signalling: Signalling::Trickled };
             let measurement: Measurement = run(&task)?;
             Ok(cell.verdict(&measurement)?)
         });
@@ -46,5 +47,9 @@ fn connects(cell: Cell, lacks: Option<&str>) -> Trial {
 
 fn held() -> Result<(), libtest_mimic::Failed> {
     let held: floe_nat_lab::Held = run(&Task::Hold(Hold::new([floe(), floe()], 120)))?;
-    if held.lost() == 0 { Ok(()) } else { Err(format!("{} datagrams were lost: {held:?}", held.lost()).into()) }
+    if held.lost() == 0 {
+        Ok(())
+    } else {
+        Err(format!("{} datagrams were lost: {held:?}", held.lost()).into())
+    }
 }

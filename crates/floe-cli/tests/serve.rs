@@ -60,12 +60,15 @@ async fn relays_data_over(transport: &str) {
     let server = Server::start(&["--allow-loopback-peers"]).await;
     let (mut a, mut b) = pair(&server, transport);
     signal_until(&mut a, &mut b, |peer| peer.count("selected") > 0).await;
-    for (from, to) in [(&mut a, &mut b), (&mut b, &mut a)] {
-        let selected = from.seen.iter().find(|line| line["type"] == "selected").unwrap();
-        assert!(selected["local"].as_str().unwrap().contains("typ relay"), "{selected}");
-        from.say(&json!({"type": "send", "component": 1, "text": "through the relay"})).await;
-        assert_eq!(to.wait_for("data").await["base64"], "dGhyb3VnaCB0aGUgcmVsYXk=");
-    }
+    send_through_relay(&mut a, &mut b).await;
+    send_through_relay(&mut b, &mut a).await;
+}
+
+async fn send_through_relay(from: &mut Peer, to: &mut Peer) {
+    let selected = from.seen.iter().find(|line| line["type"] == "selected").unwrap();
+    assert!(selected["local"].as_str().unwrap().contains("typ relay"), "{selected}");
+    from.say(&json!({"type": "send", "component": 1, "text": "through the relay"})).await;
+    assert_eq!(to.wait_for("data").await["base64"], "dGhyb3VnaCB0aGUgcmVsYXk=");
 }
 
 #[tokio::test]

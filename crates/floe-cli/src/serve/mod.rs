@@ -7,6 +7,8 @@ mod options;
 mod peers;
 mod server;
 mod sockets;
+#[cfg(test)]
+mod tests;
 
 use std::{
     io::{self, Write as _},
