@@ -13,20 +13,21 @@ use std::path::Path;
 const FLOORS: [&[&str]; 6] = [
     &["floe-core"],
     &["floe-stun"],
-    &["floe-gather", "floe-check", "floe-nominate", "floe-turn"],
+    &["floe-gather", "floe-check", "floe-nominate", "floe-turn", "floe-nat"],
     &["floe-session", "floe-net"],
     &["floe", "floe-sim"],
     &["floe-cli"],
 ];
 
 /// The crates that get time, randomness and datagrams handed in.
-const SANS_IO: [&str; 8] = [
+const SANS_IO: [&str; 9] = [
     "floe-core",
     "floe-stun",
     "floe-gather",
     "floe-check",
     "floe-nominate",
     "floe-turn",
+    "floe-nat",
     "floe-session",
     "floe-sim",
 ];

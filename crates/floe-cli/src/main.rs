@@ -1,8 +1,10 @@
 //! `floe`: ICE on the command line.
 //!
 //! `floe peer --stdio` is an ICE agent that any program can drive by JSON lines; `docs/peer-protocol.md` describes them.
+//! `floe nat --stun URL` tells how the NATs between this host and a STUN server behave.
 #![allow(clippy::disallowed_methods, reason = "a program: it has threads, a clock and an environment")]
 
+mod nat;
 mod peer;
 mod serve;
 mod servers;
@@ -22,6 +24,7 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Nat(nat::Options),
     Peer(peer::Options),
     Serve(serve::Options),
 }
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match command {
+        Command::Nat(options) => nat::run(&options),
         Command::Peer(options) => peer::run(&options),
         Command::Serve(options) => serve::run(&options),
     }

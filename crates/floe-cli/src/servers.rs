@@ -52,8 +52,8 @@ impl ServerOptions {
         let agent = agent.servers(self.servers()?);
         let Some(file) = &self.tls_ca else { return Ok(agent) };
         let pem = std::fs::read(file).with_context(|| format!("{}", file.display()))?;
-        let _ = (pem, SystemNet::new(), Arc::new(()));
-        bail!("trust is not there yet")
+        let net = SystemNet::new().trust(&pem).with_context(|| format!("{}", file.display()))?;
+        Ok(agent.net(Arc::new(net)))
     }
 }
 

@@ -69,8 +69,7 @@ impl Session {
 
     /// Where the base is gone the datagram is lost, as on any network.
     pub(crate) fn send(&mut self, now: Instant, transmit: &Transmit) {
-        if let Some(socket) = self.sockets.socket(transmit.base) {
-            let to = self.on_wire(transmit.base, transmit.to);
+        if let Some((socket, to)) = self.way_out(transmit.base, transmit.to) {
             self.put(Output::Send { socket, to, data: transmit.payload.clone() });
         } else {
             self.relays.send(now, transmit);

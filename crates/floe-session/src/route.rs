@@ -169,7 +169,7 @@ impl Session {
     pub fn route_of(&self, pair: PairId) -> Option<Route> {
         let route = self.check.route(pair)?;
         if let Some((host, server)) = self.relays.way_of(route.base) {
-            let (socket, server) = self.way_to_server(host, server)?;
+            let (socket, server) = self.way_out(host, server)?;
             let relay = RelayRoute { server, prefix: self.relays.prefix(route.base, route.to) };
             return Some(Route { pair, socket, to: route.to, relay: Some(relay) });
         }

@@ -11,7 +11,7 @@
 //! internets of seeds, [`Internet`] gives out addresses, and [`Network::capture`] writes a log for Wireshark.
 //!
 //! Two features are on by default. With `session` an ICE session is such a node, `SessionNode`; with `server` there is a
-//! STUN and TURN server, `Server`.
+//! STUN and TURN server, `Server`, and `StunServer`, which NATs are tested against.
 //!
 //! To put an application of your own on it and play a call again from its seed, begin with `examples/replay.rs` in the
 //! repository: `cargo run --example replay -- --seed 42`.
@@ -81,6 +81,8 @@ mod server;
 #[cfg(feature = "session")]
 mod session;
 mod simulation;
+#[cfg(feature = "server")]
+mod stun_server;
 mod world;
 
 pub use firewall::{Firewall, Inbound, Outbound};
@@ -99,4 +101,6 @@ pub use server::Server;
 #[cfg(feature = "session")]
 pub use session::{Call, Data, SessionNode, Signal, SignalError};
 pub use simulation::{Simulation, Spinning};
+#[cfg(feature = "server")]
+pub use stun_server::StunServer;
 pub use world::{Attachment, Built, World};

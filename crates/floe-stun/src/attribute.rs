@@ -1,8 +1,10 @@
 //! Attributes (RFC 8489 14, RFC 8445 16.1): one type each, read and written alike.
 
+mod access_token;
 mod address;
 mod alternate_domain;
 mod alternate_server;
+mod change_request;
 mod error_code;
 mod ice_controlled;
 mod ice_controlling;
@@ -11,12 +13,17 @@ mod mapped_address;
 mod nomination;
 mod nonce;
 mod number;
+mod other_address;
+mod padding;
 mod password_algorithm;
 mod priority;
 mod raw;
 mod realm;
+mod response_origin;
+mod response_port;
 mod software;
 mod text;
+mod third_party_authorization;
 mod transaction_transmit_counter;
 mod unknown_attributes;
 mod use_candidate;
@@ -24,9 +31,11 @@ mod user_hash;
 mod username;
 mod xor_mapped_address;
 
+pub use access_token::AccessToken;
 pub use address::{decode_address, decode_xor_address, encode_address, encode_xor_address};
 pub use alternate_domain::AlternateDomain;
 pub use alternate_server::AlternateServer;
+pub use change_request::ChangeRequest;
 pub use error_code::ErrorCode;
 pub use ice_controlled::IceControlled;
 pub use ice_controlling::IceControlling;
@@ -35,12 +44,17 @@ pub use mapped_address::MappedAddress;
 pub use nomination::Nomination;
 pub use nonce::Nonce;
 pub use number::{decode_u32, decode_u64};
+pub use other_address::OtherAddress;
+pub use padding::Padding;
 pub use password_algorithm::{PasswordAlgorithm, PasswordAlgorithms};
 pub use priority::Priority;
 pub use raw::RawAttribute;
 pub use realm::Realm;
+pub use response_origin::ResponseOrigin;
+pub use response_port::ResponsePort;
 pub use software::Software;
 pub use text::{decode_text, encode_text};
+pub use third_party_authorization::ThirdPartyAuthorization;
 pub use transaction_transmit_counter::TransactionTransmitCounter;
 pub use unknown_attributes::UnknownAttributes;
 pub use use_candidate::UseCandidate;
@@ -198,9 +212,7 @@ pub(crate) mod tests {
     }
 
     read_back! {
-        AlternateDomain<'_>, AlternateServer, ErrorCode<'_>, IceControlled, IceControlling, MappedAddress, Nomination,
-        Nonce<'_>, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>, Software<'_>,
-        TransactionTransmitCounter, UnknownAttributes<'_>, UseCandidate, UserHash, Username<'_>, XorMappedAddress,
+        AccessToken<'_>, AlternateDomain<'_>, AlternateServer, ChangeRequest, ErrorCode<'_>, IceControlled, IceControlling, MappedAddress, Nomination, Nonce<'_>, OtherAddress, Padding, PasswordAlgorithm<'_>, PasswordAlgorithms<'_>, Priority, Realm<'_>, ResponseOrigin, ResponsePort, Software<'_>, ThirdPartyAuthorization<'_>, TransactionTransmitCounter, UnknownAttributes<'_>, UseCandidate, UserHash, Username<'_>, XorMappedAddress,
     }
 
     /// The value's bytes as they stand in a message.

@@ -39,6 +39,7 @@ mod tests {
     use super::*;
     use crate::ChannelNumber;
 
+    // proves: 8656-12-a
     #[test]
     fn all_256_first_bytes_fall_where_the_table_says() {
         let mut runs: Vec<(Kind, u8, u8)> = Vec::new();

@@ -20,8 +20,8 @@ pub struct Key {
 impl Key {
     /// The key of a short-term credential (RFC 8489 9.1.1).
     ///
-    /// The password is taken as prepared by the OpaqueString profile (RFC 8265). Those of ICE, letters, digits, `+`
-    /// and `/`, are so by nature.
+    /// The password is taken as [prepared](crate::credentials::prepare). Those of ICE, letters, digits, `+` and `/`, are
+    /// so by nature.
     #[must_use]
     pub fn short_term(password: &str) -> Self {
         Self::from_bytes(password.as_bytes())
@@ -38,8 +38,8 @@ impl Key {
 
     /// The key of a long-term credential (RFC 8489 9.2.2): the digest of name, realm and password.
     ///
-    /// The texts are taken as prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is. Quotes around
-    /// name and realm and trailing NULs, which some send, do not count.
+    /// The texts are taken as [prepared](crate::credentials::prepare). Quotes around name and realm and trailing NULs, which
+    /// some send, do not count.
     #[must_use]
     pub fn long_term(derivation: KeyDerivation, username: &str, realm: &str, password: &str) -> Self {
         let password = password.trim_end_matches('\0');

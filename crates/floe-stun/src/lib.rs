@@ -51,23 +51,27 @@
 //! | 6.3 receiving | yes: [`rules`] |
 //! | 7 FINGERPRINT | yes |
 //! | 8 server lookup | no |
-//! | 9.1 short-term credentials | yes: [`rules`]; OpaqueString is the caller's, ICE's passwords need none |
-//! | 9.2 long-term credentials | the client's part: [`long_term`]; OpaqueString is the caller's |
-//! | 10 ALTERNATE-SERVER | no: the attributes only |
+//! | 9.1 short-term credentials | yes: [`rules`]; [`credentials::prepare`] is the caller's to call, for ICE's passwords need none |
+//! | 9.2 long-term credentials | the client's part: [`long_term`], which prepares name and password ([`credentials`]) |
+//! | 10 ALTERNATE-SERVER | yes: [`redirect`] |
 //! | 11 RFC 3489 | no: not planned |
 //! | 14 attributes | yes |
 //!
-//! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData, on datagrams and on streams), RFC 8445 16.1
-//! (the attributes of ICE), RFC 7982 (numbered sends), and RFC 6298 (RTO), each as far as a codec goes.
+//! Of others: RFC 7983 and 9443 (first bytes), RFC 4571 (framing), RFC 8656 12.4 to 12.6 (ChannelData, on datagrams and on
+//! streams), RFC 8445 16.1 (the attributes of ICE), RFC 5780 7 (those of NAT behaviour discovery), RFC 7982 (numbered
+//! sends), RFC 7635 (access tokens: what a client does with them, not how it gets them), and RFC 6298 (RTO), each as far
+//! as a codec goes.
 
 pub mod attribute;
 mod channel;
+pub mod credentials;
 pub mod demux;
 pub mod framing;
 mod header;
 mod key;
 pub mod long_term;
 mod message;
+pub mod redirect;
 mod retransmit;
 mod rto;
 pub mod rules;

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::{
-    Class, FingerprintError, IntegrityError, IntegrityKind, Key, Message, MessageWriter, Method, ParseError,
-    TransactionId,
+    Class, FingerprintError, IntegrityError, IntegrityKind, Key, KeyDerivation, Message, MessageWriter,
+    Method, ParseError, TransactionId,
     attribute::{
         AttributeType, IceControlled, Nonce, Priority, RawAttribute, Realm, Software, Username,
         XorMappedAddress,
@@ -132,6 +132,9 @@ fn the_sample_ipv6_response() {
     assert_response(&expected, "[2001:db8:1234:5678:11:2233:4455:6677]:32853");
 }
 
+/// The user of the samples, in Katakana.
+const MATRIX: &str = "\u{30DE}\u{30C8}\u{30EA}\u{30C3}\u{30AF}\u{30B9}";
+
 // proves: 5769-2.4-a
 #[test]
 fn the_sample_request_with_a_long_term_credential() {
@@ -141,9 +144,8 @@ fn the_sample_request_with_a_long_term_credential() {
          6f4c394653547679363473410014000b6578616d706c652e6f72670000080014
          f67024656dd64a3e02b8e0712e85c9a28ca89666",
     );
-    // MD5 of "user:realm:password" (RFC 8489 9.2.2).
-    let key = Key::from_bytes(&bytes("e8ca7ad59d5eb0518e312911d2dab2a9"));
-    let username = Username::new("\u{30DE}\u{30C8}\u{30EA}\u{30C3}\u{30AF}\u{30B9}");
+    let key = Key::long_term(KeyDerivation::Md5, MATRIX, "example.org", "TheMatrIX");
+    let username = Username::new(MATRIX);
     let nonce = Nonce::new("f//499k954d6OL34oL9FSTvy64sA");
     let realm = Realm::new("example.org");
 
@@ -177,7 +179,7 @@ const B_1: &str = "000100882112a44278ad3433c6ad72c029da412e001e00204a3cf38fef699
 #[test]
 fn the_sample_request_with_sha256() {
     let expected = bytes(B_1);
-    let key = Key::from_bytes(&bytes("dd295a613b9058c3c23d6dc7165bda072304d989c9d0af3a8c7e184b4f9bb4a1"));
+    let key = Key::long_term(KeyDerivation::Sha256, MATRIX, "example.org", "TheMatrIX");
     let hash = bytes("4a3cf38fef6992bda952c6780417da0f24819415569e60b205c46e41407f1704");
     let userhash = RawAttribute { kind: AttributeType::USERHASH, value: &hash };
     let nonce = Nonce::new("obMatJos2AAACf//499k954d6OL34oL9FSTvy64sA");

@@ -47,6 +47,7 @@ pub const fn max_datagram(to: IpAddr) -> usize {
 pub struct MessageWriter<'b> {
     buffer: &'b mut [u8],
     length: usize,
+    method: Method,
     id: TransactionId,
     stage: Stage,
     padding: u8,
@@ -72,7 +73,7 @@ impl<'b> MessageWriter<'b> {
         method: Method,
         id: TransactionId,
     ) -> Result<Self, WriteError> {
-        let mut writer = Self { buffer, length: 0, id, stage: Stage::Attributes, padding: 0 };
+        let mut writer = Self { buffer, length: 0, method, id, stage: Stage::Attributes, padding: 0 };
         writer.put(&message_type(class, method).to_be_bytes())?;
         writer.put(&[0, 0])?;
         writer.put(&MAGIC_COOKIE.to_be_bytes())?;
@@ -187,6 +188,12 @@ impl<'b> MessageWriter<'b> {
         self.set_length(self.length + 4 + LENGTH)?;
         let crc = crc32fast::hash(self.written()) ^ FINGERPRINT_XOR;
         self.append(AttributeType::FINGERPRINT, &crc.to_be_bytes())
+    }
+
+    /// The method of the message.
+    #[must_use]
+    pub const fn method(&self) -> Method {
+        self.method
     }
 
     /// Ends the message: so many bytes of the buffer are it.

@@ -1,17 +1,21 @@
 //! What holds for every message: what was written is read again, and no bytes do harm.
 
-use std::net::SocketAddr;
+#![allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+
+use std::{net::SocketAddr, time::Instant};
 
 use floe_stun::{
     ChannelData, Class, IntegrityKind, Key, Message, MessageWriter, Method, TransactionId, WriteError,
     attribute::{
         AlternateDomain, AlternateServer, Attribute, AttributeType, ErrorCode, IceControlled, IceControlling,
-        MappedAddress, Nomination, Nonce, Priority, RawAttribute, Realm, Software,
+        MappedAddress, Nomination, Nonce, Priority, RawAttribute, Realm, Software, ThirdPartyAuthorization,
         TransactionTransmitCounter, UnknownAttributes, UseCandidate, Username, WriteAttribute,
         XorMappedAddress,
     },
     demux,
     framing::FrameDecoder,
+    long_term::{Choice, LongTerm},
+    redirect::Redirects,
     rules,
     stream::StreamDecoder,
 };
@@ -189,6 +193,14 @@ fn exercise(bytes: &[u8], key: &Key) {
     for raw in message.attributes() {
         let _ = format!("{raw:?} {}", raw.kind);
     }
+    let _ = message.attribute::<ThirdPartyAuthorization<'_>>();
+    let _ = Redirects::new(Instant::now(), SocketAddr::from(([192, 0, 2, 1], 1)), None).follow(
+        Instant::now(),
+        &message,
+        None,
+    );
+    let mut user = LongTerm::new("ann", "secret", Choice::First).expect("plain");
+    let _ = user.receive(&message, None, AttributeType::RFC_8489);
     let _ = message.attribute::<AlternateDomain<'_>>();
     let _ = message.attribute::<AlternateServer>();
     let _ = message.attribute::<ErrorCode<'_>>();

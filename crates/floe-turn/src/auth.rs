@@ -6,7 +6,8 @@ use floe_core::ServerTransport;
 use floe_stun::{
     Message,
     attribute::ErrorCode,
-    long_term::{Choice, Credential, LongTerm, Refusal, Reply},
+    credentials::CredentialError,
+    long_term::{Choice, Credential, LongTerm, Refusal, Reply, Token},
     rules::{Answer, SERVER_ERROR_RETRIES},
 };
 
@@ -44,9 +45,17 @@ pub(crate) struct Auth {
 }
 
 impl Auth {
-    pub(crate) fn new(config: &ClientConfig) -> Self {
-        let long_term = LongTerm::new(&*config.username, &*config.password, Choice::Strongest);
-        Self { long_term, transport: config.transport }
+    pub(crate) fn new(config: &ClientConfig) -> Result<Self, CredentialError> {
+        let long_term = match &config.access_token {
+            Some(token) => LongTerm::with_token(token.clone()),
+            None => LongTerm::new(&config.username, &config.password, Choice::Strongest)?,
+        };
+        Ok(Self { long_term, transport: config.transport })
+    }
+
+    /// Another token takes the place of one that was refused, or is about to be.
+    pub(crate) fn set_token(&mut self, token: Token) {
+        self.long_term.set_token(token);
     }
 
     /// What to sign the next request with.

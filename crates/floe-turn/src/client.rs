@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 use floe_core::{BaseId, Transmit};
-use floe_stun::{Due, TransactionId, Transactions};
+use floe_stun::{Due, TransactionId, Transactions, long_term::Token};
 use rand::rngs::ChaCha20Rng;
 
 use crate::{
@@ -110,7 +110,7 @@ impl Client {
     pub fn start(now: Instant, config: ClientConfig, rng: ChaCha20Rng) -> Result<Self, ConfigError> {
         config.check()?;
         let mut client = Self {
-            auth: Auth::new(&config),
+            auth: Auth::new(&config)?,
             allocation: Allocation::Allocating,
             permissions: Permissions::new(config.max_permissions),
             channels: Channels::new(config.max_channels),
@@ -221,6 +221,12 @@ impl Client {
         self.step_channels(now);
         self.keep_alive(now);
         self.settle(now);
+    }
+
+    /// Another access token (RFC 7635), for a client that began with one: what is asked from now on is asked with it. Fetch
+    /// one before the old one ends: a server that takes it no more refuses to refresh.
+    pub fn set_access_token(&mut self, token: Token) {
+        self.auth.set_token(token);
     }
 
     /// The base that it sends from.

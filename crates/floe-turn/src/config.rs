@@ -5,14 +5,12 @@ mod error;
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use floe_core::{BaseId, ServerTransport, address::Redacted};
-use floe_stun::RetransmitPolicy;
+use floe_stun::{RetransmitPolicy, long_term::Token};
 
 pub use error::ConfigError;
 
 use crate::{AddressFamily, EvenPort, ReservationToken, keepalive::MIN_TR};
 
-/// The most bytes of a user name (RFC 8489 14.3).
-const MAX_USERNAME: usize = 508;
 /// The most characters of SOFTWARE (RFC 8489 14.14).
 const MAX_SOFTWARE: usize = 127;
 
@@ -40,10 +38,13 @@ pub struct ClientConfig {
     pub transport: ServerTransport,
     /// How the server reaches the peers. Default: UDP. TCP needs a server that is reached by TCP or TLS (RFC 6062 4.1).
     pub relay: RelayTransport,
-    /// The user's name, prepared by the OpaqueString profile (RFC 8265), which leaves ASCII as it is.
+    /// The user's name, as it was typed: the client prepares it by the OpaqueString profile (RFC 8265).
     pub username: String,
-    /// The user's password, prepared the same way.
+    /// The user's password, as it was typed.
     pub password: String,
+    /// The token that stands for the user where an authorization server has given one (RFC 7635); name and password are not
+    /// used then. Default: `None`.
+    pub access_token: Option<Token>,
     /// What SOFTWARE says in Allocate and Refresh requests (RFC 8656 5). Default: `floe`.
     pub software: Option<String>,
     /// How long the allocation shall live between refreshes, in whole seconds. Default: `None`, the server's own choice,
@@ -94,6 +95,7 @@ impl ClientConfig {
             relay: RelayTransport::Udp,
             username: username.into(),
             password: password.into(),
+            access_token: None,
             software: Some("floe".to_owned()),
             lifetime: None,
             family: None,
@@ -121,6 +123,13 @@ impl ClientConfig {
     #[must_use]
     pub fn relay(mut self, relay: RelayTransport) -> Self {
         self.relay = relay;
+        self
+    }
+
+    /// Sets [`access_token`](Self::access_token).
+    #[must_use]
+    pub fn access_token(mut self, token: Option<Token>) -> Self {
+        self.access_token = token;
         self
     }
 
@@ -237,9 +246,6 @@ impl ClientConfig {
     }
 
     pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        if self.username.len() > MAX_USERNAME {
-            return Err(ConfigError::UsernameTooLong(self.username.len()));
-        }
         let software = self.software.as_ref().map_or(0, |software| software.chars().count());
         if software > MAX_SOFTWARE {
             return Err(ConfigError::SoftwareTooLong(software));
@@ -292,17 +298,35 @@ impl fmt::Debug for ClientConfig {
 
 #[cfg(test)]
 mod tests {
+    use floe_stun::credentials::{CredentialError, PrepareError};
+    use rand::{SeedableRng as _, rngs::ChaCha20Rng};
+
     use super::*;
+    use crate::Client;
 
     #[test]
     fn texts_that_cannot_be_sent_are_refused_at_once() {
         let server = "192.0.2.1:3478".parse().unwrap();
-        let named = |length| ClientConfig::new(BaseId(0), server, "n".repeat(length), "secret");
-        assert_eq!(named(508).check(), Ok(()));
-        assert_eq!(named(509).check(), Err(ConfigError::UsernameTooLong(509)));
-        let software = |length| named(1).software(Some("ß".repeat(length)));
+        let config = ClientConfig::new(BaseId(0), server, "ann", "secret");
+        let software = |length| config.clone().software(Some("ß".repeat(length)));
         assert_eq!(software(127).check(), Ok(()));
         assert_eq!(software(128).check(), Err(ConfigError::SoftwareTooLong(128)));
+    }
+
+    #[test]
+    #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+    fn credentials_that_cannot_be_used_are_refused_at_once() {
+        let bad = PrepareError::Disallowed { position: 1 };
+        for (username, password, error) in [
+            ("n".repeat(509), "secret", CredentialError::UsernameTooLong(509)),
+            ("a\tb".to_owned(), "secret", CredentialError::Username(bad)),
+            ("ann".to_owned(), "a\tb", CredentialError::Password(bad)),
+        ] {
+            let config = ClientConfig::new(BaseId(0), "192.0.2.1:3478".parse().unwrap(), username, password);
+            let rng = ChaCha20Rng::from_seed([7; 32]);
+            let refused = Client::start(std::time::Instant::now(), config, rng).err();
+            assert_eq!(refused, Some(ConfigError::Credential(error)));
+        }
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl DataConnection {
     ) -> Result<Self, RequestError> {
         let request = Request::patient(Ask::BindConnection(connection));
         let mut new = Self {
-            auth: Auth::new(&config),
+            // The control connection was made with the same.
+            auth: Auth::new(&config).map_err(|_| RequestError::TooLong)?,
             config,
             rng,
             connection,

@@ -1,8 +1,11 @@
-//! TURN (RFC 8656): a client over UDP, and the methods, error codes and attributes it is made of, on top of floe-stun.
+//! TURN (RFC 8656): a client over UDP, TCP, TLS and DTLS, and the methods, error codes and attributes it is made of, on
+//! top of floe-stun. With it the TCP allocations of RFC 6062 and the mobility of RFC 8016.
 //!
 //! [`Client`] keeps one allocation on one server: it allocates with long-term credentials, refreshes, lets peers in,
-//! binds channels, and carries data both ways. It is sans-IO: no clock, no socket, no randomness of its own. It is not
-//! a server, finds none ([RFC 5928] is the caller's), and knows nothing of ICE.
+//! binds channels, and carries data both ways. [`Prefix`] lets a sender do the last past the client, without a copy.
+//! [`DataConnection`] makes a TCP connection to the server one to a peer. All are sans-IO: no clock, no socket, no
+//! randomness of their own. The crate is not a server, finds none ([RFC 5928] is the caller's), opens no connection,
+//! does no TLS, and knows nothing of ICE.
 //!
 //! ```text
 //!              permit, bind_channel, send, close           start_next, poll_transmit
@@ -33,17 +36,25 @@
 //!
 //! | RFC 8656 | here |
 //! |---|---|
+//! | 3.1 transports to the server | yes: [`ClientConfig::transport`]; sockets, TLS and the cutting of streams are the caller's |
 //! | 3.7 sizes | yes: [`Client::max_payload`] |
-//! | 5 long-term credentials, 437 | yes, over UDP |
-//! | 6, 7 allocations | one family each; no EVEN-PORT, no RESERVATION-TOKEN, no dual allocation |
-//! | 7.4 errors | typed, with a [`Remedy`]; other ports, servers and transports are the caller's to try |
-//! | 8 refreshes | yes, and keepalives to the server between them (RFC 8445 11) |
-//! | 9, 10 permissions | yes |
-//! | 11 Send and Data | yes, with ICMP; no DONT-FRAGMENT |
-//! | 12 channels | yes |
+//! | 5 long-term credentials, 437 | yes |
+//! | 6, 7 allocations | yes: one family or both ([`ClientConfig::dual`]), even and reserved ports |
+//! | 7.4 errors | typed, with a [`Remedy`]; 420 for DONT-FRAGMENT is dealt with; other ports, servers and transports are the caller's to try |
+//! | 8 refreshes | yes, of both families together or of the one that is left; keepalives to the server between them (RFC 8445 11) |
+//! | 9, 10 permissions | yes, while they are wanted: [`Client::permit`], [`Client::lapse`], [`Client::retain`] |
+//! | 11 Send and Data | yes, with ICMP and DONT-FRAGMENT |
+//! | 12 channels | yes; a 400 gives the allocation back (12.3) |
 //! | 13 and 14 what servers do to packets | no: the server's |
 //! | 17 methods, 18 attributes, 19 error codes | yes |
-//! | TCP, TLS and DTLS to the server, RFC 6062, RFC 8016 | no |
+//!
+//! | others | here |
+//! |---|---|
+//! | RFC 6062 4 TCP allocations | yes: [`ClientConfig::relay`], [`Client::connect`], [`DataConnection`]; opening the connections is the caller's |
+//! | RFC 8016 3 mobility | yes: [`ClientConfig::mobility`], [`Client::migrate`], to the same address of the server |
+//! | RFC 8489 6.2.2 reliable transports | yes: [`Client::broken`] tells the client that the connection is gone |
+//! | RFC 8489 10 ALTERNATE-SERVER | told, with its domain and whether anybody vouches for it; going there is the caller's |
+//! | RFC 7635 access tokens | no |
 
 mod allocation;
 mod attribute;

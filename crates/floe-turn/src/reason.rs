@@ -87,7 +87,8 @@ pub enum RequestError {
     /// 508: the server has no room. Wait a minute.
     #[error("the server has no room")]
     InsufficientCapacity,
-    /// 508, where an even port or a reserved one was asked for: there is none. Another port may be (RFC 8656 7.4).
+    /// 508, where an even port or a reserved one was asked for: there is none. Another port may be (RFC 8656 7.4). Also an
+    /// odd port for an even one, which was given back.
     #[error("the server has no such port")]
     PortUnavailable,
     /// 446: there is a connection to this peer, or one is being made (RFC 6062 5.2).
@@ -186,7 +187,7 @@ pub enum DropReason {
     /// A Data indication without peer or data (RFC 8656 11.4), or a ConnectionAttempt without peer or id (RFC 6062 4.4).
     #[error("an indication without what it is about")]
     Incomplete,
-    /// Data of a peer that has no permission (RFC 8656 11.4).
+    /// Data of a peer that has no permission (RFC 8656 11.4, 12.6).
     #[error("data of a peer without permission")]
     NoPermission,
     /// ChannelData on a channel that is not bound (RFC 8656 12.6).

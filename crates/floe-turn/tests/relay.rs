@@ -271,6 +271,36 @@ fn a_day_of_an_allocation_from_challenge_to_close() {
     assert_eq!(lab.drive(|client, now| client.send(now, at(PEER), b"x")), Err(SendError::NotAllocated));
 }
 
+/// The same host, on a port that has no channel.
+const UNBOUND: &str = "198.51.100.1:6001";
+
+#[test]
+fn a_stream_of_a_day_over_short_nonces_loses_nothing_either_way() {
+    // A nonce of two minutes is stale before every renewal.
+    let mut lab = Lab::new("secret", 0.0, Duration::from_secs(120));
+    lab.simulation.network_mut().bind(lab.peer, at(UNBOUND)).unwrap();
+    lab.run(Duration::from_secs(1));
+    let relayed = lab.relays()[0];
+    lab.drive(|client, now| client.bind_channel(now, at(PEER))).unwrap();
+    lab.run(Duration::from_secs(1));
+    let by_channel = |lab: &mut Lab| lab.relayed().client.prefix(at(PEER)).unwrap().channel().is_some();
+    assert!(by_channel(&mut lab));
+    lab.events();
+    for second in 0_u32..24 * 3600 {
+        // Now by the channel, now by indications, which only the permission lets through.
+        let peer = at(if second.is_multiple_of(2) { PEER } else { UNBOUND });
+        let payload = second.to_be_bytes();
+        assert_eq!(lab.drive(|client, now| client.send(now, peer, &payload)), Ok(Sent::Relayed));
+        lab.simulation.network_mut().send(peer, relayed, payload.to_vec().into());
+        lab.run(Duration::from_secs(1));
+        assert_eq!(lab.peer_inbox(), [(relayed, payload.to_vec())], "{second} s");
+        assert_eq!(std::mem::take(&mut lab.relayed().data), [(peer, payload.to_vec())], "{second} s");
+    }
+    assert!(by_channel(&mut lab));
+    assert_eq!((lab.events(), lab.relays()), (vec![], vec![relayed]), "nothing but renewals");
+    assert_eq!(lab.relayed().client.dropped().len(), 0);
+}
+
 #[test]
 fn an_allocation_survives_an_hour_of_lost_datagrams_and_short_nonces() {
     let mut lab = Lab::new("secret", 0.2, Duration::from_secs(300));

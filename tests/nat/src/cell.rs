@@ -53,7 +53,7 @@ pub enum Expected {
 }
 
 /// What an agent knows that does not know where it is: all the ways to one server.
-const ALL: [Service; 3] = [Service::Stun, Service::Udp, Service::Tcp];
+const ALL: [Service; 4] = [Service::Stun, Service::Udp, Service::Tcp, Service::Tls443];
 
 /// All cells, in the table's order.
 #[must_use]

@@ -87,14 +87,15 @@ impl Coturn {
 
     async fn answers(&self, net: &SystemNet, transport: ServerTransport, name: Option<&str>) {
         let to = if transport.is_secure() { self.secure } else { self.plain };
-        let socket = connect(net, to, transport, name).await.unwrap_or_else(|error| panic!("{transport}: {error}"));
+        let socket =
+            connect(net, to, transport, name).await.unwrap_or_else(|error| panic!("{transport}: {error}"));
         for _ in 0..3 {
             socket.try_send_to(&stun("floe"), to).unwrap();
             let answer = receive(&*socket).await.unwrap();
             let answer = Message::parse(&answer).unwrap();
-            assert_eq!(answer.class(), Class::SuccessResponse, "{transport}");
-            let mapped = answer.get::<XorMappedAddress>().unwrap().unwrap();
-            assert_eq!(SocketAddr::from(mapped), socket.local_addr().unwrap(), "{transport}");
+            assert_eq!(answer.class(), Class::Success, "{transport}");
+            let mapped = answer.attribute::<XorMappedAddress>().unwrap().unwrap();
+            assert_eq!(mapped.0, socket.local_addr().unwrap(), "{transport}");
         }
     }
 }

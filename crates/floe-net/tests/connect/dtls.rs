@@ -28,14 +28,14 @@ struct Seen {
     failed: bool,
 }
 
-/// A server for this name, what has to be trusted for it, and how it is told to lose every first datagram of a kind.
+/// A server for one name, and what has to be trusted for it.
 struct Server {
     address: SocketAddr,
     root: String,
     task: JoinHandle<Seen>,
 }
 
-/// Echoes until the client has closed, or the handshake has failed. Of the datagrams that it sends, those of these numbers
+/// Echoes until the client has closed, or the handshake has failed. Of what it sends in the handshake, those of these numbers
 /// are lost.
 async fn serve(name: &str, lost: &'static [usize]) -> Server {
     let provider = rtc_crypto::default_provider().unwrap();
@@ -58,7 +58,7 @@ async fn run(udp: UdpSocket, mut endpoint: Endpoint, lost: &'static [usize]) -> 
     let mut buffer = vec![0; 65_535];
     loop {
         while let Some(transmit) = endpoint.poll_transmit() {
-            if !lost.contains(&sent) {
+            if !lost.contains(&sent) || !seen.data.is_empty() {
                 let _ = udp.send_to(&transmit.message, transmit.transport.peer_addr).await;
             }
             sent += 1;
@@ -150,8 +150,7 @@ async fn half_a_handshake_ends() {
     let root = serve("turn.example.org", &[]).await;
     let to = silent.local_addr().unwrap();
     let error = connect(&root.net(), to, Dtls, Some("turn.example.org")).await.unwrap_err();
-    let ten = Duration::from_secs(10);
-    assert!(matches!(reason(&error), ConnectError::Timeout(limit) if *limit == ten), "{error}");
+    assert!(matches!(reason(&error), ConnectError::NoAnswer), "{error}");
 }
 
 #[tokio::test]

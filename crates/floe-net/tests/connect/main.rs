@@ -4,8 +4,9 @@
     clippy::disallowed_types,
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     unreachable_pub,
-    reason = "tests open sockets, and their helpers may panic too"
+    reason = "tests open sockets and say what they skip, and their helpers may panic too"
 )]
 
 mod common;

@@ -19,7 +19,8 @@ use crate::common::{channel, connect, flood, messages, on_stream, reason, receiv
 async fn pair() -> (Arc<dyn DatagramSocket>, TcpStream, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (client, server) = tokio::join!(connect(&SystemNet::new(), address, Tcp, None), listener.accept());
+    let net = SystemNet::new();
+    let (client, server) = tokio::join!(connect(&net, address, Tcp, None), listener.accept());
     let (server, _) = server.unwrap();
     server.set_nodelay(true).unwrap();
     (client.unwrap(), server, address)
@@ -129,7 +130,7 @@ async fn a_stream_that_ends_says_how() {
     let announced = end_of(&channel(65_535, b'a')[..1000]).await;
     assert!(matches!(reason(&announced), ConnectError::Stream(StreamError::Cut { present: 1000 })));
 
-    for garbage in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], &[0xFF; 4096], &[0, 1, 0, 0, 1, 2, 3, 4]] {
+    for garbage in [&b"SSH-2.0-OpenSSH_9.7\r\n"[..], &[0xFF; 4096], &[0, 1, 0, 0, 1, 2, 3, 4]] {
         let garbage = end_of(garbage).await;
         assert_eq!(garbage.kind(), io::ErrorKind::InvalidData, "{garbage}");
         assert!(matches!(reason(&garbage), ConnectError::Stream(_)), "{garbage}");

@@ -109,15 +109,15 @@ impl Session {
         let mut busy = false;
         while let Some(transmit) = self.relays.client(base).and_then(Client::poll_transmit) {
             busy = true;
-            if let Some((socket, to)) = self.way_to_server(transmit.base, transmit.to) {
+            if let Some((socket, to)) = self.way_out(transmit.base, transmit.to) {
                 self.put(Output::Send { socket, to, data: transmit.payload });
             }
         }
         busy
     }
 
-    /// The socket or connection of a base that talks to a server, and the server's address as the network knows it.
-    pub(crate) fn way_to_server(&self, host: BaseId, to: SocketAddr) -> Option<(SocketId, SocketAddr)> {
+    /// The socket or the connection that a base is, and an address as its network knows it; `None` for a relay.
+    pub(crate) fn way_out(&self, host: BaseId, to: SocketAddr) -> Option<(SocketId, SocketAddr)> {
         match self.sockets.socket(host) {
             Some(socket) => Some((socket, self.on_wire(host, to))),
             None => self.relays.links.on_wire(host, to),

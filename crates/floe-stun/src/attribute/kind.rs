@@ -4,7 +4,7 @@ use std::fmt;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AttributeType(u16);
 
-/// The types that have a name here, and the name that RFC 8489 18.3 or RFC 8445 16.1 gives them.
+/// The types that have a name here, and the name that RFC 8489 18.3, RFC 8445 16.1 or RFC 5780 7 gives them.
 macro_rules! named {
     ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
         impl AttributeType {
@@ -25,6 +25,8 @@ macro_rules! named {
 named! {
     /// The address seen by the server, in the clear (RFC 8489 14.1).
     MAPPED_ADDRESS = 0x0001, "MAPPED-ADDRESS";
+    /// Where a server is to answer from (RFC 5780 7.2).
+    CHANGE_REQUEST = 0x0003, "CHANGE-REQUEST";
     /// Whose password is the key (RFC 8489 14.3).
     USERNAME = 0x0006, "USERNAME";
     /// HMAC-SHA1 (RFC 8489 14.5).
@@ -37,6 +39,8 @@ named! {
     REALM = 0x0014, "REALM";
     /// What a server wants back (RFC 8489 14.10).
     NONCE = 0x0015, "NONCE";
+    /// What an authorization server has issued (RFC 7635 6.2).
+    ACCESS_TOKEN = 0x001B, "ACCESS-TOKEN";
     /// HMAC-SHA256 (RFC 8489 14.6).
     MESSAGE_INTEGRITY_SHA256 = 0x001C, "MESSAGE-INTEGRITY-SHA256";
     /// The algorithm that a client chose (RFC 8489 14.12).
@@ -49,6 +53,10 @@ named! {
     PRIORITY = 0x0024, "PRIORITY";
     /// The pair is nominated (RFC 8445 7.1.2).
     USE_CANDIDATE = 0x0025, "USE-CANDIDATE";
+    /// Bytes that make a message large (RFC 5780 7.6).
+    PADDING = 0x0026, "PADDING";
+    /// The port that a server is to answer to (RFC 5780 7.5).
+    RESPONSE_PORT = 0x0027, "RESPONSE-PORT";
     /// The algorithms that a server knows (RFC 8489 14.11).
     PASSWORD_ALGORITHMS = 0x8002, "PASSWORD-ALGORITHMS";
     /// The name that an alternate server's certificate has (RFC 8489 14.16).
@@ -65,6 +73,12 @@ named! {
     ICE_CONTROLLED = 0x8029, "ICE-CONTROLLED";
     /// The sender is controlling (RFC 8445 7.1.3).
     ICE_CONTROLLING = 0x802A, "ICE-CONTROLLING";
+    /// The server takes access tokens (RFC 7635 6.1).
+    THIRD_PARTY_AUTHORIZATION = 0x802E, "THIRD-PARTY-AUTHORIZATION";
+    /// What a response was sent from (RFC 5780 7.3).
+    RESPONSE_ORIGIN = 0x802B, "RESPONSE-ORIGIN";
+    /// The other address of a server (RFC 5780 7.4).
+    OTHER_ADDRESS = 0x802C, "OTHER-ADDRESS";
     /// The how-manieth nomination this is (draft-thatcher-ice-renomination).
     NOMINATION = 0xC001, "NOMINATION";
 }
@@ -100,6 +114,25 @@ impl AttributeType {
         Self::XOR_MAPPED_ADDRESS,
         Self::PRIORITY,
         Self::USE_CANDIDATE,
+    ];
+
+    /// Those of [`RFC_8489`](Self::RFC_8489) and of RFC 5780 7: what a server understands by which clients find out how
+    /// their NATs behave.
+    pub const RFC_5780: &'static [Self] = &[
+        Self::MAPPED_ADDRESS,
+        Self::USERNAME,
+        Self::MESSAGE_INTEGRITY,
+        Self::ERROR_CODE,
+        Self::UNKNOWN_ATTRIBUTES,
+        Self::REALM,
+        Self::NONCE,
+        Self::MESSAGE_INTEGRITY_SHA256,
+        Self::PASSWORD_ALGORITHM,
+        Self::USERHASH,
+        Self::XOR_MAPPED_ADDRESS,
+        Self::CHANGE_REQUEST,
+        Self::PADDING,
+        Self::RESPONSE_PORT,
     ];
 
     /// The type of this number.
@@ -156,15 +189,16 @@ mod tests {
 
     #[test]
     fn what_is_listed_as_understood_is_required_and_named() {
-        for kind in AttributeType::ICE {
+        for kind in AttributeType::ICE.iter().chain(AttributeType::RFC_5780) {
             assert!(kind.is_comprehension_required() && kind.name().is_some(), "{kind}");
         }
         assert!(AttributeType::ICE.starts_with(AttributeType::RFC_8489));
+        assert!(AttributeType::RFC_5780.starts_with(AttributeType::RFC_8489));
     }
 
     #[test]
     fn a_type_without_a_name_shows_its_number() {
-        assert_eq!(AttributeType::new(0x0003).to_string(), "attribute 0x0003");
+        assert_eq!(AttributeType::new(0x0002).to_string(), "attribute 0x0002");
         assert_eq!(AttributeType::USE_CANDIDATE.to_string(), "USE-CANDIDATE");
     }
 }

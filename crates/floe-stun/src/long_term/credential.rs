@@ -1,12 +1,13 @@
 //! What the requests to one server are signed with.
 
-use std::fmt;
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Choice, Refusal, SecurityFeatures};
+use super::{Choice, Refusal, SecurityFeatures, Token};
 use crate::{
     attribute::{AttributeType, PasswordAlgorithm, PasswordAlgorithms, RawAttribute, UserHash, Username},
+    credentials,
     key::{Key, KeyDerivation, unquoted},
     message::IntegrityKind,
     writer::{MessageWriter, WriteError},
@@ -21,17 +22,32 @@ const MAX_ALGORITHMS: usize = 256;
 #[derive(Clone)]
 pub struct Credential {
     user: User,
-    realm: String,
+    /// Only with a token there may be none (RFC 7635 4).
+    realm: Option<String>,
     nonce: String,
     algorithms: Option<Algorithms>,
     key: Key,
 }
 
 /// How the user is named.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 enum User {
     Name(String),
     Hash(UserHash),
+    /// By the id of a key.
+    Token(Arc<Token>),
+}
+
+impl User {
+    fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Name(own), Self::Name(other)) => own == other,
+            (Self::Hash(own), Self::Hash(other)) => own == other,
+            // Another token of the same key counts as another: it may be that the first has expired.
+            (Self::Token(own), Self::Token(other)) => Arc::ptr_eq(own, other),
+            _ => false,
+        }
+    }
 }
 
 /// What was offered, to the byte, and what of it was chosen.
@@ -50,22 +66,40 @@ impl Credential {
         offered: Option<PasswordAlgorithms<'_>>,
         choice: Choice,
     ) -> Result<Self, Refusal> {
+        // RFC 8489 9.2.2, 14.4. What the profile does not allow the server has not prepared either: it counts as it came.
+        let prepared = credentials::prepare(realm.trim_end_matches('\0')).unwrap_or(Cow::Borrowed(realm));
         let algorithms = offered.map(|offered| Algorithms::choose(offered, choice)).transpose()?;
         let derivation = algorithms.as_ref().map_or(KeyDerivation::Md5, |algorithms| algorithms.chosen);
         let features = SecurityFeatures::of_nonce(nonce).unwrap_or_default();
         let user = if features.username_anonymity {
-            User::Hash(user_hash(username, realm))
+            User::Hash(user_hash(username, &prepared))
         } else {
             User::Name(username.to_owned())
         };
-        let key = Key::long_term(derivation, username, realm, password);
-        Ok(Self { user, realm: realm.to_owned(), nonce: nonce.to_owned(), algorithms, key })
+        let key = Key::long_term(derivation, username, &prepared, password);
+        Ok(Self { user, realm: Some(realm.to_owned()), nonce: nonce.to_owned(), algorithms, key })
+    }
+
+    /// With a token (RFC 7635 5).
+    ///
+    /// Its key is no password's digest and its integrity is MESSAGE-INTEGRITY, so that no algorithm has to be agreed on. Nor
+    /// is the id of a key hidden, for it names nobody, and the server needs it to read the token.
+    pub(super) fn of_token(token: Arc<Token>, realm: Option<&str>, nonce: &str) -> Self {
+        let key = token.key().clone();
+        let realm = realm.map(str::to_owned);
+        Self { user: User::Token(token), realm, nonce: nonce.to_owned(), algorithms: None, key }
+    }
+
+    /// The same realm and nonce, with this token.
+    pub(super) fn with_token(&self, token: Arc<Token>) -> Self {
+        Self::of_token(token, self.realm.as_deref(), &self.nonce)
     }
 
     /// Appends the user, the realm, the nonce, and integrity (RFC 8489 9.2.3.2, 9.2.5). What comes back takes
     /// FINGERPRINT and nothing else.
     ///
-    /// Where the server offered algorithms, they go back as they came, and integrity is MESSAGE-INTEGRITY-SHA256 only.
+    /// Where the server offered algorithms, they go back as they came, and integrity is MESSAGE-INTEGRITY-SHA256 only. An
+    /// access token goes with Allocate and Refresh requests, and with no other (RFC 7635 9).
     ///
     /// # Errors
     /// The buffer is too small, the name too long, or integrity was already written.
@@ -73,11 +107,15 @@ impl Credential {
         let writer = match &self.user {
             User::Name(name) => writer.attribute(&Username::new(name))?,
             User::Hash(hash) => writer.attribute(hash)?,
+            User::Token(token) => {
+                let method = writer.method();
+                writer.attribute(&Username::new(token.kid()))?.optional(token.attribute(method).as_ref())?
+            }
         };
         // As they came, even if longer than one may send of one's own accord: the server must know them again.
-        let realm = RawAttribute { kind: AttributeType::REALM, value: self.realm.as_bytes() };
-        let nonce = RawAttribute { kind: AttributeType::NONCE, value: self.nonce.as_bytes() };
-        let writer = writer.attribute(&realm)?.attribute(&nonce)?;
+        let realm = self.realm.as_deref().map(|realm| raw(AttributeType::REALM, realm));
+        let nonce = raw(AttributeType::NONCE, &self.nonce);
+        let writer = writer.optional(realm.as_ref())?.attribute(&nonce)?;
         match &self.algorithms {
             Some(algorithms) => writer
                 .attribute(&PasswordAlgorithms::from_bytes(&algorithms.offered))?
@@ -103,14 +141,18 @@ impl Credential {
         self.algorithms.is_some()
     }
 
+    pub(super) const fn has_token(&self) -> bool {
+        matches!(self.user, User::Token(_))
+    }
+
     /// The same, with another nonce; `None` for another realm.
     pub(super) fn renewed(&self, realm: &str, nonce: &str) -> Option<Self> {
-        (self.realm == realm).then(|| Self { nonce: nonce.to_owned(), ..self.clone() })
+        (self.realm.as_deref() == Some(realm)).then(|| Self { nonce: nonce.to_owned(), ..self.clone() })
     }
 
     /// Whether it names the same user in the same realm, so that only the nonce differs.
     pub(super) fn is_same_user(&self, other: &Self) -> bool {
-        let same = self.user == other.user && self.realm == other.realm;
+        let same = self.user.is(&other.user) && self.realm == other.realm;
         same && self.algorithms == other.algorithms
     }
 }
@@ -150,6 +192,10 @@ fn derivation_of(algorithm: PasswordAlgorithm<'_>) -> Option<KeyDerivation> {
         // Unknown, or with parameters that nobody has defined.
         _ => None,
     }
+}
+
+const fn raw(kind: AttributeType, text: &str) -> RawAttribute<'_> {
+    RawAttribute { kind, value: text.as_bytes() }
 }
 
 /// RFC 8489 14.4.

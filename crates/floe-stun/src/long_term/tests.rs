@@ -1,9 +1,15 @@
 //! A server made by hand, and what the client makes of its answers.
 
+mod table;
+mod token;
+
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::{
     Class, IntegrityKind, Key, KeyDerivation, MessageWriter, Method, TransactionId,
     attribute::{PasswordAlgorithm, RawAttribute, UserHash, Username, WriteAttribute},
+    credentials::PrepareError,
 };
 
 const ID: TransactionId = TransactionId::new([9; 12]);
@@ -12,7 +18,7 @@ const SHA256: [u8; 4] = [0, 2, 0, 0];
 const UNKNOWN: [u8; 4] = [0, 99, 0, 0];
 
 fn client() -> LongTerm {
-    LongTerm::new("ann", "secret", Choice::First)
+    LongTerm::new("ann", "secret", Choice::First).unwrap()
 }
 
 fn message(class: Class, attributes: &[&dyn WriteAttribute], key: Option<(IntegrityKind, &Key)>) -> Vec<u8> {
@@ -169,7 +175,7 @@ fn the_first_known_algorithm_is_chosen_and_the_list_goes_back_as_it_came() {
     ];
     for (list, choice, chosen) in lists {
         let list = list.concat();
-        let mut client = LongTerm::new("ann", "secret", choice);
+        let mut client = LongTerm::new("ann", "secret", choice).unwrap();
         let bytes = challenge(401, "example.org", "obMatJos2gAAAx", Some(&list));
         let Some(chosen) = chosen else {
             let refused = Ok(Reply::Refused(Refusal::NoCommonAlgorithm));
@@ -203,10 +209,7 @@ fn where_names_are_hidden_the_hash_of_name_and_realm_stands_for_the_name() {
         let signed = Message::parse(&bytes).unwrap();
         assert_eq!(signed.has(AttributeType::USERNAME), !hidden);
         let hash = signed.attribute::<UserHash>().unwrap();
-        let expected = {
-            use sha2::{Digest as _, Sha256};
-            UserHash(Sha256::digest("ann:example.org").into())
-        };
+        let expected = UserHash(Sha256::digest("ann:example.org").into());
         assert_eq!(hash, hidden.then_some(expected));
     }
 }
@@ -225,7 +228,7 @@ fn a_second_401_ends_it_and_a_438_brings_another_nonce() {
         (401, "example.com", "n6", Reply::Refused(Refusal::Unauthenticated)),
     ] {
         let bytes = challenge(code, realm, nonce, None);
-        assert_eq!(receive(&mut client, &bytes), Ok(expected));
+        assert_eq!(receive(&mut client, &bytes), Ok(expected.clone()));
         if expected == Reply::Retry {
             let bytes = request(&client);
             let signed = Message::parse(&bytes).unwrap();
@@ -282,6 +285,53 @@ fn a_nonce_and_a_realm_longer_than_one_may_send_go_back_to_the_byte() {
     assert_eq!(receive(&mut client, &bytes), Ok(Reply::Retry));
     let bytes = request(&client);
     assert_eq!(Message::parse(&bytes).unwrap().raw(AttributeType::NONCE), Some(nonce));
+}
+
+// proves: 8489-9.2.2-a
+#[test]
+fn name_realm_and_password_are_prepared_and_the_realm_goes_back_as_it_came() {
+    let prepared = ["Am\u{e9}lie", "caf\u{e9} bar", "p\u{e9} \u{c5}"];
+    let written = ["Ame\u{301}lie\0", "cafe\u{301}\u{a0}bar", "pe\u{301}\u{3000}\u{212b}\0\0"];
+    let [name, realm, password] = prepared;
+    for (derivation, algorithms) in [(KeyDerivation::Md5, None), (KeyDerivation::Sha256, Some(&SHA256[..]))] {
+        for nonce in
+            ["obMatJos2gAAAx", "obMatJos2wAAAx"].map(|nonce| if algorithms.is_some() { nonce } else { "n1" })
+        {
+            let mut client = LongTerm::new(written[0], written[2], Choice::First).unwrap();
+            let bytes = challenge(401, written[1], nonce, algorithms);
+            assert_eq!(receive(&mut client, &bytes), Ok(Reply::Retry));
+            let bytes = request(&client);
+            let signed = Message::parse(&bytes).unwrap();
+            assert!(signed.verify_integrity(&Key::long_term(derivation, name, realm, password)).is_ok());
+            assert_eq!(signed.attribute().unwrap(), Some(Realm::new(written[1])));
+            if signed.has(AttributeType::USERNAME) {
+                assert_eq!(signed.attribute().unwrap(), Some(Username::new(name)));
+            } else {
+                let hash = UserHash(Sha256::digest(format!("{name}:{realm}")).into());
+                assert_eq!(signed.attribute().unwrap(), Some(hash), "RFC 8489 14.4");
+            }
+        }
+    }
+    // A realm that the profile does not allow counts as it is.
+    let mut client = client();
+    let bytes = challenge(401, "a\tb", "n1", None);
+    assert_eq!(receive(&mut client, &bytes), Ok(Reply::Retry));
+    let key = Key::long_term(KeyDerivation::Md5, "ann", "a\tb", "secret");
+    assert!(Message::parse(&request(&client)).unwrap().verify_integrity(&key).is_ok());
+}
+
+#[test]
+fn what_cannot_be_prepared_makes_no_credential() {
+    let bad = PrepareError::Disallowed { position: 1 };
+    for (name, password, error) in [
+        ("a\tb", "secret", CredentialError::Username(bad)),
+        ("ann", "a\tb", CredentialError::Password(bad)),
+        ("", "secret", CredentialError::Username(PrepareError::Empty)),
+        ("ann", "", CredentialError::Password(PrepareError::Empty)),
+        (&"n".repeat(509), "secret", CredentialError::UsernameTooLong(509)),
+    ] {
+        assert_eq!(LongTerm::new(name, password, Choice::First).err(), Some(error));
+    }
 }
 
 #[test]

@@ -44,11 +44,10 @@ impl Client {
             Ask::Refresh => self.refreshed(now, asked_at, response),
             Ask::Delete => self.end(),
             Ask::Reclaim => self.reclaimed(request),
-            Ask::Release(_) => {}
+            // What is given back was forgotten when that was asked for; the other is a data connection's own.
+            Ask::Release(_) | Ask::BindConnection(_) => {}
             Ask::Migrate(base) => self.migrated(now, base, asked_at, response),
             Ask::Connect(peer) => self.connected(now, peer, response),
-            // A data connection's own, which never comes here.
-            Ask::BindConnection(_) => {}
             Ask::Permit(ip) => self.permitted(ip, asked_at),
             Ask::Bind(peer, channel) => {
                 let news = self.channels.granted(now, peer, asked_at);

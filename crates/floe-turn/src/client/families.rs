@@ -69,6 +69,9 @@ fn refusal(family: AddressFamily, response: &Message<'_>) -> RequestError {
 /// What an Allocate success has allocated, and whether it is what was asked for (RFC 8656 7.3).
 pub(super) fn read_relay(response: &Message<'_>, config: &ClientConfig) -> Result<Relay, RequestError> {
     let (relayed, additional) = read_addresses(response, config)?;
+    if config.even_port.is_some() && !relayed.port().is_multiple_of(2) {
+        return Err(RequestError::PortUnavailable);
+    }
     let lifetime = granted_lifetime(response).ok_or(RequestError::Malformed)?;
     let mapped = rules::mapped_address(response).ok().flatten();
     let reserves = config.even_port.is_some_and(|even| even.reserve_next);

@@ -88,13 +88,13 @@ impl Client {
 
     pub(super) fn migration_failed(&mut self, now: Instant, base: BaseId, why: RequestError) {
         self.abandon(Ask::Migrate(base));
-        let gone = self.mobility.failed();
-        self.out.tell(Event::MigrationFailed { base, why: why.clone() });
-        match gone {
+        let unknown_there = why == RequestError::AllocationMismatch;
+        self.out.tell(Event::MigrationFailed { base, why });
+        match self.mobility.failed() {
             Some(broken) => self.lose(RequestError::ConnectionBroken(broken)),
             // RFC 8016 3.2.2: so speaks a server without the allocation, and one that knows nothing of tickets. The next
             // refresh tells which.
-            None if why == RequestError::AllocationMismatch => {
+            None if unknown_there => {
                 self.abandon(Ask::Refresh);
                 self.queue.push_first(Request::until(Ask::Refresh, now + PATIENCE));
             }

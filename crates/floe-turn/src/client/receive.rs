@@ -44,6 +44,8 @@ impl Client {
             return Handled::Dropped(DropReason::Malformed);
         };
         match self.channels.peer(channel) {
+            // RFC 8656 12.6: a channel outlives the permission that was granted with it.
+            Some(peer) if !self.permissions.lets_in(peer.ip()) => Handled::Dropped(DropReason::NoPermission),
             Some(peer) => Handled::Data { peer, payload: data },
             None => Handled::Dropped(DropReason::UnboundChannel),
         }

@@ -49,7 +49,8 @@ impl Client {
     }
 
     /// The four bytes that make so many bytes of data a datagram to the server, for a buffer with room before the data:
-    /// nothing is copied or allocated. `None` while the peer has no channel; then [`send`](Self::send).
+    /// nothing is copied or allocated. `None` while the peer has no channel; then [`send`](Self::send). On a stream padding
+    /// has to follow the data: [`prefix`](Self::prefix) knows of it.
     #[must_use]
     pub fn channel_header(&self, peer: SocketAddr, length: usize) -> Option<[u8; CHANNEL_HEADER_LENGTH]> {
         ChannelData::header(self.channel(peer)?, length)

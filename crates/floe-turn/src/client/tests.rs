@@ -2,10 +2,15 @@
 
 mod allocate;
 mod bounds;
+mod connect;
 mod data;
+mod dual;
+mod errors;
 mod keep;
 mod keepalive;
+mod migrate;
 mod reclaim;
+mod stream;
 
 use floe_stun::{
     ChannelNumber, Class, Key, KeyDerivation, Message, MessageWriter, Method, RetransmitPolicy,
@@ -63,10 +68,14 @@ struct Rig {
 }
 
 impl Rig {
-    #[allow(clippy::disallowed_methods, reason = "an epoch, read once")]
     fn with(config: ClientConfig) -> Self {
+        Self::with_seed(config, 7)
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "an epoch, read once")]
+    fn with_seed(config: ClientConfig, seed: u8) -> Self {
         let now = Instant::now();
-        let client = Client::start(now, config, ChaCha20Rng::from_seed([7; 32])).unwrap();
+        let client = Client::start(now, config, ChaCha20Rng::from_seed([seed; 32])).unwrap();
         Self { now, start: now, client, sent: Vec::new() }
     }
 

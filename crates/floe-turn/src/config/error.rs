@@ -1,10 +1,12 @@
+use floe_stun::credentials::CredentialError;
+
 /// Why no client can be made of a [`ClientConfig`](crate::ClientConfig).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// No server knows such a name (RFC 8489 14.3): shorten it to 508 bytes.
-    #[error("a user name of {0} bytes, where at most 508 are sent")]
-    UsernameTooLong(usize),
+    /// Name or password are none that can be used.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// SOFTWARE is a short text (RFC 8489 14.14): shorten it to 127 characters.
     #[error("a software text of {0} characters, where at most 127 are sent")]
     SoftwareTooLong(usize),

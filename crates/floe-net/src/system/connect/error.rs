@@ -12,6 +12,9 @@ pub enum ConnectError {
     /// middle of a handshake.
     #[error("no connection within {0:?}")]
     Timeout(Duration),
+    /// Whatever was sent to it, the server does not answer: it is down, speaks no DTLS, or something on the way drops UDP.
+    #[error("the server does not answer")]
+    NoAnswer,
     /// The system could not make the connection, or lost it: refused, unreachable, reset.
     #[error("{0}")]
     Network(#[source] io::Error),
@@ -43,14 +46,15 @@ impl From<ConnectError> for io::Error {
     /// With a kind by which [`trouble`](crate::trouble) says that the connection is over.
     fn from(error: ConnectError) -> Self {
         let kind = match &error {
-            ConnectError::Timeout(_) => io::ErrorKind::TimedOut,
+            ConnectError::Timeout(_) | ConnectError::NoAnswer => io::ErrorKind::TimedOut,
             ConnectError::Network(error) => error.kind(),
             ConnectError::Unsupported(_) => io::ErrorKind::Unsupported,
             ConnectError::Name(_) | ConnectError::Trust(_) => io::ErrorKind::Other,
-            ConnectError::Handshake(_) | ConnectError::Secure(_) => io::ErrorKind::InvalidData,
             ConnectError::Closed => io::ErrorKind::ConnectionAborted,
             ConnectError::Stream(StreamError::Cut { .. }) => io::ErrorKind::UnexpectedEof,
-            ConnectError::Stream(_) => io::ErrorKind::InvalidData,
+            ConnectError::Handshake(_) | ConnectError::Secure(_) | ConnectError::Stream(_) => {
+                io::ErrorKind::InvalidData
+            }
         };
         Self::new(kind, error)
     }
@@ -60,6 +64,7 @@ impl From<ConnectError> for io::Error {
 #[derive(Debug, Clone)]
 pub(super) enum Ended {
     Network(io::ErrorKind, String),
+    #[cfg(any(feature = "tls", feature = "dtls"))]
     Secure(String),
     Closed,
     Stream(StreamError),
@@ -77,6 +82,7 @@ impl Ended {
                 let error = ConnectError::Network(io::Error::new(kind, why));
                 return io::Error::new(io::ErrorKind::ConnectionAborted, error);
             }
+            #[cfg(any(feature = "tls", feature = "dtls"))]
             Self::Secure(why) => ConnectError::Secure(why),
             Self::Closed => ConnectError::Closed,
             Self::Stream(error) => ConnectError::Stream(error),
@@ -95,6 +101,7 @@ mod tests {
         let reset = io::Error::from(io::ErrorKind::ConnectionReset);
         let ends = [
             Ended::network(&reset),
+            #[cfg(any(feature = "tls", feature = "dtls"))]
             Ended::Secure("a bad record".to_owned()),
             Ended::Closed,
             Ended::Stream(StreamError::Cut { present: 3 }),

@@ -77,10 +77,10 @@ impl State {
     }
 
     /// What an error of the system means: it is busy, or the connection is over.
-    fn judge(&mut self, error: io::Error) -> io::Error {
+    fn judge(&mut self, error: &io::Error) -> io::Error {
         match error.kind() {
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => io::ErrorKind::WouldBlock.into(),
-            _ => self.end(Ended::network(&error)),
+            _ => self.end(Ended::network(error)),
         }
     }
 
@@ -89,7 +89,7 @@ impl State {
         self.check()?;
         match self.layer.flush(tcp) {
             Ok(()) => Ok(false),
-            Err(error) => match self.judge(error) {
+            Err(error) => match self.judge(&error) {
                 error if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
                 error => Err(error),
             },
@@ -98,7 +98,7 @@ impl State {
 
     fn send(&mut self, tcp: &TcpStream, message: &Outgoing<'_>) -> io::Result<()> {
         self.check()?;
-        self.layer.send(tcp, message).map_err(|error| self.judge(error))?;
+        self.layer.send(tcp, message).map_err(|error| self.judge(&error))?;
         if self.layer.waits()
             && let Some(reader) = self.reader.take()
         {

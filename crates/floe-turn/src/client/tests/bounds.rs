@@ -1,9 +1,10 @@
 //! Whatever comes: no panic, bounded memory, and a clock that moves.
 
+use floe_core::ServerTransport;
 use proptest::prelude::*;
 
 use super::*;
-use crate::Icmp;
+use crate::{Broken, ConnectionId, Icmp, MobilityTicket, RelayTransport};
 
 #[derive(Debug, Clone)]
 enum Op {
@@ -30,12 +31,21 @@ enum Op {
         at: usize,
         to: u8,
     },
+    LapseChannel(u8),
+    Retain(u8),
+    Release(bool),
+    Migrate(u8),
+    Broken(u8),
+    Connect(u8),
+    Attempt(u8, u32),
+    BindConnection(u32),
     Close,
 }
 
 fn op() -> impl Strategy<Value = Op> {
-    let codes =
-        prop::sample::select(vec![0_u16, 0, 0, 0, 0, 300, 400, 401, 403, 437, 438, 438, 441, 486, 500, 508]);
+    let codes = prop::sample::select(vec![
+        0_u16, 0, 0, 0, 0, 0, 0, 300, 400, 401, 403, 405, 437, 438, 438, 441, 443, 446, 447, 486, 500, 508,
+    ]);
     prop_oneof![
         4 => (0_u64..400_000).prop_map(Op::Wait),
         8 => Just(Op::Slot),
@@ -49,12 +59,34 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<u8>().prop_map(Op::Icmp),
         1 => prop::collection::vec(any::<u8>(), 0..100).prop_map(Op::Bytes),
         1 => (0_usize..4, any::<usize>(), any::<u8>()).prop_map(|(which, at, to)| Op::Echo { which, at, to }),
+        1 => any::<u8>().prop_map(Op::LapseChannel),
+        1 => any::<u8>().prop_map(Op::Retain),
+        1 => prop::bool::weighted(0.5).prop_map(Op::Release),
+        2 => (0_u8..4).prop_map(Op::Migrate),
+        1 => (0_u8..40).prop_map(Op::Broken),
+        2 => any::<u8>().prop_map(Op::Connect),
+        1 => (any::<u8>(), 0_u32..200).prop_map(|(peer, id)| Op::Attempt(peer, id)),
+        1 => (0_u32..200).prop_map(Op::BindConnection),
         1 => prop::bool::weighted(0.1).prop_map(|close| if close { Op::Close } else { Op::Slot }),
     ]
 }
 
 fn numbered(peer: u8) -> SocketAddr {
-    SocketAddr::from(([198, 51, 100, peer % 24], 6000 + u16::from(peer % 3)))
+    let port = 6000 + u16::from(peer % 3);
+    if peer >= 200 {
+        return SocketAddr::from(([0x2001, 0xDB8, 0, 0, 0, 0, 0, u16::from(peer % 24)], port));
+    }
+    SocketAddr::from(([198, 51, 100, peer % 24], port))
+}
+
+/// A family or two, datagrams or a stream, datagrams or connections to the peers.
+fn configured(kind: u8) -> ClientConfig {
+    match kind {
+        0 => small(),
+        1 => small().dual(true).mobility(true).dont_fragment(true),
+        2 => small().transport(ServerTransport::Tls).mobility(true),
+        _ => small().transport(ServerTransport::Tcp).relay(RelayTransport::Tcp).dual(true).mobility(true),
+    }
 }
 
 fn reply(request: &[u8], code: u16, nonce: u8, signed: bool, lifetime: u32) -> Vec<u8> {
@@ -64,8 +96,14 @@ fn reply(request: &[u8], code: u16, nonce: u8, signed: bool, lifetime: u32) -> V
     let key = signed.then_some(&key);
     match code {
         0 => {
+            let id = ConnectionId(lifetime % 200);
             let lifetime = Lifetime::from_seconds(lifetime);
-            answer(request, Class::Success, &[&XorRelayedAddress(relayed()), &lifetime], key)
+            let (first, second) =
+                (XorRelayedAddress(relayed()), XorRelayedAddress(at("[2001:db8::1]:50000")));
+            let all: [&dyn WriteAttribute; 5] = [&first, &lifetime, &MobilityTicket(b"ticket"), &id, &second];
+            // A server that gives a second address unasked is not worth many tries.
+            let asked = has(request, <crate::AdditionalAddressFamily as Attribute<'_>>::TYPE);
+            answer(request, Class::Success, &all[..if asked { 5 } else { 4 }], key)
         }
         401 | 438 => answer(request, Class::Error, &[&ErrorCode::standard(code), &realm, &nonce], None),
         _ => answer(request, Class::Error, &[&ErrorCode::new(code, "")], key),
@@ -109,6 +147,25 @@ fn apply(rig: &mut Rig, requests: &mut Vec<Vec<u8>>, op: &Op) {
             request[at % length] = *to;
             rig.handle(&request);
         }
+        Op::LapseChannel(peer) => rig.client.lapse_channel(rig.now, numbered(*peer)),
+        Op::Retain(peer) => {
+            let kept = numbered(*peer).ip();
+            rig.client.retain(rig.now, |ip| ip == kept);
+            assert!(rig.client.wanted().all(|ip| ip == kept));
+        }
+        Op::Release(ipv6) => {
+            let family = if *ipv6 { AddressFamily::Ipv6 } else { AddressFamily::Ipv4 };
+            rig.client.release_family(rig.now, family);
+        }
+        Op::Migrate(base) => drop(rig.client.migrate(rig.now, BaseId(u32::from(*base)))),
+        Op::Broken(base) => rig.client.broken(rig.now, BaseId(u32::from(*base)), Broken::Closed),
+        Op::Connect(peer) => drop(rig.client.connect(rig.now, numbered(*peer))),
+        Op::Attempt(peer, id) => {
+            let attributes: [&dyn WriteAttribute; 2] = [&XorPeerAddress(numbered(*peer)), &ConnectionId(*id)];
+            let id = TransactionId::new([3; 12]);
+            rig.handle(&write(Class::Indication, method::CONNECTION_ATTEMPT, id, &attributes, None));
+        }
+        Op::BindConnection(id) => drop(rig.client.data_connection(rig.now, ConnectionId(*id))),
         Op::Close => rig.client.close(rig.now),
     }
 }
@@ -128,8 +185,9 @@ proptest! {
     fn no_sequence_of_calls_and_datagrams_breaks_it(
         ops in prop::collection::vec(op(), 0..200),
         reads in any::<bool>(),
+        kind in 0_u8..4,
     ) {
-        let mut rig = Rig::with(small());
+        let mut rig = Rig::with(configured(kind));
         let mut requests = Vec::new();
         let mut told_end = 0;
         for op in &ops {
@@ -146,7 +204,7 @@ proptest! {
                     told_end += u32::from(matches!(event, Event::Lost(_) | Event::AllocateFailed(_)));
                 }
             }
-            let limit = 8 + 8 + 64 + 4 * 18 + if reads { 0 } else { 1024 + 1024 };
+            let limit = 8 + 8 + 64 + 4 * 20 + 3 * 64 + if reads { 0 } else { 1024 + 1024 };
             prop_assert!(rig.client.size() <= limit, "{} entries", rig.client.size());
             prop_assert!(told_end <= 1, "it ends once");
             if rig.client.is_closed() {

@@ -1,7 +1,9 @@
 //! Data both ways (RFC 8656 11, 12).
 
+use floe_core::ServerTransport;
+
 use super::*;
-use crate::Icmp;
+use crate::{DontFragment, Icmp};
 
 // proves: 8656-11.1-a
 #[test]
@@ -258,4 +260,152 @@ fn what_is_relayed_fits_into_1280_bytes_whichever_way_it_goes() {
     let config = ClientConfig::new(BaseId(0), at("[2001:db8::1]:3478"), "ann", "secret");
     let rig = Rig::with(config);
     assert_eq!(rig.client.max_payload(at("[2001:db8::2]:1")), 1280 - 48 - 48);
+}
+
+/// One whose peer has permission, over this transport.
+fn permitted_over(config: ClientConfig, peer: SocketAddr) -> Rig {
+    let relayed = if peer.is_ipv4() { relayed() } else { at("[2001:db8::1]:50000") };
+    let mut rig = Rig::with(config.family(Some(AddressFamily::of(peer.ip()))));
+    let request = rig.challenged();
+    rig.succeed(&request, &[&XorRelayedAddress(relayed), &Lifetime::from_seconds(600)]);
+    rig.client.permit(rig.now, peer.ip()).unwrap();
+    rig.grant();
+    while rig.event().is_some() {}
+    rig
+}
+
+/// What a Send indication of this transaction is, written the long way.
+fn reference(id: TransactionId, peer: SocketAddr, dont_fragment: bool, data: &[u8]) -> Vec<u8> {
+    let mut attributes: Vec<&dyn WriteAttribute> = Vec::new();
+    let (to, data) = (XorPeerAddress(peer), Data(data));
+    attributes.push(&to);
+    if dont_fragment {
+        attributes.push(&DontFragment);
+    }
+    attributes.push(&data);
+    write(Class::Indication, method::SEND, id, &attributes, None)
+}
+
+#[test]
+fn a_prefix_makes_what_send_makes_to_the_byte() {
+    let payload = vec![0xA5; 1300];
+    for transport in [ServerTransport::Udp, ServerTransport::Dtls, ServerTransport::Tcp, ServerTransport::Tls]
+    {
+        for (peer, dont_fragment) in [
+            (peer(), false),
+            (peer(), true),
+            (at("[2001:db8:1::9]:6000"), false),
+            (at("[2001:db8:1::9]:6000"), true),
+        ] {
+            let config = config().transport(transport).dont_fragment(dont_fragment);
+            let mut rig = permitted_over(config, peer);
+            for channel in [false, true] {
+                if channel {
+                    rig.client.bind_channel(rig.now, peer).unwrap();
+                    rig.grant();
+                    rig.event();
+                }
+                let prefix = rig.client.prefix(peer).unwrap();
+                assert_eq!((prefix.base(), prefix.server()), (BaseId(0), server()));
+                assert_eq!(prefix.channel(), rig.client.channel(peer));
+                assert_eq!(prefix.channel().is_some(), channel);
+                assert_eq!(prefix.max_payload(), rig.client.max_payload(peer));
+                for length in (0..=9).chain([1200, 1300]) {
+                    let data = &payload[..length];
+                    rig.client.send(rig.now, peer, data).unwrap();
+                    let sent = rig.sent().concat();
+                    let id = Message::parse(&sent).ok().map(|message| message.transaction_id());
+                    let header = prefix.header(length, || id.expect("for an indication only")).unwrap();
+                    assert!(header.as_slice().len() <= crate::RelayHeader::MAX_LENGTH);
+                    assert!(header.padding().len() <= crate::RelayHeader::MAX_PADDING);
+                    assert_eq!([header.as_slice(), data, header.padding()].concat(), sent);
+                    if let Some(id) = id {
+                        assert_eq!(sent, reference(id, peer, dont_fragment, data));
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn there_is_a_prefix_while_there_is_a_permission_and_only_to_what_fits() {
+    let mut rig = Rig::new();
+    assert_eq!(rig.client.prefix(peer()), None);
+    let mut rig = {
+        rig = Rig::allocated(600);
+        assert_eq!(rig.client.prefix(peer()), None);
+        rig
+    };
+    rig.client.permit(rig.now, peer().ip()).unwrap();
+    assert_eq!(rig.client.prefix(peer()), None, "asked for and not there");
+    rig.grant();
+    let prefix = rig.client.prefix(peer()).unwrap();
+    assert_eq!(rig.client.prefix(at("[::ffff:198.51.100.1]:6000")), Some(prefix));
+    assert_eq!(rig.client.prefix(at("[2001:db8:1::9]:6000")), None);
+    let id = || TransactionId::new([1; 12]);
+    let most = prefix.max_length();
+    assert_eq!(most, 65_507 - 36);
+    assert!(prefix.header(most, id).is_some() && prefix.header(most + 1, id).is_none());
+    assert!(!format!("{prefix:?}").contains("51.100"));
+    rig.client.lapse(rig.now, peer().ip());
+    while rig.now < rig.start + seconds(300) {
+        rig.run_to(rig.start + seconds(300));
+        rig.sent();
+    }
+    assert_eq!(rig.client.prefix(peer()), None);
+}
+
+#[test]
+fn what_goes_by_send_indication_has_the_df_bit_where_that_was_agreed() {
+    let mut rig = permitted_over(config().dont_fragment(true), peer());
+    rig.client.send(rig.now, peer(), b"probe").unwrap();
+    let sent = rig.sent();
+    assert_eq!(attribute(&sent[0]), Some(DontFragment));
+    assert_eq!(indicated(&sent[0]), (peer(), b"probe".as_slice()));
+    // What is held until then has it as well.
+    let other = at("198.51.100.2:6000");
+    assert_eq!(rig.client.send(rig.now, other, b"held"), Ok(Sent::Held));
+    rig.grant();
+    assert_eq!(attribute(&rig.slot()), Some(DontFragment));
+    let mut plain = Rig::permitted();
+    plain.client.send(plain.now, peer(), b"x").unwrap();
+    assert_eq!(attribute::<DontFragment>(&plain.sent()[0]), None);
+}
+
+// proves: 8656-12.6-a
+#[test]
+fn a_channel_whose_permission_has_ended_lets_nothing_in() {
+    let (mut rig, channel) = Rig::bound();
+    let mut bytes = [0; 8];
+    let data = floe_stun::ChannelData { channel, data: b"data" };
+    assert_eq!(data.write(&mut bytes), Some(8));
+    assert_eq!(rig.handle(&bytes), Handled::Data { peer: peer(), payload: b"data" });
+    // The renewal of the permission is refused, the channel lasts.
+    rig.run_to(rig.start + seconds(240));
+    let request = rig.slot();
+    rig.refuse(&request, 403);
+    let why = RequestError::Forbidden;
+    assert_eq!(rig.event(), Some(Event::PermissionFailed { ip: peer().ip(), why }));
+    assert_eq!(rig.handle(&bytes), Handled::Dropped(DropReason::NoPermission));
+    assert_eq!((rig.client.channel(peer()), rig.client.prefix(peer())), (None, None));
+}
+
+// proves: 8656-12-a
+#[test]
+fn of_all_first_bytes_only_stun_and_channels_are_the_clients() {
+    let (mut rig, channel) = Rig::bound();
+    let [own, _] = channel.get().to_be_bytes();
+    for first in 0..=255_u8 {
+        let [_, low] = channel.get().to_be_bytes();
+        let bytes = [first, low, 0, 0];
+        let handled = rig.handle(&bytes);
+        let expected = match first {
+            0..=3 => Handled::Dropped(DropReason::Malformed),
+            _ if first == own => Handled::Data { peer: peer(), payload: b"" },
+            64..=79 => Handled::Dropped(DropReason::UnboundChannel),
+            _ => Handled::NotMine,
+        };
+        assert_eq!(handled, expected, "{first}");
+    }
 }

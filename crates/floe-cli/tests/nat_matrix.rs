@@ -19,7 +19,7 @@ fn main() -> ExitCode {
     }
     let lacks = missing();
     let mut trials: Vec<_> = cells().into_iter().map(|cell| connects(cell, lacks.as_deref())).collect();
-    // It takes two minutes, and runs by its name: `cargo test -p floe-cli --test nat -- --ignored held`.
+    // It takes two minutes, and runs by its name: `cargo test -p floe-cli --test nat_matrix -- --ignored held`.
     trials.push(Trial::test("an_allocation_is_held_over_short_lifetimes", held).with_ignored_flag(true));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
