@@ -71,7 +71,8 @@ impl World {
         let mut bytes = [0; 512];
         let id = TransactionId::new([self.next_id; 12]);
         let writer = MessageWriter::new(&mut bytes, Class::Request, method, id).unwrap();
-        let mut writer = write(writer.attribute(&RequestedTransport::UDP).unwrap());
+        let mut writer =
+            write(writer.optional((method == ALLOCATE).then_some(&RequestedTransport::UDP)).unwrap());
         if let Some(Credentials { user, realm, nonce, password }) = credentials {
             writer = writer.optional(user.map(Username::new).as_ref()).unwrap();
             writer = writer.optional(realm.then(|| Realm::new("floe")).as_ref()).unwrap();
@@ -100,8 +101,7 @@ impl World {
 
     fn allocate(&mut self, client: &str, seconds: Option<u32>) -> Vec<u8> {
         let lifetime = seconds.map(Lifetime::from_seconds);
-        let write = |writer: MessageWriter<'_>| writer.optional(lifetime.as_ref()).unwrap();
-        self.ask(client, ALLOCATE, Some(GOOD), write).unwrap()
+        self.ask(client, ALLOCATE, Some(GOOD), |writer| writer.optional(lifetime.as_ref()).unwrap()).unwrap()
     }
 
     fn permit(&mut self, peer: &str) -> Vec<u8> {
