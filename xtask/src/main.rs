@@ -10,6 +10,7 @@
 mod bench;
 mod conformance;
 mod fuzz;
+mod nat_matrix;
 mod setup;
 mod soak;
 mod steps;
@@ -40,6 +41,8 @@ enum Task {
     Bench(bench::Options),
     /// Play random worlds with two agents in each, and hold them to the rules.
     Soak(soak::Options),
+    /// Measure floe behind real NATs, and aioice beside it, and write docs/nat-matrix.md.
+    NatMatrix(nat_matrix::Options),
     /// Count which requirements are proven by a test, excepted or open.
     Conformance(conformance::Options),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Ci(options) => suite::ci(&options),
         Task::Bench(options) => bench::bench(&options),
         Task::Soak(options) => soak::soak(&options),
+        Task::NatMatrix(options) => nat_matrix::nat_matrix(&options),
         Task::Conformance(options) => conformance::run(&options, None),
     };
     match outcome {

@@ -26,6 +26,8 @@ pub(crate) const DENY: Tool = Tool { name: "cargo-deny", version: (0, 20, 2) };
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     Fuzzing,
+    /// Agents behind real NATs.
+    NatLab,
 }
 
 /// A package of the system.
@@ -39,12 +41,22 @@ pub(crate) struct SystemPackage {
     program: &'static str,
 }
 
-static SYSTEM_PACKAGES: [SystemPackage; 1] = [SystemPackage {
-    needed_for: Need::Fuzzing,
-    name: "g++",
-    why: "the fuzzer's runtime, libFuzzer, is C++",
-    program: "c++",
-}];
+static SYSTEM_PACKAGES: [SystemPackage; 5] = [
+    SystemPackage {
+        needed_for: Need::Fuzzing,
+        name: "g++",
+        why: "the fuzzer's runtime, libFuzzer, is C++",
+        program: "c++",
+    },
+    lab_package("iproute2", "it makes the NAT lab's networks", "ip"),
+    lab_package("nftables", "it makes the NAT lab's gateways", "nft"),
+    lab_package("coturn", "it is the NAT lab's server", "turnserver"),
+    lab_package("openssl", "it makes the certificates of the NAT lab's server", "openssl"),
+];
+
+const fn lab_package(name: &'static str, why: &'static str, program: &'static str) -> SystemPackage {
+    SystemPackage { needed_for: Need::NatLab, name, why, program }
+}
 
 impl fmt::Display for SystemPackage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +94,9 @@ fn install_packages(packages: &[&SystemPackage]) -> anyhow::Result<()> {
 }
 
 fn is_there(package: &SystemPackage) -> bool {
-    succeeds(Command::new(package.program).arg("--version"))
+    // An administrator's programs are there even where they are not in a user's path.
+    let look = format!("PATH=$PATH:/usr/sbin:/sbin; command -v {}", package.program);
+    succeeds(Command::new("sh").args(["-c", &look]))
 }
 
 fn is_root_on_debian() -> bool {

@@ -95,6 +95,9 @@ fn tests(steps: &mut Steps, options: &Options, missing: &[&SystemPackage]) -> an
     steps.step("conformance", || {
         conformance::run(&conformance::Options::default(), Some(&tests_that_run()?))
     })?;
+    if let Some(package) = missing.iter().find(|package| package.needed_for == Need::NatLab) {
+        skip(steps, &format!("the tests behind real NATs, for want of {package}"))?;
+    }
     let obstacle = missing.iter().find(|package| package.needed_for == Need::Fuzzing);
     match obstacle {
         _ if options.fuzz_seconds == 0 => skip(steps, "the fuzz targets, by --fuzz-seconds 0"),

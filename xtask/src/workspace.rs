@@ -10,6 +10,8 @@ use serde::Deserialize;
 #[derive(Debug)]
 pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
+    /// Where cargo puts what it builds.
+    pub(crate) target: PathBuf,
     pub(crate) packages: Vec<Package>,
 }
 
@@ -25,6 +27,7 @@ pub(crate) struct Package {
 struct Metadata {
     packages: Vec<MetadataPackage>,
     workspace_root: PathBuf,
+    target_directory: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -57,7 +60,7 @@ impl Workspace {
         let metadata: Metadata =
             serde_json::from_slice(&output.stdout).context("cargo metadata printed something else")?;
         let packages = metadata.packages.into_iter().map(Package::from).collect();
-        Ok(Workspace { root: metadata.workspace_root, packages })
+        Ok(Workspace { root: metadata.workspace_root, target: metadata.target_directory, packages })
     }
 
     /// The package that a file belongs to; where packages nest, the innermost.

@@ -6,6 +6,7 @@
 
 mod nat;
 mod peer;
+mod serve;
 mod servers;
 
 use std::{io::IsTerminal as _, process::ExitCode};
@@ -25,6 +26,7 @@ struct Cli {
 enum Command {
     Nat(nat::Options),
     Peer(peer::Options),
+    Serve(serve::Options),
 }
 
 fn main() -> ExitCode {
@@ -36,5 +38,6 @@ fn main() -> ExitCode {
     match command {
         Command::Nat(options) => nat::run(&options),
         Command::Peer(options) => peer::run(&options),
+        Command::Serve(options) => serve::run(&options),
     }
 }

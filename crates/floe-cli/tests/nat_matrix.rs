@@ -1,0 +1,55 @@
+//! Two `floe peer` behind real NATs, in every cell of the matrix that `cargo xtask nat-matrix` measures.
+//!
+//! Each must connect, directly where two hosts can reach each other and by a relay where they cannot. How long it takes
+//! is not judged here.
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "a test: it reads the environment and says what is missing"
+)]
+
+use std::process::ExitCode;
+
+use floe_nat_lab::{Cell, Hold, Measurement, Programs, Signalling, Task, cells, main_inside, missing, run};
+use libtest_mimic::{Arguments, Trial};
+
+fn main() -> ExitCode {
+    if let Some(code) = main_inside() {
+        return code;
+    }
+    let lacks = missing();
+    let mut trials: Vec<_> = cells().into_iter().map(|cell| connects(cell, lacks.as_deref())).collect();
+    // It takes two minutes, and runs by its name: `cargo test -p floe-cli --test nat_matrix -- --ignored held`.
+    trials.push(Trial::test("an_allocation_is_held_over_short_lifetimes", held).with_ignored_flag(true));
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn floe() -> Programs {
+    Programs::Floe(env!("CARGO_BIN_EXE_floe").into())
+}
+
+/// The cell's test. Where no lab can be built it is left out by name, and under CI=true it fails.
+fn connects(cell: Cell, lacks: Option<&str>) -> Trial {
+    let name = cell.name.replace('-', "_");
+    let Some(lacks) = lacks.map(|lacks| format!("this machine lacks {lacks}")) else {
+        return Trial::test(name, move || {
+            let programs = [floe(), floe()];
+            let task =
+                Task::Call { cell: Box::new(cell.clone()), programs, signalling: Signalling::Trickled };
+            let measurement: Measurement = run(&task)?;
+            Ok(cell.verdict(&measurement)?)
+        });
+    };
+    let strict = std::env::var("CI").is_ok_and(|value| value == "true");
+    eprintln!("{name} cannot run: {lacks}");
+    Trial::test(name, move || Err(lacks.into())).with_ignored_flag(!strict)
+}
+
+fn held() -> Result<(), libtest_mimic::Failed> {
+    let held: floe_nat_lab::Held = run(&Task::Hold(Hold::new([floe(), floe()], 120)))?;
+    if held.lost() == 0 {
+        Ok(())
+    } else {
+        Err(format!("{} datagrams were lost: {held:?}", held.lost()).into())
+    }
+}

@@ -1,0 +1,115 @@
+//! An allocation held for a while, over short lifetimes of all that the server grants, under a constant stream.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::{
+    agent::{Programs, Setup},
+    call::{Call, Signalling},
+    coturn::{self, Service},
+    gateway::Gateway,
+    topology::{Access, Families, Plan, build},
+};
+
+/// How long the last datagrams may take.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What to hold, and against what.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Hold {
+    /// The agents.
+    pub programs: [Programs; 2],
+    /// For how long.
+    pub seconds: u64,
+    /// How many datagrams each side sends in a second.
+    pub rate: u32,
+    /// How many seconds the server's nonces are good for.
+    pub nonce: u64,
+    /// The longest lifetime of an allocation that the server grants, in seconds.
+    pub allocation: u64,
+    /// How many seconds a permission lasts.
+    pub permission: u64,
+    /// How many seconds a channel lasts.
+    pub channel: u64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Held {
+    /// How many datagrams each side sent.
+    pub sent: u64,
+    /// How many each received of the other's.
+    pub received: [u64; 2],
+}
+
+/// Builds the lab and holds.
+pub(crate) fn hold(hold: &Hold) -> anyhow::Result<Held> {
+    let access = Access { gateway: Gateway::PortRestricted, carrier: None, families: Families::V4 };
+    build(Plan::Apart([access; 2])).context("cannot build the lab")?;
+    let _server = coturn::start(&hold.server_options()).context("cannot start the server")?;
+    let setup = Setup { services: vec![Service::Udp], v6_servers: false, relay_only: true };
+    let mut call = Call::start(&hold.programs, &[setup.clone(), setup], Signalling::Trickled)?;
+    call.settle()?;
+    let held = stream(hold, &mut call).map_err(|error| call.explain(&error))?;
+    call.close()?;
+    Ok(held)
+}
+
+impl Held {
+    /// How many datagrams did not arrive.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.received.iter().map(|received| self.sent.saturating_sub(*received)).sum()
+    }
+}
+
+impl Hold {
+    /// For so long, over lifetimes much shorter than that.
+    #[must_use]
+    pub const fn new(programs: [Programs; 2], seconds: u64) -> Self {
+        Self { programs, seconds, rate: 50, nonce: 20, allocation: 60, permission: 60, channel: 60 }
+    }
+
+    fn server_options(&self) -> Vec<String> {
+        vec![
+            format!("--stale-nonce={}", self.nonce),
+            format!("--max-allocate-lifetime={}", self.allocation),
+            format!("--permission-lifetime={}", self.permission),
+            format!("--channel-lifetime={}", self.channel),
+            "--verbose".to_owned(),
+        ]
+    }
+}
+
+/// Sends at a constant rate in both directions, and counts what comes.
+fn stream(hold: &Hold, call: &mut Call) -> anyhow::Result<Held> {
+    let started = Instant::now();
+    let gap = Duration::from_secs(1) / hold.rate.max(1);
+    let count = hold.seconds * u64::from(hold.rate);
+    let mut due = started;
+    for number in 0..count {
+        for side in 0..2 {
+            call.tell(side, &json!({"type": "send", "component": 1, "text": format!("datagram {number}")}))?;
+        }
+        due += gap;
+        listen_until(call, due)?;
+    }
+    let end = Instant::now() + GRACE;
+    while (0..2).any(|side| call.received(side) < count) && Instant::now() < end {
+        listen_until(call, Instant::now() + gap)?;
+    }
+    Ok(Held { sent: count, received: [call.received(0), call.received(1)] })
+}
+
+fn listen_until(call: &mut Call, until: Instant) -> anyhow::Result<()> {
+    loop {
+        let patience = until.saturating_duration_since(Instant::now());
+        if patience.is_zero() {
+            return Ok(());
+        }
+        call.hear(patience)?;
+    }
+}
