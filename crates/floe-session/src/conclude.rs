@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    net::SocketAddr,
     time::{Duration, Instant},
 };
 
@@ -117,19 +118,21 @@ impl Session {
         let selected =
             self.components().filter_map(|(stream, component)| self.nominator.selected(stream, component));
         let warm = self.components().flat_map(|(stream, component)| self.check.warm(stream, component));
-        let used: BTreeSet<BaseId> = selected
+        let pairs = selected
             .chain(warm)
             .chain(self.routes.pairs())
             .chain(self.kept_for_peer())
             .chain(coming)
-            .filter_map(|pair| self.check.route(pair).map(|route| route.base))
-            .collect();
+            .filter_map(|pair| self.check.route(pair).map(|route| (route.base, route.to)));
+        let ways: BTreeSet<(BaseId, SocketAddr)> = pairs.collect();
+        let used: BTreeSet<BaseId> = ways.iter().map(|(base, _)| *base).collect();
         // What a relay in use is reached by is in use, too.
         let hosts: BTreeSet<_> = used.iter().filter_map(|&base| self.relays.parent_of(base)).collect();
         let all: Vec<_> = self.relays.bases().chain(self.sockets.bases()).collect();
         for base in all.into_iter().filter(|base| !used.contains(base) && !hosts.contains(base)) {
             self.close_base(now, base);
         }
+        self.relays.trim(now, &ways);
     }
 
     /// A base is gone: the system closed its socket, or its address is no longer one of this host.

@@ -55,6 +55,8 @@ struct Relay {
     tried: Tried,
     purpose: Purpose,
     phase: Phase,
+    /// The peers that channels were bound for.
+    channels: BTreeSet<SocketAddr>,
     /// When the server allocated it.
     since: Option<Instant>,
 }

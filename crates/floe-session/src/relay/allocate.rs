@@ -1,6 +1,6 @@
 //! Allocations: asked for, there, lost, given back (RFC 8656 6 to 8).
 
-use std::{net::SocketAddr, time::Instant};
+use std::{collections::BTreeSet, net::SocketAddr, time::Instant};
 
 use floe_core::{BaseId, Transmit};
 use floe_gather::{AllocateError, Allocated, ServerId, Start, Target};
@@ -71,7 +71,9 @@ impl Session {
         let base = self.sockets.name_base();
         let Wanted { job, purpose, server, parent, target, tried } = wanted.clone();
         let phase = Phase::Asked(job);
-        let relay = Relay { client, parent, host, server, target, tried, purpose, phase, since: None };
+        let channels = BTreeSet::new();
+        let relay =
+            Relay { client, parent, host, server, target, tried, purpose, phase, channels, since: None };
         self.relays.all.insert(base, relay);
         Ok(base)
     }

@@ -1,6 +1,7 @@
 //! What goes over a relay and comes from it: permissions, channels, data (RFC 8656 9 to 12).
 
 use std::{
+    collections::BTreeSet,
     net::{IpAddr, SocketAddr},
     time::Instant,
 };
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use floe_core::{BaseId, ComponentId, PairId, Received, StreamId};
 use floe_turn::Handled;
 
-use super::Phase;
+use super::{Phase, Relays};
 use crate::{Disposition, DropReason, Output, Session, Span, datagram::is_stun, sockets::Purpose};
 
 /// Why data was not sent.
@@ -22,6 +23,24 @@ pub enum SendError {
     /// The relay in use does not take it.
     #[error(transparent)]
     Relay(#[from] floe_turn::SendError),
+}
+
+impl Relays {
+    /// Permissions and channels of peers that no pair leads to any more are left to lapse (RFC 8656 9, 12): with each of them
+    /// a stranger at that address could reach this host.
+    pub(crate) fn trim(&mut self, now: Instant, ways: &BTreeSet<(BaseId, SocketAddr)>) {
+        for (&base, relay) in self.all.iter_mut().filter(|(_, relay)| matches!(relay.phase, Phase::Open(_))) {
+            let peers: BTreeSet<_> = ways.iter().filter(|way| way.0 == base).map(|way| way.1.ip()).collect();
+            relay.client.retain(now, |ip| peers.contains(&ip));
+            relay.channels.retain(|&peer| {
+                let used = ways.contains(&(base, peer));
+                if !used {
+                    relay.client.lapse_channel(now, peer);
+                }
+                used
+            });
+        }
+    }
 }
 
 impl Session {
@@ -65,10 +84,10 @@ impl Session {
     /// RFC 8445 12.1: once a relayed pair is selected its data goes by channel.
     pub(crate) fn bind_channel(&mut self, now: Instant, pair: PairId) {
         let Some(route) = self.check.route(pair) else { return };
-        if let Some(client) = self.relays.client(route.base)
-            && let Err(why) = client.bind_channel(now, route.to)
-        {
-            tracing::debug!(%pair, %why, "no channel");
+        let Some(relay) = self.relays.all.get_mut(&route.base) else { return };
+        match relay.client.bind_channel(now, route.to) {
+            Ok(()) => drop(relay.channels.insert(route.to)),
+            Err(why) => tracing::debug!(%pair, %why, "no channel"),
         }
     }
 
