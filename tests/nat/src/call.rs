@@ -23,8 +23,8 @@ const LIMIT: Duration = Duration::from_secs(45);
 const SETTLING: Duration = Duration::from_secs(5);
 /// How many datagrams each sends when both have selected.
 const DATAGRAMS: u64 = 20;
-/// How many bytes each has, at least.
-const SIZE: usize = 400;
+/// How many bytes each has: no multiple of 4, so that on a stream and in an attribute something has to follow it.
+const SIZE: usize = 401;
 
 /// When the agents are told of each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -210,10 +210,8 @@ impl Call {
         let before = counters(SERVER)?;
         for number in 0..DATAGRAMS {
             for side in 0..2 {
-                self.tell(
-                    side,
-                    &json!({"type": "send", "component": 1, "text": format!("datagram {number}")}),
-                )?;
+                let text = format!("{number:0>SIZE$}");
+                self.tell(side, &json!({"type": "send", "component": 1, "text": text}))?;
             }
         }
         let until = Instant::now() + LIMIT;
