@@ -72,6 +72,8 @@ pub enum Event {
         stream: StreamId,
         /// The candidate.
         candidate: LocalCandidate,
+        /// The server that gave it; `None` for one of the host's own.
+        server: Option<ServerId>,
     },
     /// An address gives no candidate. Told once after each [`start`](crate::Gatherer::start), and again where the reason
     /// changes.
@@ -128,7 +130,7 @@ pub enum Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Candidate { stream, candidate } => write!(f, "Candidate({stream}: {candidate:?})"),
+            Self::Candidate { stream, candidate, .. } => write!(f, "Candidate({stream}: {candidate:?})"),
             Self::Refused { address, interface, why } => {
                 write!(f, "Refused({} of {interface}: {why})", Redacted(*address))
             }
