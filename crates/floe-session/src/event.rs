@@ -165,6 +165,8 @@ pub enum Event {
         component: ComponentId,
         /// The server: its place in [`SessionConfig::servers`](crate::SessionConfig::servers).
         server: ServerId,
+        /// The address of this host that it was to be asked from; `None` where its socket is gone.
+        from: Option<Redacted<SocketAddr>>,
         /// Why.
         why: ServerError,
     },

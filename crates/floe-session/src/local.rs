@@ -59,9 +59,10 @@ impl Session {
                     self.put(Output::Close { socket });
                 }
             }
-            GatherEvent::ServerFailed { stream, component, server, why, .. } => {
+            GatherEvent::ServerFailed { stream, component, server, base, why } => {
                 tracing::info!(%server, %stream, %component, %why, "a server gives no candidate");
-                self.tell(Event::ServerFailed { stream, component, server, why });
+                let from = self.sockets.address(base).map(Redacted);
+                self.tell(Event::ServerFailed { stream, component, server, from, why });
             }
             GatherEvent::Appeared { address, interface } => {
                 self.tell(Event::AddressAppeared { address: Redacted(address), interface });

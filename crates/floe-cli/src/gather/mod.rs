@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use floe::{Agent, AgentBuilder, Event, Events, Net as _, SystemNet};
+use floe::{Agent, AgentBuilder, Event, Events, Net as _, ServerError, SystemNet};
 use futures::StreamExt as _;
 pub(crate) use options::Options;
 use print::{CandidateLine, DoneLine, Line, Printer, milliseconds};
@@ -141,12 +141,20 @@ impl Lister {
                 let server = self.tally.candidate(*server);
                 Line::Candidate(CandidateLine::new(time, candidate, base.0, server))
             }
-            Event::ServerFailed { component, server, why, .. } => Line::ServerError {
-                time_ms: milliseconds(time),
-                component: component.get(),
-                server: self.tally.error(*server).to_owned(),
-                reason: why.to_string(),
-            },
+            Event::ServerFailed { component, server, from, why, .. } => {
+                let of_name = matches!(why, ServerError::Resolve(_) | ServerError::ResolveTimeout(_));
+                // Its name is the same from every address: once is enough.
+                if of_name && self.tally.has_failed(*server) {
+                    return Ok(());
+                }
+                Line::ServerError {
+                    time_ms: milliseconds(time),
+                    component: component.get(),
+                    server: self.tally.error(*server).to_owned(),
+                    from: from.map(|from| from.0).filter(|_| !of_name),
+                    reason: why.to_string(),
+                }
+            }
             Event::GatherRefused { address, interface, why } => {
                 self.tally.refused.push(format!("{} of {interface}: {why}", address.0));
                 if !self.verbose {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use floe::Candidate;
+use floe::{Candidate, CandidateAddress};
 use serde::Serialize;
 
 /// Something that is told.
@@ -16,7 +16,7 @@ pub(super) enum Line {
     /// A candidate.
     Candidate(CandidateLine),
     /// A server gives no candidate to some socket, or not all that it might.
-    ServerError { time_ms: f64, component: u16, server: String, reason: String },
+    ServerError { time_ms: f64, component: u16, server: String, from: Option<SocketAddr>, reason: String },
     /// An address of the host gives no candidate.
     Refused { time_ms: f64, interface: String, address: IpAddr, reason: String },
     /// That was all.
@@ -64,13 +64,17 @@ impl CandidateLine {
         // RFC 8445 5.1.2.1: three numbers in one.
         let priority = candidate.priority().get();
         let address = candidate.address();
+        let host = match address {
+            CandidateAddress::Ip(at) => at.ip().to_string(),
+            CandidateAddress::Mdns { name, .. } => name.to_string(),
+        };
         Self {
             time_ms: milliseconds(time),
             component: candidate.component().get(),
             kind: candidate.kind().as_str(),
             foundation: candidate.foundation().as_str().to_owned(),
             protocol: candidate.transport().as_str(),
-            address: address.socket_addr().map_or_else(|| address.to_string(), |at| at.ip().to_string()),
+            address: host,
             port: address.port(),
             base,
             related: candidate.related().filter(|related| !related.ip().is_unspecified()),
@@ -102,9 +106,9 @@ impl CandidateLine {
     }
 }
 
-/// Milliseconds with their fraction.
+/// Milliseconds, with three digits of their fraction.
 pub(super) fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1000.0
+    (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Writes lines, one after the other.
@@ -141,8 +145,9 @@ fn text(line: &Line) -> String {
         Line::Candidate(line) => {
             row(&seconds(line.time_ms), line.columns(), line.server.as_deref().unwrap_or(""))
         }
-        Line::ServerError { time_ms, component, server, reason } => {
-            format!("{:>7}  {component:<9}  error  {server}: {reason}", seconds(*time_ms))
+        Line::ServerError { time_ms, component, server, from, reason } => {
+            let from = from.map(|from| format!(" from {from}")).unwrap_or_default();
+            format!("{:>7}  {component:<9}  error  {server}{from}: {reason}", seconds(*time_ms))
         }
         Line::Refused { time_ms, interface, address, reason } => {
             format!("{:>7}  {:<9}  none   {address} of {interface}: {reason}", seconds(*time_ms), "")
@@ -215,6 +220,7 @@ mod tests {
                 time_ms: 39_500.0,
                 component: 1,
                 server: "stun:192.0.2.9".to_owned(),
+                from: Some(([192, 0, 2, 1], 50_000).into()),
                 reason: "no answer".to_owned(),
             },
             Line::Refused {
@@ -248,7 +254,7 @@ mod tests {
   0.001  1          host   1           udp       192.0.2.1:50000          192.0.2.1:50000          126 | 65535 | 255
   0.051  2          srflx  2           udp       203.0.113.1:6000         192.0.2.1:50001          100 | 65535 | 254  stun:stun.example.org
   1.051  1          relay  3           udp       [2001:db8::5]:49152      [2001:db8::5]:49152      0 | 65535 | 255    turn:turn.example.org
- 39.500  1          error  stun:192.0.2.9: no answer
+ 39.500  1          error  stun:192.0.2.9 from 192.0.2.1:50000: no answer
   0.002             none   127.0.0.1 of lo: it belongs to a loopback interface
 stun:192.0.2.8: nothing new: it sees an address that is known already, or none here can reach it
 Done after 39.501 s: 3 candidates, 1 server failed
@@ -263,7 +269,7 @@ Done after 39.501 s: 3 candidates, 1 server failed
         lines.push(Line::Done(done(false)));
         let text = r#"{"type":"candidate","time_ms":51.0,"component":2,"kind":"srflx","foundation":"2","protocol":"udp","address":"203.0.113.1","port":6000,"base":"192.0.2.1:50001","related":"192.0.2.1:50001","priority":1694498814,"type_preference":100,"local_preference":65535,"component_preference":254,"server":"stun:stun.example.org","candidate":"candidate:2 2 udp 1694498814 203.0.113.1 6000 typ srflx raddr 192.0.2.1 rport 50001"}
 {"type":"candidate","time_ms":1051.0,"component":1,"kind":"relay","foundation":"3","protocol":"udp","address":"2001:db8::5","port":49152,"base":"[2001:db8::5]:49152","related":null,"priority":16777215,"type_preference":0,"local_preference":65535,"component_preference":255,"server":"turn:turn.example.org","candidate":"candidate:3 1 udp 16777215 2001:db8::5 49152 typ relay raddr 0.0.0.0 rport 9"}
-{"type":"server-error","time_ms":39500.0,"component":1,"server":"stun:192.0.2.9","reason":"no answer"}
+{"type":"server-error","time_ms":39500.0,"component":1,"server":"stun:192.0.2.9","from":"192.0.2.1:50000","reason":"no answer"}
 {"type":"refused","time_ms":2.0,"interface":"lo","address":"127.0.0.1","reason":"it belongs to a loopback interface"}
 {"type":"done","time_ms":39501.0,"complete":false,"candidates":3,"failed_servers":1,"without_result":["stun:192.0.2.8"]}
 "#;

@@ -44,6 +44,12 @@ impl Tally {
         })
     }
 
+    /// Whether this server has had an error already.
+    pub(super) fn has_failed(&self, server: ServerId) -> bool {
+        let known = usize::try_from(server.0).ok().and_then(|index| self.servers.get(index));
+        known.is_some_and(|server| server.errors > 0)
+    }
+
     fn server(&mut self, id: ServerId) -> Option<&mut Server> {
         self.servers.get_mut(usize::try_from(id.0).ok()?)
     }
@@ -83,8 +89,10 @@ mod tests {
         assert_eq!(tally.without_result(), ["stun:b.example.org", "turn:c.example.org"]);
 
         // Twice the same server, such as from two addresses.
+        assert!(!tally.has_failed(ServerId(2)));
         assert_eq!(tally.error(ServerId(2)), "turn:c.example.org");
         tally.error(ServerId(2));
+        assert!(tally.has_failed(ServerId(2)) && !tally.has_failed(ServerId(1)));
         assert_eq!((tally.candidates, tally.failed(), tally.is_good()), (2, 1, false));
         assert_eq!(tally.without_result(), ["stun:b.example.org"]);
     }

@@ -166,15 +166,25 @@ fn a_server_that_refuses_the_connection_is_an_error_and_host_candidates_are_ther
     let (status, lines) = json(&turn(&url));
     assert_eq!((status, of(&lines, "candidate").len()), (Some(1), 1), "{lines:#?}");
     let [error] = of(&lines, "server-error")[..] else { panic!("{lines:#?}") };
-    assert_eq!(error["server"], url);
+    assert_eq!((&error["server"], &error["from"]), (&json!(url), &of(&lines, "candidate")[0]["base"]));
     assert!(error["reason"].as_str().unwrap().contains("refused"), "{error}");
     assert_eq!((&done(&lines)["complete"], &done(&lines)["failed_servers"]), (&json!(true), &json!(1)));
 
     let output = floe(&[&LOOPBACK, &turn(&url)[..]].concat());
     let table = text(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{table}");
-    assert!(table.contains(&format!("  error  {url}: ")), "{table}");
+    assert!(table.contains(&format!("  error  {url} from 127.0.0.1:")), "{table}");
     assert!(table.trim_end().ends_with(" s: 1 candidate, 1 server failed"), "{table}");
+}
+
+#[test]
+fn a_name_that_nobody_knows_is_told_once() {
+    // RFC 6761 6.4: it never exists.
+    let (status, lines) = json(&["--stun", "stun:floe.invalid", "--components", "2"]);
+    assert_eq!((status, of(&lines, "candidate").len()), (Some(1), 2), "{lines:#?}");
+    let [error] = of(&lines, "server-error")[..] else { panic!("{lines:#?}") };
+    assert_eq!((&error["server"], &error["from"]), (&json!("stun:floe.invalid"), &Value::Null));
+    assert!(error["reason"].as_str().unwrap().starts_with("its name "), "{error}");
 }
 
 #[test]
