@@ -249,8 +249,8 @@ mod tests {
     fn a_person_reads_a_table() {
         let mut lines = lines();
         lines.push(Line::Done(done(true)));
-        let text = "\
-   time  component  type   foundation  protocol  address                  base or related address  priority           server
+        // Not `\` and a line break: that would take the blanks of the first line away.
+        let text = "   time  component  type   foundation  protocol  address                  base or related address  priority           server
   0.001  1          host   1           udp       192.0.2.1:50000          192.0.2.1:50000          126 | 65535 | 255
   0.051  2          srflx  2           udp       203.0.113.1:6000         192.0.2.1:50001          100 | 65535 | 254  stun:stun.example.org
   1.051  1          relay  3           udp       [2001:db8::5]:49152      [2001:db8::5]:49152      0 | 65535 | 255    turn:turn.example.org

@@ -6,7 +6,7 @@
     reason = "tests of a program"
 )]
 
-#[path = "../coturn.rs"]
+#[path = "../common/coturn.rs"]
 mod coturn;
 mod process;
 mod relay;
