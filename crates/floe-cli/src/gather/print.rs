@@ -126,7 +126,7 @@ impl<W: Write> Printer<W> {
     /// For a table it begins with the heads of the columns.
     pub(super) fn new(mut out: W, json: bool) -> io::Result<Self> {
         if !json {
-            writeln!(out, "{}", row("time", HEADS, "server"))?;
+            writeln!(out, "{}", row("time", &HEADS, "server"))?;
         }
         Ok(Self { out, json })
     }
@@ -143,7 +143,7 @@ impl<W: Write> Printer<W> {
 fn text(line: &Line) -> String {
     match line {
         Line::Candidate(line) => {
-            row(&seconds(line.time_ms), line.columns(), line.server.as_deref().unwrap_or(""))
+            row(&seconds(line.time_ms), &line.columns(), line.server.as_deref().unwrap_or(""))
         }
         Line::ServerError { time_ms, component, server, from, reason } => {
             let from = from.map(|from| format!(" from {from}")).unwrap_or_default();
@@ -157,7 +157,7 @@ fn text(line: &Line) -> String {
 }
 
 /// A row of the table. What is longer than its column moves the rest of its row.
-fn row<T: AsRef<str>>(time: &str, columns: [T; 7], server: &str) -> String {
+fn row<T: AsRef<str>>(time: &str, columns: &[T; 7], server: &str) -> String {
     let [component, kind, foundation, protocol, address, base, priority] =
         columns.each_ref().map(AsRef::as_ref);
     let row = format!(
@@ -249,7 +249,7 @@ mod tests {
     fn a_person_reads_a_table() {
         let mut lines = lines();
         lines.push(Line::Done(done(true)));
-        // Not `\` and a line break: that would take the blanks of the first line away.
+        // A line break after the quote would take the first blanks away.
         let text = "   time  component  type   foundation  protocol  address                  base or related address  priority           server
   0.001  1          host   1           udp       192.0.2.1:50000          192.0.2.1:50000          126 | 65535 | 255
   0.051  2          srflx  2           udp       203.0.113.1:6000         192.0.2.1:50001          100 | 65535 | 254  stun:stun.example.org

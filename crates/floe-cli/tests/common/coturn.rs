@@ -26,6 +26,7 @@ pub(crate) struct Coturn {
 
 impl Coturn {
     /// Starts it. Where coturn is missing the test is skipped by name; where everything is to be tested that is an error.
+    #[allow(clippy::print_stdout, reason = "who runs the tests reads what was skipped")]
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = find("turnserver") else {
             let why = "coturn's turnserver is not installed (Debian: apt-get install coturn)";

@@ -21,7 +21,7 @@ async fn connected_by(server: &str) -> (Peer, Peer) {
     (a, b)
 }
 
-fn candidates<'a>(lines: &'a [Value]) -> impl Iterator<Item = &'a str> {
+fn candidates(lines: &[Value]) -> impl Iterator<Item = &str> {
     let candidates = lines.iter().filter(|line| line["type"] == "candidate");
     candidates.map(|line| line["candidate"].as_str().unwrap())
 }
