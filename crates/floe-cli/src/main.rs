@@ -1,15 +1,18 @@
 //! `floe`: ICE on the command line.
 //!
 //! `floe peer --stdio` is an ICE agent that any program can drive by JSON lines; `docs/peer-protocol.md` describes them.
+//! `floe gather` lists the candidates that this host and its servers give.
 //! `floe nat --stun URL` tells how the NATs between this host and a STUN server behave.
 #![allow(clippy::disallowed_methods, reason = "a program: it has threads, a clock and an environment")]
 
+mod gather;
 mod nat;
 mod peer;
 mod serve;
 mod servers;
+mod sources;
 
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::{io::IsTerminal as _, process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
@@ -24,6 +27,7 @@ struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    Gather(gather::Options),
     Nat(nat::Options),
     Peer(peer::Options),
     Serve(serve::Options),
@@ -36,8 +40,15 @@ fn main() -> ExitCode {
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     match command {
+        Command::Gather(options) => gather::run(&options),
         Command::Nat(options) => nat::run(&options),
         Command::Peer(options) => peer::run(&options),
         Command::Serve(options) => serve::run(&options),
     }
+}
+
+/// Reads a time in seconds, which may have a fraction.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
+    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }

@@ -72,6 +72,8 @@ pub enum Event {
         stream: StreamId,
         /// The candidate.
         candidate: LocalCandidate,
+        /// The server that gave it; `None` for one of the host's own.
+        server: Option<ServerId>,
     },
     /// The same after the end of candidates, in place of one that was lost ([`Gatherer::renew`](crate::Gatherer::renew)):
     /// check it, and do not signal it (RFC 8838 13).
@@ -136,7 +138,7 @@ pub enum Event {
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Candidate { stream, candidate } => write!(f, "Candidate({stream}: {candidate:?})"),
+            Self::Candidate { stream, candidate, .. } => write!(f, "Candidate({stream}: {candidate:?})"),
             Self::Renewed { stream, candidate } => write!(f, "Renewed({stream}: {candidate:?})"),
             Self::Refused { address, interface, why } => {
                 write!(f, "Refused({} of {interface}: {why})", Redacted(*address))

@@ -267,7 +267,7 @@ impl Gatherer {
     /// The next thing to know.
     pub fn poll_event(&mut self) -> Option<Event> {
         let event = self.shared.out.events.pop_front()?;
-        if let Event::Candidate { stream, candidate } | Event::Renewed { stream, candidate } = &event {
+        if let Event::Candidate { stream, candidate, .. } | Event::Renewed { stream, candidate } = &event {
             let base = self.rounds.get(stream).and_then(|round| round.bases.get(&candidate.base));
             self.shared.told.extend(base.and_then(|base| base.through));
             self.shared.told.insert(candidate.base);

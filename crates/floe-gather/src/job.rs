@@ -29,6 +29,17 @@ pub(crate) enum Task {
     Ask { base: BaseId, query: Query },
 }
 
+impl Task {
+    /// The server that it is about.
+    const fn server(&self) -> Option<ServerId> {
+        match self {
+            Self::Bind { .. } => None,
+            Self::Resolve { server, .. } => Some(*server),
+            Self::Ask { query, .. } => Some(query.server),
+        }
+    }
+}
+
 /// How far a job is.
 ///
 /// ```text
@@ -106,12 +117,13 @@ impl Jobs {
         self.0.values().flat_map(Job::held)
     }
 
-    /// Takes out the next candidates that wait for no lower component.
-    pub(crate) fn next_ready(&mut self) -> Option<Vec<LocalCandidate>> {
+    /// Takes out the next candidates that wait for no lower component, with the server that gave them.
+    pub(crate) fn next_ready(&mut self) -> Option<(Option<ServerId>, Vec<LocalCandidate>)> {
         let ready = |(_, job): &(&JobId, &Job)| matches!(job.state, State::Held(_)) && !self.must_wait(job);
         let (&id, _) = self.0.iter().find(ready)?;
-        match self.0.remove(&id)?.state {
-            State::Held(candidates) => Some(candidates),
+        let job = self.0.remove(&id)?;
+        match job.state {
+            State::Held(candidates) => Some((job.task.server(), candidates)),
             State::Waiting | State::Asked { .. } => None,
         }
     }

@@ -141,7 +141,7 @@ impl Round {
             return;
         }
         if let Ok(Some(candidate)) = self.reflexive(base, query, mapped, shared) {
-            self.tell(candidate, shared);
+            self.tell(candidate, Some(query.server), shared);
         }
     }
 

@@ -148,8 +148,8 @@ impl Round {
 
     /// Tells of the candidates that wait for no lower component any more, and of the end if that is all.
     pub(crate) fn advance(&mut self, shared: &mut Shared) {
-        while let Some(candidates) = self.jobs.next_ready() {
-            candidates.into_iter().for_each(|candidate| self.tell(candidate, shared));
+        while let Some((server, candidates)) = self.jobs.next_ready() {
+            candidates.into_iter().for_each(|candidate| self.tell(candidate, server, shared));
         }
         self.drop_idle(shared);
         // RFC 8838 13: once, when nothing more can come.
@@ -160,7 +160,7 @@ impl Round {
         }
     }
 
-    pub(crate) fn tell(&mut self, candidate: LocalCandidate, shared: &mut Shared) {
+    pub(crate) fn tell(&mut self, candidate: LocalCandidate, server: Option<ServerId>, shared: &mut Shared) {
         let stream = self.stream;
         tracing::debug!(%stream, ?candidate, "gathered");
         let through = self.bases.get(&candidate.base).and_then(|base| base.through);
@@ -172,7 +172,7 @@ impl Round {
         self.gathered.push(candidate.clone());
         shared.out.events.push_back(match self.ended {
             true => Event::Renewed { stream, candidate },
-            false => Event::Candidate { stream, candidate },
+            false => Event::Candidate { stream, candidate, server },
         });
     }
 

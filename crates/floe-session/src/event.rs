@@ -115,6 +115,11 @@ pub enum Event {
         candidate: Candidate,
         /// The ufrag of this side that it belongs to: it goes with it (RFC 8838 9).
         ufrag: Box<str>,
+        /// The address of its base (RFC 8445 5.1.1): what is sent from it leaves there. It is nothing to tell the peer.
+        base: Redacted<SocketAddr>,
+        /// The server that gave it: its place in [`SessionConfig::servers`](crate::SessionConfig::servers). `None` for one
+        /// of the host's own.
+        server: Option<ServerId>,
     },
     /// No more local candidates: signal that too (RFC 8838 13).
     EndOfCandidates {
@@ -160,6 +165,8 @@ pub enum Event {
         component: ComponentId,
         /// The server: its place in [`SessionConfig::servers`](crate::SessionConfig::servers).
         server: ServerId,
+        /// The address of this host that it was to be asked from; `None` where its socket is gone.
+        from: Option<Redacted<SocketAddr>>,
         /// Why.
         why: ServerError,
     },

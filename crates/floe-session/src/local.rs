@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use floe_core::{BaseId, CandidateKind, LocalCandidate, Nat64Prefix, StreamId, address::Redacted};
-use floe_gather::{Action, Event as GatherEvent};
+use floe_gather::{Action, Event as GatherEvent, ServerId};
 
 use crate::{Event, IceState, Output, Session, session::Item, sockets::Purpose};
 
@@ -45,8 +45,8 @@ impl Session {
 
     fn handle_gathered(&mut self, now: Instant, event: GatherEvent) {
         match event {
-            GatherEvent::Candidate { stream, candidate } => {
-                self.outbox.push_back(Item::Local { stream, candidate });
+            GatherEvent::Candidate { stream, candidate, server } => {
+                self.outbox.push_back(Item::Local { stream, candidate, server });
             }
             GatherEvent::Renewed { stream, candidate } => {
                 self.outbox.push_back(Item::Late { stream, candidate });
@@ -62,9 +62,10 @@ impl Session {
                     self.put(Output::Close { socket });
                 }
             }
-            GatherEvent::ServerFailed { stream, component, server, why, .. } => {
+            GatherEvent::ServerFailed { stream, component, server, base, why } => {
                 tracing::info!(%server, %stream, %component, %why, "a server gives no candidate");
-                self.tell(Event::ServerFailed { stream, component, server, why });
+                let from = self.sockets.address(base).map(Redacted);
+                self.tell(Event::ServerFailed { stream, component, server, from, why });
                 self.not_renewed(now, (stream, component), server);
             }
             GatherEvent::Appeared { address, interface } => {
@@ -90,7 +91,12 @@ impl Session {
 
     /// RFC 8838 10: the caller has the candidate now, so it counts as signalled, and may be paired. `None` where it is
     /// not to be signalled.
-    pub(crate) fn hand_over(&mut self, stream: StreamId, local: LocalCandidate) -> Option<Event> {
+    pub(crate) fn hand_over(
+        &mut self,
+        stream: StreamId,
+        local: LocalCandidate,
+        server: Option<ServerId>,
+    ) -> Option<Event> {
         let (base, now) = (local.base, self.clock.latest()?);
         // The socket may have gone while the candidate waited.
         if !self.has_base(base) {
@@ -101,14 +107,14 @@ impl Session {
             self.close_unused(base, &local);
             return None;
         }
-        let candidate = local.candidate.clone();
+        let (candidate, base) = (local.candidate.clone(), Redacted(local.base_address));
         if let Err(why) = self.check.add_local(now, stream, local) {
             debug_assert!(false, "a candidate for a component that is there, before the end: {why}");
         }
         self.renewed((stream, candidate.component()));
         self.clock.unsettle();
         let ufrag = self.own_ufrag(stream)?;
-        Some(Event::Candidate { stream, candidate, ufrag })
+        Some(Event::Candidate { stream, candidate, ufrag, base, server })
     }
 
     /// RFC 8838 13: no candidate is signalled for a component that has its pair for good; nor for one that the peer does

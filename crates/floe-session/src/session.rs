@@ -7,7 +7,7 @@ use std::{
 
 use floe_check::{CheckConfig, CheckSet};
 use floe_core::{ComponentId, Credentials, IceOptions, LocalCandidate, Nat64Prefix, PairId, Role, StreamId};
-use floe_gather::Gatherer;
+use floe_gather::{Gatherer, ServerId};
 use floe_nominate::{Nomination, Nominator};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
@@ -92,6 +92,7 @@ pub(crate) enum Item {
     Local {
         stream: StreamId,
         candidate: LocalCandidate,
+        server: Option<ServerId>,
     },
     /// A candidate for the checks only.
     Late {
@@ -205,7 +206,7 @@ impl Session {
         loop {
             let told = match self.outbox.pop_front()? {
                 Item::Output(output) => return Some(output),
-                Item::Local { stream, candidate } => self.hand_over(stream, candidate),
+                Item::Local { stream, candidate, server } => self.hand_over(stream, candidate, server),
                 Item::Late { stream, candidate } => {
                     self.take_late(stream, candidate);
                     None

@@ -243,7 +243,7 @@ impl SessionNode {
 
     fn note(&mut self, now: Instant, event: Event) {
         match &event {
-            Event::Candidate { stream, candidate, ufrag } => {
+            Event::Candidate { stream, candidate, ufrag, .. } => {
                 let named = candidate.clone().with_extension("ufrag", ufrag);
                 let candidate = named.unwrap_or_else(|_| candidate.clone());
                 self.signals.push_back(Signal::Candidate { stream: *stream, candidate });

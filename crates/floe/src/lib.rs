@@ -47,16 +47,21 @@
 //! # }
 //! ```
 //!
+//! STUN and TURN servers are given to the builder: `.server(IceServer::new("turn:turn.example.org".parse()?).user("ann", "secret"))`.
+//! Why one gives no candidate is an [`Event::ServerFailed`].
+//!
 //! | standard | here |
 //! |---|---|
-//! | RFC 8445 ICE, full agent, host candidates over UDP | yes |
+//! | RFC 8445 ICE, full agent: host, server-reflexive and relayed candidates over UDP | yes |
 //! | RFC 8838 trickle ICE, RFC 8863 patience, RFC 8421 dual stack | yes |
 //! | RFC 8839 candidate and description text | yes, see [`sdp`] |
-//! | RFC 8445 with STUN (server-reflexive) and RFC 8656 TURN (relayed) candidates | not yet |
+//! | RFC 8489 STUN servers over UDP, RFC 8656 TURN servers over UDP, TCP, TLS and DTLS | yes, see [`AgentBuilder::server`] |
+//! | RFC 7064, RFC 7065 URIs of servers; RFC 5928, RFC 7350 the way to their addresses | yes, see [`ServerUri`] |
+//! | RFC 8445 19.1 relayed candidates only, for privacy | yes, see [`CandidatePolicy`] |
 //! | RFC 7675 consent, which is the keepalive as well (RFC 8445 11) | yes |
 //! | RFC 8445 9 restart, make before break | yes |
 //! | RFC 8445 5.1.1.4 interfaces that come and go | yes, watched from [`Agent::gather`] on |
-//! | RFC 8445 5.1.1.2, RFC 7050 a host that has IPv6 only, behind a NAT64 | yes, for IPv4 peers |
+//! | RFC 8445 5.1.1.2, RFC 7050 a host that has IPv6 only, behind a NAT64 | yes, for IPv4 peers and servers |
 //! | RFC 8445 2.5, 8.2 lite, on this side and on the other | yes |
 //! | RFC 6544 ICE over TCP, mDNS names, port mapping | not yet |
 #![forbid(unsafe_code)]

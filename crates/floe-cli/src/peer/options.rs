@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use floe::{Agent, AgentBuilder, CandidatePolicy, Nomination, Role};
+use floe::{Agent, AgentBuilder, Nomination, Role};
 
-use crate::servers::ServerOptions;
+use crate::sources::SourceOptions;
 
 /// One ICE agent, driven by JSON lines on standard input and output.
 #[derive(Debug, clap::Args)]
@@ -18,28 +18,13 @@ pub(crate) struct Options {
     /// Be a lite agent: answer checks and send none.
     #[arg(long)]
     lite: bool,
-    /// How many components the stream has.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
-    components: u16,
-    /// Gather from this interface only; may be repeated.
-    #[arg(long, value_name = "NAME")]
-    interface: Vec<String>,
-    /// Make candidates of loopback addresses, too.
-    #[arg(long)]
-    include_loopback: bool,
-    /// Make no candidates of IPv6 addresses.
-    #[arg(long)]
-    no_ipv6: bool,
+    #[command(flatten)]
+    sources: SourceOptions,
     /// How to nominate.
     #[arg(long, value_enum, default_value_t = NominationOption::Eager)]
     nomination: NominationOption,
-    #[command(flatten)]
-    servers: ServerOptions,
-    /// Which candidates to use.
-    #[arg(long, value_enum, default_value_t = PolicyOption::All)]
-    policy: PolicyOption,
     /// How many seconds to wait for candidates that work before failing.
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = crate::seconds)]
     candidate_timeout: Option<Duration>,
     /// Send every datagram received back on the same component.
     #[arg(long)]
@@ -79,19 +64,6 @@ enum NominationOption {
     Aggressive,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum PolicyOption {
-    /// All there are.
-    All,
-    /// Relayed ones only.
-    Relay,
-}
-
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is expected".to_owned())?;
-    Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
 impl Options {
     /// An option that was given and is not there yet: its name and what is missing for it.
     pub(crate) fn unsupported(&self) -> Option<(&'static str, &'static str)> {
@@ -109,27 +81,16 @@ impl Options {
 
     /// The settings of the agent.
     pub(crate) fn agent(&self) -> anyhow::Result<AgentBuilder> {
-        let mut agent = Agent::builder()
-            .role(self.role())
-            .lite(self.lite)
-            .components(self.components)
-            .include_loopback(self.include_loopback)
-            .ipv6(!self.no_ipv6)
-            .nomination(match self.nomination {
+        let mut agent =
+            Agent::builder().role(self.role()).lite(self.lite).nomination(match self.nomination {
                 NominationOption::Regular => Nomination::Regular,
                 NominationOption::Eager => Nomination::Eager,
                 NominationOption::Aggressive => Nomination::Aggressive,
             });
-        if !self.interface.is_empty() {
-            agent = agent.interfaces(&self.interface);
-        }
         if let Some(patience) = self.candidate_timeout {
             agent = agent.patience(patience);
         }
-        if self.policy == PolicyOption::Relay {
-            agent = agent.candidates(CandidatePolicy::Relay);
-        }
-        self.servers.apply(agent)
+        self.sources.apply(agent)
     }
 
     /// The role that the agent begins with.
@@ -142,6 +103,6 @@ impl Options {
 
     /// How many components there are.
     pub(crate) const fn components(&self) -> u16 {
-        self.components
+        self.sources.components
     }
 }

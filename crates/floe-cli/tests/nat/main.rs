@@ -6,6 +6,7 @@
     reason = "tests of a program"
 )]
 
+#[path = "../common/coturn.rs"]
 mod coturn;
 
 use std::{

@@ -6,7 +6,10 @@
     reason = "tests of a program"
 )]
 
+#[path = "../common/coturn.rs"]
+mod coturn;
 mod process;
+mod relay;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use process::{Peer, run, run_until, signal_until};

@@ -107,7 +107,7 @@ fn a_lite_agent_has_one_host_candidate_for_each_ip_address_and_nothing_else() {
     let mut foundations = BTreeMap::<_, BTreeSet<_>>::new();
     let mut priorities = BTreeMap::<_, Vec<_>>::new();
     for event in bench.events() {
-        let Event::Candidate { stream, candidate } = event else { continue };
+        let Event::Candidate { stream, candidate, .. } = event else { continue };
         assert_eq!(candidate.candidate.kind(), CandidateKind::Host);
         let component = (stream, candidate.candidate.component());
         by_component.entry(component).or_default().push(candidate.base_ip());

@@ -6,7 +6,7 @@ use std::{
 };
 
 use floe_core::{BaseId, CandidateKind, LocalCandidate, Nat64Prefix};
-use floe_gather::{BadAddress, Event, ServerError, Start};
+use floe_gather::{BadAddress, Event, ServerError, ServerId, Start};
 
 use crate::common::*;
 
@@ -39,6 +39,14 @@ fn servers_give_reflexive_and_relayed_candidates_unless_that_is_switched_off() {
             "relay 198.51.100.2:49152 on b1 raddr 203.0.113.1:61001",
         ]
     );
+    let givers: Vec<_> = events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Candidate { server, .. } => Some(*server),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(givers, [None, Some(ServerId(0)), Some(ServerId(1)), Some(ServerId(1))]);
     let bases: Vec<_> = told.iter().map(|told| told.base_address).collect();
     assert_eq!(bases[..3], [address("192.0.2.1:50000"); 3]);
     assert_eq!(bases[3], address(RELAYED));

@@ -307,7 +307,7 @@ impl Wire {
             |candidate: &Candidate| self.components.is_some_and(|n| candidate.component().get() > n);
         match event {
             Event::Candidate { candidate, .. } if left_out(&candidate) => {}
-            Event::Candidate { stream, candidate, ufrag } => {
+            Event::Candidate { stream, candidate, ufrag, .. } => {
                 let candidate = candidate.with_extension("ufrag", &ufrag).unwrap();
                 other.add_remote(now, stream, candidate).unwrap();
             }

@@ -229,7 +229,7 @@ impl Bench {
 
     pub fn candidates_with_streams(&mut self) -> Vec<(StreamId, LocalCandidate)> {
         let candidate = |event| match event {
-            Event::Candidate { stream, candidate } => Some((stream, candidate)),
+            Event::Candidate { stream, candidate, .. } => Some((stream, candidate)),
             _ => None,
         };
         self.events().into_iter().filter_map(candidate).collect()

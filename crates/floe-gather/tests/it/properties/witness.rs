@@ -230,7 +230,7 @@ impl Witness {
     pub fn look(&mut self) {
         while let Some(event) = self.gatherer.poll_event() {
             match event {
-                Event::Candidate { stream, candidate } => self.note_candidate(stream, candidate),
+                Event::Candidate { stream, candidate, .. } => self.note_candidate(stream, candidate),
                 Event::EndOfCandidates { stream, generation } => {
                     assert_eq!(generation, self.generations[&stream]);
                     assert!(self.ended.insert((stream, generation)), "two ends of {stream} {generation}");

@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    net::{SocketAddr, UdpSocket},
+    net::{SocketAddr, TcpListener, TcpStream, UdpSocket},
     path::PathBuf,
     process::{Child, Command, Stdio},
     thread,
@@ -11,7 +11,12 @@ use std::{
 
 use floe_stun::{Class, MessageWriter, Method, TransactionId};
 
-/// A running server. It is killed, and what it wrote removed, when it is dropped.
+/// Who may allocate.
+pub(crate) const USER: &str = "ice";
+/// Their password.
+pub(crate) const PASSWORD: &str = "icepass";
+
+/// A running server, over UDP and TCP. It is killed, and what it wrote removed, when it is dropped.
 pub(crate) struct Coturn {
     /// Where it listens; the other address is 127.0.0.2, with the next port.
     pub(crate) at: SocketAddr,
@@ -21,6 +26,7 @@ pub(crate) struct Coturn {
 
 impl Coturn {
     /// Starts it. Where coturn is missing the test is skipped by name; where everything is to be tested that is an error.
+    #[allow(clippy::print_stdout, reason = "who runs the tests reads what was skipped")]
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = find("turnserver") else {
             let why = "coturn's turnserver is not installed (Debian: apt-get install coturn)";
@@ -35,12 +41,13 @@ impl Coturn {
 
     fn try_start(program: &PathBuf) -> Option<Self> {
         let at = free_port();
-        let folder = env::temp_dir().join(format!("floe-nat-{}-{}", std::process::id(), at.port()));
+        let folder = env::temp_dir().join(format!("floe-coturn-{}-{}", std::process::id(), at.port()));
         std::fs::create_dir_all(&folder).unwrap();
         let mut command = Command::new(program);
         command.args(["-n", "--no-cli", "--log-file", "stdout", "-L", "127.0.0.1", "-L", "127.0.0.2"]);
         command.args(["-E", "127.0.0.1", "-p", &at.port().to_string(), "--no-tls", "--no-dtls"]);
-        command.args(["--allow-loopback-peers"]);
+        command.args(["-a", "-u", &format!("{USER}:{PASSWORD}"), "-r", "lab.test", "--fingerprint"]);
+        command.args(["--no-multicast-peers", "--allow-loopback-peers"]);
         command.arg("--pidfile").arg(folder.join("pid")).arg("--userdb").arg(folder.join("users"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         let server = Self { at, child, folder };
@@ -57,7 +64,8 @@ impl Coturn {
             let length =
                 MessageWriter::new(&mut buffer, Class::Request, Method::BINDING, id).unwrap().finish();
             let sent = socket.send_to(&buffer[..length], self.at);
-            sent.is_ok() && socket.recv_from(&mut buffer).is_ok()
+            let answered = sent.is_ok() && socket.recv_from(&mut buffer).is_ok();
+            answered && TcpStream::connect(self.at).is_ok()
         })
     }
 }
@@ -75,13 +83,14 @@ fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&folders).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
-/// A port that is free, as the next one is.
+/// A port that is free, also over TCP, as the next one is.
 fn free_port() -> SocketAddr {
     loop {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let at = socket.local_addr().unwrap();
         let next = at.port().checked_add(1).map(|port| SocketAddr::new(at.ip(), port));
-        if next.is_some_and(|next| UdpSocket::bind(next).is_ok()) {
+        let streams = TcpListener::bind(at).is_ok();
+        if streams && next.is_some_and(|next| UdpSocket::bind(next).is_ok()) {
             return at;
         }
     }
