@@ -115,14 +115,19 @@ pub struct Allocated {
     pub base: BaseId,
     /// The relayed address: XOR-RELAYED-ADDRESS.
     pub relayed: SocketAddr,
-    /// The address that the server sees: XOR-MAPPED-ADDRESS.
-    pub mapped: SocketAddr,
+    /// The address that the server sees of the base: XOR-MAPPED-ADDRESS. `None` where it did not say, or sees something else,
+    /// as when a connection asked: then there is no server-reflexive candidate.
+    pub mapped: Option<SocketAddr>,
 }
 
 impl fmt::Debug for Allocated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { base, relayed, mapped } = *self;
-        write!(f, "Allocated({base} {} by {})", Redacted(relayed), Redacted(mapped))
+        write!(f, "Allocated({base} {} by ", Redacted(relayed))?;
+        match mapped {
+            Some(mapped) => write!(f, "{})", Redacted(mapped)),
+            None => write!(f, "nobody knows)"),
+        }
     }
 }
 
