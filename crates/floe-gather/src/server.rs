@@ -304,15 +304,15 @@ pub(crate) fn queries(config: &GatherConfig, place: Place) -> Vec<Query> {
 }
 
 fn rank_relays(config: &GatherConfig, queries: &mut [Query]) {
-    let unresolved =
-        config.servers.iter().filter(|server| relays(config, server) && server.targets.is_none());
-    let room = u16::try_from(unresolved.count()).unwrap_or(u16::MAX);
+    let unresolved = all(config).filter(|(_, server)| relays(config, server) && server.targets.is_none());
+    let unresolved: Vec<_> = unresolved.map(|(id, _)| id).collect();
     let mut relaying: Vec<_> = queries.iter_mut().filter(|query| query.method == Method::Allocate).collect();
     relaying.sort_by_key(|query| (query.transport.is_reliable(), query.rank));
     for (rank, query) in (0..=u16::MAX).zip(relaying) {
-        // Those that are not resolved yet may turn out to be datagrams.
-        let behind = if query.transport.is_reliable() { room } else { 0 };
-        query.relay_rank = rank.saturating_add(behind);
+        // Those that are not resolved yet may turn out to be datagrams, and keep their places among them.
+        let first = |id: &&ServerId| query.transport.is_reliable() || **id < query.server;
+        let before = unresolved.iter().filter(first).count();
+        query.relay_rank = rank.saturating_add(u16::try_from(before).unwrap_or(u16::MAX));
     }
 }
 
