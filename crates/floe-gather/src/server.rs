@@ -353,6 +353,11 @@ fn relays(config: &GatherConfig, server: &Server) -> bool {
     server.kind == ServerKind::Turn && config.tells(CandidateKind::Relayed)
 }
 
+/// Whether this Binding request follows an allocation that failed: the server's other places have had their turn by it.
+pub(crate) fn is_afterthought(config: &GatherConfig, query: Query) -> bool {
+    query.method == Method::Binding && at(config, query.server).is_some_and(|server| relays(config, server))
+}
+
 /// How this server is asked there, if at all.
 fn method(
     config: &GatherConfig,
