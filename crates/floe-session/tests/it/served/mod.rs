@@ -4,4 +4,5 @@ mod bad;
 mod bench;
 mod links;
 mod names;
+mod private;
 mod script;
