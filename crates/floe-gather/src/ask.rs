@@ -135,17 +135,21 @@ impl Round {
     /// How long the answer may take. Where another target can be asked it is not waited for as long as RFC 8489 would.
     fn timeout(&self, base: BaseId, query: Query, shared: &Shared) -> Duration {
         let config = &shared.config;
-        match query.method {
+        let alone = match query.method {
             Method::Binding => config.server_timeout,
-            Method::Allocate if self.next_target(base, query, shared).is_some() => {
-                config.allocate_timeout.min(config.next_target_timeout)
-            }
             Method::Allocate => config.allocate_timeout,
+        };
+        match self.next_target(base, query, shared) {
+            Some(_) => alone.min(config.next_target_timeout),
+            None => alone,
         }
     }
 
     /// Where else the server can be asked.
     fn next_target(&self, base: BaseId, query: Query, shared: &Shared) -> Option<Query> {
+        if server::is_afterthought(&shared.config, query) {
+            return None;
+        }
         let place = self.bases.get(&base)?.place;
         let next = server::query(&shared.config, place, query.server, query.target + 1)?;
         Some(Query { rank: query.rank, relay_rank: query.relay_rank, ..next })

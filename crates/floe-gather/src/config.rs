@@ -52,7 +52,8 @@ pub struct GatherConfig {
     pub server_timeout: Duration,
     /// How long one allocation may take, from when it is asked for. Default: 39.5 s.
     pub allocate_timeout: Duration,
-    /// The same where the server has another [target](Server::targets) that can be asked instead. Default: 5 s.
+    /// How long an answer or an allocation may take where the server has another [target](Server::targets) that can be
+    /// asked instead. Default: 5 s.
     pub next_target_timeout: Duration,
     /// How often the binding behind a server-reflexive candidate is refreshed until ICE has finished (RFC 8445
     /// 5.1.1.4); what is shorter than 1 s is taken for 1 s. Default: 15 s.

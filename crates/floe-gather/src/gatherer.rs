@@ -163,6 +163,12 @@ impl Gatherer {
         }
     }
 
+    /// Whether an answer to this job is still waited for: whoever is about to ask can do without if not.
+    #[must_use]
+    pub fn waits_for(&self, job: JobId) -> bool {
+        self.rounds.values().any(|round| round.jobs.asked(job).is_some())
+    }
+
     /// Where a server is, or why that could not be found out: for one that was [unresolved](crate::Server::unresolved). It
     /// is asked from every base that waits for it. A later answer takes the place of an earlier one for bases to come.
     pub fn resolved(&mut self, now: Instant, server: ServerId, result: Result<Vec<Target>, String>) {

@@ -38,7 +38,8 @@ impl Round {
     ) {
         let Some(base) = self.bases.get(&id).cloned() else { return };
         let mut told = Vec::new();
-        match self.reflexive(id, query, allocated.mapped, shared) {
+        let mapped = allocated.mapped;
+        match mapped.map_or(Ok(None), |mapped| self.reflexive(id, query, mapped, shared)) {
             Ok(reflexive) => told.extend(reflexive),
             Err(why) => self.tell_failed(base.component, query.server, id, why, shared),
         }
@@ -50,8 +51,8 @@ impl Round {
                     shared.release(allocated.base);
                 }
                 // Without the allocation nobody refreshes what the NAT has bound for it.
-                if !told.is_empty() {
-                    self.keep_alive(now, id, query, allocated.mapped, shared);
+                if let Some(mapped) = mapped.filter(|_| !told.is_empty()) {
+                    self.keep_alive(now, id, query, mapped, shared);
                 }
             }
         }
@@ -72,8 +73,8 @@ impl Round {
         }
         let kind = CandidateKind::Relayed;
         let shows = shared.config.tells(CandidateKind::ServerReflexive);
-        let related =
-            (shows && server::check_mapped(mapped, query.address, host.address).is_ok()).then_some(mapped);
+        let good = |mapped: &SocketAddr| server::check_mapped(*mapped, query.address, host.address).is_ok();
+        let related = mapped.filter(|_| shows).filter(good);
         let place = Place::of_socket(relayed);
         let candidate = self.of_server(host, query, (kind, relayed, related), place, shared)?;
         let Base { component, place, .. } = *host;

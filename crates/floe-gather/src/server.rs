@@ -115,14 +115,19 @@ pub struct Allocated {
     pub base: BaseId,
     /// The relayed address: XOR-RELAYED-ADDRESS.
     pub relayed: SocketAddr,
-    /// The address that the server sees: XOR-MAPPED-ADDRESS.
-    pub mapped: SocketAddr,
+    /// The address that the server sees of the base: XOR-MAPPED-ADDRESS. `None` where it did not say, or sees something else,
+    /// as when a connection asked: then there is no server-reflexive candidate.
+    pub mapped: Option<SocketAddr>,
 }
 
 impl fmt::Debug for Allocated {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { base, relayed, mapped } = *self;
-        write!(f, "Allocated({base} {} by {})", Redacted(relayed), Redacted(mapped))
+        write!(f, "Allocated({base} {} by ", Redacted(relayed))?;
+        match mapped {
+            Some(mapped) => write!(f, "{})", Redacted(mapped)),
+            None => write!(f, "nobody knows)"),
+        }
     }
 }
 
@@ -299,15 +304,15 @@ pub(crate) fn queries(config: &GatherConfig, place: Place) -> Vec<Query> {
 }
 
 fn rank_relays(config: &GatherConfig, queries: &mut [Query]) {
-    let unresolved =
-        config.servers.iter().filter(|server| relays(config, server) && server.targets.is_none());
-    let room = u16::try_from(unresolved.count()).unwrap_or(u16::MAX);
+    let unresolved = all(config).filter(|(_, server)| relays(config, server) && server.targets.is_none());
+    let unresolved: Vec<_> = unresolved.map(|(id, _)| id).collect();
     let mut relaying: Vec<_> = queries.iter_mut().filter(|query| query.method == Method::Allocate).collect();
     relaying.sort_by_key(|query| (query.transport.is_reliable(), query.rank));
     for (rank, query) in (0..=u16::MAX).zip(relaying) {
-        // Those that are not resolved yet may turn out to be datagrams.
-        let behind = if query.transport.is_reliable() { room } else { 0 };
-        query.relay_rank = rank.saturating_add(behind);
+        // Those that are not resolved yet may turn out to be datagrams, and keep their places among them.
+        let first = |id: &&ServerId| query.transport.is_reliable() || **id < query.server;
+        let before = unresolved.iter().filter(first).count();
+        query.relay_rank = rank.saturating_add(u16::try_from(before).unwrap_or(u16::MAX));
     }
 }
 
@@ -346,6 +351,11 @@ pub(crate) fn is_asked_from(config: &GatherConfig, place: Place) -> bool {
 
 fn relays(config: &GatherConfig, server: &Server) -> bool {
     server.kind == ServerKind::Turn && config.tells(CandidateKind::Relayed)
+}
+
+/// Whether this Binding request follows an allocation that failed: the server's other places have had their turn by it.
+pub(crate) fn is_afterthought(config: &GatherConfig, query: Query) -> bool {
+    query.method == Method::Binding && at(config, query.server).is_some_and(|server| relays(config, server))
 }
 
 /// How this server is asked there, if at all.

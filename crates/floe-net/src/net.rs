@@ -77,7 +77,7 @@ pub trait Net: fmt::Debug + Send + Sync + 'static {
     /// Dropping the future closes a socket that was already made.
     async fn bind_udp(&self, address: SocketAddr) -> io::Result<Arc<dyn DatagramSocket>>;
 
-    /// A connection to a STUN or TURN server, over anything but plain UDP. What is sent and received over it are whole
+    /// A connection to a STUN or TURN server; over UDP, a socket with a port of its own. What is sent and received over it are whole
     /// STUN messages and ChannelData, whatever the stream below cuts them into (RFC 8489 6.2.2, RFC 8656 12.5); all of it
     /// comes from [`Link::to`], and goes there. Nothing is sent to a server before it has proved its name (RFC 8489 6.2.3).
     ///

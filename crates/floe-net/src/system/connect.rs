@@ -45,6 +45,12 @@ pub(super) async fn connect(net: &SystemNet, link: &Link) -> io::Result<Arc<dyn 
 
 async fn attempt(net: &SystemNet, link: &Link) -> Result<Arc<dyn DatagramSocket>, ConnectError> {
     match link.transport {
+        // A port of its own, and no more (RFC 8656 7.4: where another one is taken).
+        ServerTransport::Udp => {
+            let socket = udp::SystemUdpSocket::bind(link.from, net).map_err(ConnectError::Network)?;
+            socket.writable().await.map_err(ConnectError::Network)?;
+            Ok(Arc::new(socket))
+        }
         ServerTransport::Tcp => {
             let tcp = tcp(net, link).await.map_err(ConnectError::Network)?;
             let socket = StreamSocket::new(tcp, Layer::plain()).map_err(ConnectError::Network)?;

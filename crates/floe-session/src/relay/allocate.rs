@@ -29,33 +29,55 @@ impl Session {
 
     /// Begins an allocation. A restart takes one that is there.
     fn allocate(&mut self, now: Instant, wanted: Wanted) -> Option<Transmit> {
-        let Wanted { job, server, parent, .. } = wanted;
-        let same =
-            |relay: &Relay| relay.parent == parent && relay.server == server && relay.phase != Phase::Closing;
-        let known = self.relays.all.values_mut().find(|relay| same(relay));
-        match known.map(|relay| &mut relay.phase) {
-            Some(Phase::Open(allocated)) => {
-                let allocated = *allocated;
-                self.gatherer.allocated(now, job, Ok(allocated));
-                return None;
-            }
-            // The one that is under way is for this generation now.
-            Some(asked) => {
-                *asked = Phase::Asked(job);
-                return None;
-            }
-            None => {}
-        }
-        if let Some(connecting) = self.relays.links.connecting(parent, server) {
-            connecting.job = job;
+        if self.take_known(now, &wanted) {
             return None;
         }
         if let Some(why) = self.relays.blocked.why(now, &wanted.target).cloned() {
-            self.gatherer.allocated(now, job, Err(why));
+            self.gatherer.allocated(now, wanted.job, Err(why));
             return None;
         }
+        self.give_up_other_places(now, &wanted);
         self.ask(now, wanted);
         self.relays.start_next(now)
+    }
+
+    /// Whether an allocation of this server's is there for this socket, or is under way at the same place: it is for this
+    /// generation now.
+    fn take_known(&mut self, now: Instant, wanted: &Wanted) -> bool {
+        let &Wanted { job, server, parent, ref target, .. } = wanted;
+        let ours = |relay: &&mut Relay| relay.parent == parent && relay.server == server;
+        for relay in self.relays.all.values_mut().filter(ours) {
+            match &mut relay.phase {
+                Phase::Open(allocated) => {
+                    // What is seen at another place, maybe of a connection, says nothing about this one.
+                    let mapped = allocated.mapped.filter(|_| relay.target == *target);
+                    let allocated = Allocated { mapped, ..*allocated };
+                    self.gatherer.allocated(now, job, Ok(allocated));
+                    return true;
+                }
+                Phase::Asked(known) if relay.target == *target => {
+                    *known = job;
+                    return true;
+                }
+                Phase::Asked(_) | Phase::Closing => {}
+            }
+        }
+        self.relays.links.take_over(wanted)
+    }
+
+    /// Nobody waits any more for what is under way at the other places of this server.
+    fn give_up_other_places(&mut self, now: Instant, wanted: &Wanted) {
+        let &Wanted { server, parent, .. } = wanted;
+        let asked = |relay: &Relay| matches!(relay.phase, Phase::Asked(_));
+        let late = |relay: &Relay| relay.parent == parent && relay.server == server && asked(relay);
+        let late = self.relays.all.iter().filter(|(_, relay)| late(relay)).map(|(&base, _)| base);
+        for base in late.collect::<Vec<_>>() {
+            if let Some(client) = self.relays.client(base) {
+                client.close(now);
+            }
+            self.relays.set_phase(base, Phase::Closing);
+        }
+        self.relays.links.give_up(|link| link.parent == parent && link.server == server);
     }
 
     /// The client of an allocation that is asked for from this socket or connection.
@@ -64,10 +86,11 @@ impl Session {
         now: Instant,
         host: BaseId,
         wanted: &Wanted,
-    ) -> Result<BaseId, String> {
+    ) -> Result<BaseId, AllocateError> {
         let config = self.client_config(host, wanted.server, &wanted.target)?;
         let rng = ChaCha20Rng::from_rng(&mut self.relays.rng);
-        let client = Client::start(now, config, rng).map_err(|error| error.to_string())?;
+        let client =
+            Client::start(now, config, rng).map_err(|error| AllocateError::Other(error.to_string()))?;
         let base = self.sockets.name_base();
         let Wanted { job, purpose, server, parent, target, tried } = wanted.clone();
         let phase = Phase::Asked(job);
@@ -78,10 +101,16 @@ impl Session {
         Ok(base)
     }
 
-    fn client_config(&self, host: BaseId, server: ServerId, target: &Target) -> Result<ClientConfig, String> {
+    pub(super) fn client_config(
+        &self,
+        host: BaseId,
+        server: ServerId,
+        target: &Target,
+    ) -> Result<ClientConfig, AllocateError> {
         let index = usize::try_from(server.0).unwrap_or(usize::MAX);
         let user = self.relays.servers.get(index).and_then(IceServer::credentials);
-        let user = user.ok_or("there are no credentials for it")?;
+        let missing = || AllocateError::Credentials("there are no credentials for it".to_owned());
+        let user = user.ok_or_else(missing)?;
         let config = ClientConfig::new(host, target.address, &user.name, &user.password)
             .transport(target.transport)
             .software(None);
@@ -145,10 +174,7 @@ impl Session {
         let Some(relay) = self.relays.all.get(&base) else { return };
         match (event, relay.phase) {
             (TurnEvent::Allocated(allocation), Phase::Asked(job)) => {
-                // Without a word of the server the socket's own address adds nothing to what is known.
-                let mapped = allocation.mapped.or_else(|| self.sockets.address(relay.parent));
-                let relayed = allocation.relayed;
-                let allocated = Allocated { base, relayed, mapped: mapped.unwrap_or(relayed) };
+                let allocated = Allocated { base, relayed: allocation.relayed, mapped: allocation.mapped };
                 self.relays.opened(now, base, allocated);
                 self.gatherer.allocated(now, job, Ok(allocated));
                 self.permit_known(now, base);
@@ -210,7 +236,7 @@ impl Session {
             }
         }
         // Without its socket nothing more can be heard of it.
-        self.relays.links.give_up(base);
+        self.relays.links.give_up(|link| link.parent == base);
         for relay in over {
             self.remove_relay(relay);
             self.gatherer.forget(relay);

@@ -36,12 +36,14 @@ pub(crate) struct Wanted {
 }
 
 impl Links {
-    /// The one that is on its way to this server for this socket.
-    pub(super) fn connecting(&mut self, parent: BaseId, server: ServerId) -> Option<&mut Wanted> {
-        self.0.values_mut().find_map(|link| match link {
-            Link::Connecting(wanted) if (wanted.parent, wanted.server) == (parent, server) => Some(wanted),
+    /// Whether one is on its way to the same place for this socket: it is for this allocation now.
+    pub(super) fn take_over(&mut self, wanted: &Wanted) -> bool {
+        let place = |of: &Wanted| (of.parent, of.server, of.target.clone());
+        let known = self.0.values_mut().find_map(|link| match link {
+            Link::Connecting(known) if place(known) == place(wanted) => Some(known),
             _ => None,
-        })
+        });
+        known.map(|known| known.job = wanted.job).is_some()
     }
 
     /// What came of it is known.
@@ -83,9 +85,9 @@ impl Links {
         Some(socket)
     }
 
-    /// Nobody waits any more for those that are on their way for this socket: they are closed when they come.
-    pub(super) fn give_up(&mut self, parent: BaseId) {
-        self.0.retain(|_, link| !matches!(link, Link::Connecting(wanted) if wanted.parent == parent));
+    /// Nobody waits any more for these of those that are on their way: they are closed when they come.
+    pub(super) fn give_up(&mut self, these: impl Fn(&Wanted) -> bool) {
+        self.0.retain(|_, link| !matches!(link, Link::Connecting(wanted) if these(wanted)));
     }
 
     /// Forgets all; gives those that are there.
@@ -97,14 +99,18 @@ impl Links {
 
 impl Session {
     /// Asks for a connection to a server.
-    pub(super) fn connect(&mut self, wanted: Wanted) {
-        let Some(mut from) = self.sockets.address(wanted.parent) else { return };
+    pub(super) fn connect(&mut self, wanted: Wanted) -> Result<(), AllocateError> {
+        // What could not be asked for over it takes no connection.
+        self.client_config(wanted.parent, wanted.server, &wanted.target)?;
+        let from = self.sockets.address(wanted.parent);
+        let mut from = from.ok_or_else(|| AllocateError::Other("its socket is gone".to_owned()))?;
         from.set_port(0);
         let socket = self.sockets.name_socket();
         let to = self.on_wire(wanted.parent, wanted.target.address);
         let (transport, name) = (wanted.target.transport, wanted.target.name.clone());
         self.put(Output::Connect { socket, from, to, transport, name });
         self.relays.links.0.insert(socket, Link::Connecting(wanted));
+        Ok(())
     }
 
     /// What came of [`Output::Connect`]: `Ok` where the connection is there, or what went wrong, in words.
@@ -114,7 +120,10 @@ impl Session {
         let now = self.clock.tick(now);
         let is_there = result.is_ok();
         match (self.relays.links.settled(socket), result) {
-            (Some(wanted), Ok(())) => self.linked(now, socket, &wanted),
+            (Some(wanted), Ok(())) if self.gatherer.waits_for(wanted.job) => {
+                self.linked(now, socket, &wanted);
+            }
+            (Some(_), Ok(())) => self.put(Output::Close { socket }),
             (Some(wanted), Err(why)) => {
                 self.gatherer.allocated(now, wanted.job, Err(AllocateError::Other(why)));
             }
@@ -133,7 +142,7 @@ impl Session {
         if let Err(why) = self.open_client(now, host, wanted) {
             self.relays.links.0.remove(&socket);
             self.put(Output::Close { socket });
-            self.gatherer.allocated(now, wanted.job, Err(AllocateError::Other(why)));
+            self.gatherer.allocated(now, wanted.job, Err(why));
         }
     }
 

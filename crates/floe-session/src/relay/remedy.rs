@@ -106,7 +106,7 @@ impl Session {
             (Remedy::OtherPort { tries, .. }, _) if wanted.tried.ports < tries => {
                 wanted.tried.ports += 1;
                 // A connection has a port of its own, even over UDP.
-                self.connect(wanted);
+                self.ask_by_connection(now, wanted);
             }
             (Remedy::OtherPort { rest, .. } | Remedy::After(rest), _) => {
                 self.relays.blocked.block(now, &wanted.target, rest, refusal(why));
@@ -169,10 +169,16 @@ impl Session {
     /// Asks for an allocation from the socket of the host, or over a connection of its own.
     pub(super) fn ask(&mut self, now: Instant, wanted: Wanted) {
         if wanted.target.transport != ServerTransport::Udp {
-            return self.connect(wanted);
+            return self.ask_by_connection(now, wanted);
         }
         if let Err(why) = self.open_client(now, wanted.parent, &wanted) {
-            self.give_up(now, &wanted, AllocateError::Other(why));
+            self.give_up(now, &wanted, why);
+        }
+    }
+
+    fn ask_by_connection(&mut self, now: Instant, wanted: Wanted) {
+        if let Err(why) = self.connect(wanted.clone()) {
+            self.give_up(now, &wanted, why);
         }
     }
 }

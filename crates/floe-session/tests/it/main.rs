@@ -15,6 +15,7 @@ mod pacing;
 mod promises;
 mod replay;
 mod restarting;
+mod served;
 mod spoof;
 mod stun;
 mod trickling;

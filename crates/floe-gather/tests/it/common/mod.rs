@@ -197,7 +197,7 @@ impl Bench {
 
     pub fn allocate(&mut self, job: JobId, relayed: &str, mapped: &str) -> BaseId {
         let base = self.base();
-        let allocated = Allocated { base, relayed: address(relayed), mapped: address(mapped) };
+        let allocated = Allocated { base, relayed: address(relayed), mapped: Some(address(mapped)) };
         self.gatherer.allocated(self.now, job, Ok(allocated));
         base
     }

@@ -195,7 +195,8 @@ impl Witness {
                 let base = self.new_base();
                 self.through.insert(base, through);
                 let (relayed, mapped) = (self.name(relayed, server), self.name(mapped, server));
-                self.gatherer.allocated(self.now, job, Ok(Allocated { base, relayed, mapped }));
+                let allocated = Allocated { base, relayed, mapped: Some(mapped) };
+                self.gatherer.allocated(self.now, job, Ok(allocated));
             }
             Step::NotAllocated(_, true) => {
                 self.gatherer.allocated(self.now, job, Err(AllocateError::Capacity));
