@@ -21,6 +21,9 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(45);
 /// How long after both have selected a pair they may still change their minds.
 const SETTLING: Duration = Duration::from_secs(5);
+/// How long an agent may gather before it is told of the other nevertheless: where UDP is blocked, servers that cannot
+/// answer are asked for much longer.
+const GATHERING: Duration = Duration::from_secs(6);
 /// How many datagrams each sends when both have selected.
 const DATAGRAMS: u64 = 20;
 /// How many bytes each has: no multiple of 4, so that on a stream and in an attribute something has to follow it.
@@ -31,7 +34,7 @@ const SIZE: usize = 401;
 pub enum Signalling {
     /// At once; candidates follow as they are found, so gathering counts in what is measured.
     Trickled,
-    /// When both have gathered; gathering does not count.
+    /// When both have gathered, or have tried for so long that nobody would wait; gathering does not count.
     Gathered,
 }
 
@@ -154,6 +157,9 @@ impl Call {
         let at = |side: &Side| side.selected.as_ref().map(|(at, _)| *at);
         match at(a).zip(at(b)) {
             Some((a, b)) => SETTLING.saturating_sub(a.max(b).elapsed()),
+            None if self.since.is_none() && self.started.elapsed() < GATHERING => {
+                GATHERING.saturating_sub(self.started.elapsed())
+            }
             None => LIMIT.saturating_sub(self.started.elapsed()),
         }
     }
@@ -162,6 +168,9 @@ impl Call {
     pub(crate) fn hear(&mut self, patience: Duration) -> anyhow::Result<()> {
         let heard = match self.heard.recv_timeout(patience) {
             Ok(heard) => heard,
+            Err(RecvTimeoutError::Timeout) if self.since.is_none() && self.started.elapsed() < LIMIT => {
+                return self.introduce();
+            }
             Err(RecvTimeoutError::Timeout) if self.sides.iter().all(|side| side.selected.is_some()) => {
                 return Ok(());
             }
@@ -179,7 +188,10 @@ impl Call {
     /// Tells each of the other, when it is time for it.
     fn introduce(&mut self) -> anyhow::Result<()> {
         let ready = |side: &Side| {
-            side.credentials.is_some() && (side.gathered || self.signalling == Signalling::Trickled)
+            side.credentials.is_some()
+                && (side.gathered
+                    || self.signalling == Signalling::Trickled
+                    || self.started.elapsed() >= GATHERING)
         };
         if self.since.is_some() || !self.sides.iter().all(ready) {
             return Ok(());

@@ -73,6 +73,15 @@ impl Hold {
         Self { programs, seconds, rate: 50, nonce: 20, allocation: 60, permission: 60, channel: 60 }
     }
 
+    /// This, with permissions and channels that last so many seconds: a client that knows only what RFC 8656 9 and 12
+    /// give them, 300 and 600, cannot know of less.
+    #[must_use]
+    pub const fn permissions_of(mut self, seconds: u64) -> Self {
+        self.permission = seconds;
+        self.channel = seconds;
+        self
+    }
+
     fn server_options(&self) -> Vec<String> {
         vec![
             format!("--stale-nonce={}", self.nonce),

@@ -24,6 +24,9 @@ struct Options {
     /// For how many seconds the allocation is held; 0 leaves that out.
     #[arg(long, default_value_t = 120)]
     hold: u64,
+    /// How many seconds the server's permissions and channels last meanwhile.
+    #[arg(long, default_value_t = 60)]
+    permissions: u64,
     /// Where to write the page.
     #[arg(long)]
     write: Option<PathBuf>,
@@ -59,7 +62,7 @@ fn measure(options: &Options) -> anyhow::Result<bool> {
         |cell: &Cell| options.cell.is_empty() || options.cell.iter().any(|part| cell.name.contains(part));
     let cells = floe_nat_lab::cells().into_iter().filter(wanted);
     let rows = cells.map(|cell| row(cell, &floe, aioice.as_ref())).collect();
-    let held = (options.hold > 0).then(|| hold(&floe, options.hold));
+    let held = (options.hold > 0).then(|| hold(&floe, options));
     let report = Report { rows, held };
     let page = report.page();
     println!("{page}");
@@ -84,9 +87,9 @@ fn row(cell: Cell, floe: &Programs, aioice: Option<&Programs>) -> Row {
     Row { cell, trickled, gathered, aioice }
 }
 
-fn hold(floe: &Programs, seconds: u64) -> (Hold, Result<Held, String>) {
-    eprintln!("an allocation is held for {seconds} s");
-    let hold = Hold::new([floe.clone(), floe.clone()], seconds);
+fn hold(floe: &Programs, options: &Options) -> (Hold, Result<Held, String>) {
+    eprintln!("an allocation is held for {} s", options.hold);
+    let hold = Hold::new([floe.clone(), floe.clone()], options.hold).permissions_of(options.permissions);
     let held = floe_nat_lab::run(&Task::Hold(hold.clone()));
     (hold, held.map_err(|error| format!("{error:#}")))
 }
