@@ -13,7 +13,7 @@ use floe_core::{
 };
 use floe_stun::{
     Class, Message, MessageWriter, RetransmitPolicy, TransactionId,
-    attribute::{AttributeType, MappedAddress},
+    attribute::{AttributeType, MappedAddress, Software},
     rules::{self, Answer},
 };
 
@@ -25,6 +25,9 @@ use crate::{
     server::{self, Method, Query, queries},
     shared::{Asked, Purpose, Shared},
 };
+
+/// A header, the longest SOFTWARE (RFC 8489 14.14: 127 characters of up to 4 bytes), and FINGERPRINT.
+const REQUEST: usize = 20 + 4 + 508 + 8;
 
 impl Round {
     /// The servers that are to be asked from a new base: each a job of its own.
@@ -165,7 +168,7 @@ impl Round {
     ) -> Option<Transmit> {
         let to = self.destination(&asked)?;
         let id = TransactionId::random(&mut shared.rng);
-        let payload = binding_request(id);
+        let payload = binding_request(id, shared.config.software.as_deref());
         shared.transactions.start(now, id, policy, payload.clone(), asked);
         Some(Transmit { base: asked.base, to, payload })
     }
@@ -303,7 +306,9 @@ fn may_go_elsewhere(why: &ServerError) -> bool {
 /// Whether a Binding request is worth while after an allocation that failed.
 fn may_map(config: &GatherConfig, query: Query, why: &ServerError) -> bool {
     let has_capacity = *why != ServerError::Allocate(AllocateError::Capacity);
-    let may = !has_capacity || server::is_stun_too(config, query.address);
+    let silent =
+        matches!(why, ServerError::AllocateTimeout(_) | ServerError::Allocate(AllocateError::Silent));
+    let may = !has_capacity || (!silent && server::is_stun_too(config, query.address));
     may && query.transport == ServerTransport::Udp && config.tells(CandidateKind::ServerReflexive)
 }
 
@@ -317,13 +322,15 @@ const fn hidden(like: IpAddr) -> SocketAddr {
 }
 
 /// A Binding request without credentials: what a STUN server wants (RFC 8445 5.1.1.2).
-fn binding_request(id: TransactionId) -> Bytes {
-    let mut buffer = [0; 28];
-    let written = MessageWriter::new(&mut buffer, Class::Request, floe_stun::Method::BINDING, id)
+fn binding_request(id: TransactionId, software: Option<&str>) -> Bytes {
+    let mut buffer = [0; REQUEST];
+    let software = software.map(Software::new);
+    let length = MessageWriter::new(&mut buffer, Class::Request, floe_stun::Method::BINDING, id)
+        .and_then(|writer| writer.optional(software.as_ref()))
         .and_then(MessageWriter::fingerprint)
-        .map(MessageWriter::finish);
-    written.expect("invariant: a header and a FINGERPRINT take 28 bytes");
-    Bytes::copy_from_slice(&buffer)
+        .map_or(0, MessageWriter::finish);
+    debug_assert!(length > 0, "the longest SOFTWARE fits, or none was sent");
+    Bytes::copy_from_slice(buffer.get(..length).unwrap_or_default())
 }
 
 /// What the response of a server says. A server of RFC 3489 knows MAPPED-ADDRESS only (RFC 8489 11).

@@ -43,6 +43,11 @@ pub struct GatherConfig {
     pub interfaces: Option<Vec<String>>,
     /// The names of interfaces known to connect unreliably: their candidates are tried last (RFC 8421 3). Default: none.
     pub unreliable: Vec<String>,
+    /// What SOFTWARE says in Binding requests (RFC 8489 6.1, 14.14), at most 127 characters: a longer one is cut. Default:
+    /// `None`, for it tells whoever listens what to attack (RFC 8489 16.1.2).
+    pub software: Option<String>,
+    /// How many requests to one server may be unanswered at a time (RFC 8489 6.2). Default: 10.
+    pub max_unanswered: usize,
     /// How long the binding of one socket may take. Default: 5 s, far more than a working system needs.
     pub bind_timeout: Duration,
     /// How long the name of a server may take to be resolved. Default: 10 s.
@@ -79,6 +84,8 @@ impl Default for GatherConfig {
             nat64: None,
             interfaces: None,
             unreliable: Vec::new(),
+            software: None,
+            max_unanswered: 10,
             bind_timeout: Duration::from_secs(5),
             resolve_timeout: Duration::from_secs(10),
             server_timeout: Duration::from_millis(39_500),
@@ -182,6 +189,13 @@ impl GatherConfig {
     #[must_use]
     pub fn unreliable(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.unreliable = names.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets [`software`](Self::software).
+    #[must_use]
+    pub fn software(mut self, software: Option<String>) -> Self {
+        self.software = software.map(|text| text.chars().take(127).collect());
         self
     }
 

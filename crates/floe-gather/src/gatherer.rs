@@ -8,7 +8,8 @@ use std::{
 };
 
 use floe_core::{
-    BaseId, ComponentId, Generation, Interface, Nat64Prefix, Received, StreamId, Transmit, address::unscoped,
+    BaseId, ComponentId, Generation, Interface, Nat64Prefix, Received, ServerTransport, StreamId, Transmit,
+    address::unscoped,
 };
 use floe_stun::{Due, Message, Method, RetransmitPolicy};
 use rand::rngs::ChaCha20Rng;
@@ -307,21 +308,43 @@ impl Gatherer {
         round.refresh_next(now, policy, &mut self.shared).map(Start::Send)
     }
 
+    /// Whether what it has is for later, once nothing else wants a slot: a server that is not reached over plain UDP is for
+    /// where that does not work.
+    #[must_use]
+    pub fn is_next_for_later(&self) -> bool {
+        let plain = |(_, (_, _, query)): (StreamId, (JobId, BaseId, Query))| is_plain(&query);
+        !self.next_job().is_some_and(plain)
+    }
+
     fn next_job(&self) -> Option<(StreamId, (JobId, BaseId, Query))> {
         let waiting = self.rounds.values().flat_map(|round| {
             let waiting = round.jobs.iter().filter(|(_, job)| matches!(job.state, State::Waiting));
             waiting.map(move |(id, job)| (round.stream, id, job))
         });
         let asks = waiting.filter_map(|(stream, id, job)| match job.task {
+            // RFC 8489 6.2: a server that answers nothing is not flooded.
+            Task::Ask { query, .. } if self.is_full(query) => None,
             Task::Ask { base, query } => Some((stream, id, job, (base, query))),
             Task::Bind { .. } | Task::Resolve { .. } => None,
         });
         let order = |&(stream, id, job, (_, query)): &(StreamId, JobId, &Job, (BaseId, Query))| {
             let preference = self.shared.ledger.places.get(&job.place).map(|taken| taken.preference);
-            (query.rank, Reverse(preference), stream, job.component, id)
+            (!is_plain(&query), query.rank, Reverse(preference), stream, job.component, id)
         };
         let (stream, id, _, (base, query)) = asks.min_by_key(order)?;
         Some((stream, (id, base, query)))
+    }
+
+    /// Whether the server has enough to answer.
+    fn is_full(&self, query: Query) -> bool {
+        let asked = self.rounds.values().flat_map(|round| round.jobs.iter());
+        let unanswered = asked.filter(|(_, job)| match job.task {
+            Task::Ask { query: other, .. } => {
+                other.address == query.address && matches!(job.state, State::Asked { .. })
+            }
+            _ => false,
+        });
+        unanswered.count() >= self.shared.config.max_unanswered
     }
 
     /// RFC 8445 14.3.
@@ -372,4 +395,8 @@ impl Gatherer {
     pub fn is_gathering_for(&self, stream: StreamId) -> bool {
         self.rounds.get(&stream).is_some_and(|round| !round.ended)
     }
+}
+
+fn is_plain(query: &Query) -> bool {
+    query.transport == ServerTransport::Udp
 }

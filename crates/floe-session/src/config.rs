@@ -76,7 +76,7 @@ pub struct SessionConfig {
     /// 500 ms, until something is heard. Before that the pair in use is probed; where data goes one way only, that takes
     /// a few small datagrams a second. Default: yes.
     pub liveness: bool,
-    /// The SOFTWARE attribute of checks. Default: none, it tells strangers what to attack.
+    /// The SOFTWARE attribute of checks, and of requests to servers. Default: none, it tells strangers what to attack.
     pub software: Option<String>,
     /// Whether another pair may be selected after the first, where the peer can do so as well
     /// (draft-thatcher-ice-renomination): the option `renomination` is announced. With [`Nomination::Aggressive`] it is

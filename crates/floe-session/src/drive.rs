@@ -10,7 +10,9 @@ use floe_check::{Command, FailReason};
 use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit};
 use floe_nominate::{Decision, Why};
 
-use crate::{Event, IceState, Output, Reason, Session, route::Change, session::Item, sockets::Purpose};
+use crate::{
+    Event, IceState, Output, Reason, Session, pace::SlotFor, route::Change, session::Item, sockets::Purpose,
+};
 
 /// What a drive has come across so far.
 #[derive(Debug, Default)]
@@ -137,7 +139,7 @@ impl Session {
         });
     }
 
-    /// One new transaction, if its slot has come (RFC 8445 6.1.4.2, 14.2): servers and checks take turns.
+    /// One new transaction, if its slot has come (RFC 8445 6.1.4.2, 14.2).
     fn start_next(&mut self, now: Instant) -> bool {
         if !self.pace.may_start(now) {
             return false;
@@ -149,16 +151,30 @@ impl Session {
         if !self.turn.take(now) {
             return false;
         }
-        let transmit = if self.pace.is_turn_of_servers() {
-            self.start_server(now).or_else(|| self.check.start_next(now))
-        } else {
-            self.check.start_next(now).or_else(|| self.start_server(now))
-        };
+        let transmit = self.next_transaction(now);
         // What could not be started may have ended something all the same.
         let Some(transmit) = transmit else { return self.carry_gathered(now) || self.check.has_events() };
         self.pace.started(now);
         self.send(now, &transmit);
         true
+    }
+
+    /// What the slot of now is spent on. An allocation that is half done comes first: one more request, and there are two
+    /// candidates. Checks and servers take turns. What is not reached over plain UDP is for where that does not work: it gets
+    /// the slots that nobody else wants, and every fourth.
+    fn next_transaction(&mut self, now: Instant) -> Option<Transmit> {
+        if let Some(transmit) = self.start_half_done(now) {
+            return Some(transmit);
+        }
+        match self.pace.turn() {
+            SlotFor::Checks => self.check.start_next(now).or_else(|| self.start_server(now)),
+            SlotFor::Servers => self.start_server(now).or_else(|| self.check.start_next(now)),
+            SlotFor::Later => {
+                let later = self.start_later(now).or_else(|| self.start_server(now));
+                return later.or_else(|| self.check.start_next(now));
+            }
+        }
+        .or_else(|| self.start_later(now))
     }
 
     fn update_routes(&mut self, now: Instant, work: &Work) {

@@ -15,6 +15,16 @@ pub(crate) struct Pace {
     count: u32,
 }
 
+/// Whom a slot is first offered to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SlotFor {
+    Checks,
+    /// Servers that are reached over plain UDP, and whatever relays need that are there.
+    Servers,
+    /// The other servers.
+    Later,
+}
+
 impl Pace {
     pub(crate) fn new(ta: Duration) -> Self {
         let millis = u64::try_from(ta.as_millis()).unwrap_or(u64::MAX);
@@ -49,9 +59,13 @@ impl Pace {
         self.next_slot().is_none_or(|slot| slot <= now)
     }
 
-    /// Whether the next slot is first offered to the servers: every second one is.
-    pub(crate) const fn is_turn_of_servers(&self) -> bool {
-        self.count % 2 == 1
+    /// Whom the next slot is first offered to.
+    pub(crate) const fn turn(&self) -> SlotFor {
+        match self.count % 4 {
+            1 => SlotFor::Servers,
+            3 => SlotFor::Later,
+            _ => SlotFor::Checks,
+        }
     }
 
     /// A transaction started.

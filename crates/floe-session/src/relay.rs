@@ -31,6 +31,8 @@ pub(crate) struct Relays {
     all: BTreeMap<BaseId, Relay>,
     /// What servers may be reached by.
     transports: Vec<ServerTransport>,
+    /// What requests say of this agent's software.
+    software: Option<String>,
     /// The servers whose places are known, or are being looked for.
     resolved: BTreeSet<ServerId>,
     /// The servers that are left alone for a while.
@@ -62,6 +64,10 @@ struct Relay {
 }
 
 impl Relay {
+    fn is_plain(&self) -> bool {
+        self.target.transport == ServerTransport::Udp
+    }
+
     /// What it was asked for, for this job.
     fn wanted(&self, job: JobId) -> Wanted {
         let Self { parent, server, ref target, ref tried, purpose, .. } = *self;
@@ -92,12 +98,18 @@ enum Phase {
 }
 
 impl Relays {
-    pub(crate) fn new(servers: Vec<IceServer>, transports: Vec<ServerTransport>, rng: ChaCha20Rng) -> Self {
+    pub(crate) fn new(
+        servers: Vec<IceServer>,
+        transports: Vec<ServerTransport>,
+        software: Option<String>,
+        rng: ChaCha20Rng,
+    ) -> Self {
         Self {
             servers,
             rng,
             all: BTreeMap::new(),
             transports,
+            software,
             resolved: BTreeSet::new(),
             blocked: Blocked::default(),
             renewals: Renewals::default(),
@@ -198,8 +210,10 @@ impl Relays {
         self.all.values().any(|relay| relay.client.has_next())
     }
 
-    fn start_next(&mut self, now: Instant) -> Option<Transmit> {
-        self.all.values_mut().find_map(|relay| relay.client.start_next(now))
+    /// The next transaction of one of these.
+    fn start_next(&mut self, now: Instant, these: impl Fn(&Relay) -> bool) -> Option<Transmit> {
+        let mut relays = self.all.values_mut().filter(|relay| these(relay));
+        relays.find_map(|relay| relay.client.start_next(now))
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

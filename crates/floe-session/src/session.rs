@@ -118,9 +118,15 @@ impl Session {
         let mut check = CheckSet::new(check_config, ChaCha20Rng::from_rng(&mut root));
         let lite = config.gather.lite || config.lite;
         let nat64 = config.gather.nat64;
-        let gather = config.gather.lite(lite).servers(config.servers.iter().map(IceServer::to_gather));
+        let servers = config.servers.iter().map(IceServer::to_gather);
+        let gather = config.gather.lite(lite).servers(servers).software(config.software.clone());
         let gatherer = Gatherer::new(gather, ChaCha20Rng::from_rng(&mut root));
-        let relays = Relays::new(config.servers, config.transports, ChaCha20Rng::from_rng(&mut root));
+        let relays = Relays::new(
+            config.servers,
+            config.transports,
+            config.software.clone(),
+            ChaCha20Rng::from_rng(&mut root),
+        );
         let mut streams = BTreeMap::new();
         for (id, stream) in (0..).map(StreamId).zip(&config.streams) {
             let stream = Stream::new(Credentials::random(&mut secrets), stream.components);

@@ -10,12 +10,14 @@ use floe_stun::ChannelNumber;
 
 use crate::{
     AddressFamily,
-    lease::{Lease, Step, Terms},
+    lease::{Lease, MIN_RENEWAL, Step, Terms},
     permissions::TooMany,
 };
 
-/// RFC 8656 12: a binding lasts 10 minutes. It is renewed one minute early.
-const TERMS: Terms = Terms { lasts: Duration::from_secs(600), renew_after: Duration::from_secs(540) };
+/// RFC 8656 12: a binding lasts 10 minutes.
+const LASTS: Duration = Duration::from_secs(600);
+/// It is renewed one minute early at the latest.
+const LATEST: Duration = Duration::from_secs(540);
 /// RFC 8656 12: how long after its end neither number nor peer may be bound otherwise.
 const REST: Duration = Duration::from_secs(300);
 
@@ -43,7 +45,7 @@ impl Channel {
     /// Of a request that was sent once nothing is under way any more. Of others a copy may be.
     fn answered(&mut self, now: Instant) {
         let copies = self.free_at.filter(|_| self.unanswered > 1);
-        self.free_at = copies.max(Some(now + TERMS.lasts + REST));
+        self.free_at = copies.max(Some(now + LASTS + REST));
         self.unanswered = 0;
     }
 
@@ -58,11 +60,13 @@ pub(crate) struct Channels {
     by_peer: BTreeMap<SocketAddr, Channel>,
     by_number: BTreeMap<ChannelNumber, SocketAddr>,
     max: usize,
+    terms: Terms,
 }
 
 impl Channels {
-    pub(crate) const fn new(max: usize) -> Self {
-        Self { by_peer: BTreeMap::new(), by_number: BTreeMap::new(), max }
+    pub(crate) fn new(max: usize, renew_after: Duration) -> Self {
+        let terms = Terms { lasts: LASTS, renew_after: renew_after.clamp(MIN_RENEWAL, LATEST) };
+        Self { by_peer: BTreeMap::new(), by_number: BTreeMap::new(), max, terms }
     }
 
     /// Wants a channel to the peer from now on: its number, if it has to be asked for.
@@ -119,7 +123,7 @@ impl Channels {
     pub(crate) fn asked(&mut self, now: Instant, peer: SocketAddr) {
         let Some(channel) = self.by_peer.get_mut(&peer) else { return };
         channel.unanswered = channel.unanswered.saturating_add(1);
-        channel.free_at = channel.free_at.max(Some(now + MAX_TRANSIT + TERMS.lasts + REST));
+        channel.free_at = channel.free_at.max(Some(now + MAX_TRANSIT + LASTS + REST));
     }
 
     pub(crate) fn is_wanted(&self, peer: SocketAddr) -> bool {
@@ -146,7 +150,7 @@ impl Channels {
     pub(crate) fn granted(&mut self, now: Instant, peer: SocketAddr, asked_at: Instant) -> bool {
         let Some(channel) = self.by_peer.get_mut(&peer) else { return false };
         channel.answered(now);
-        channel.lease.granted(asked_at, TERMS)
+        channel.lease.granted(asked_at, self.terms)
     }
 
     /// It was refused, or nobody answered: the server may have bound it all the same. Whether that is news.

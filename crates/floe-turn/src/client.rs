@@ -112,8 +112,8 @@ impl Client {
         let mut client = Self {
             auth: Auth::new(&config)?,
             allocation: Allocation::Allocating,
-            permissions: Permissions::new(config.max_permissions),
-            channels: Channels::new(config.max_channels),
+            permissions: Permissions::new(config.max_permissions, config.renew_permissions),
+            channels: Channels::new(config.max_channels, config.renew_channels),
             queue: Queue::default(),
             open: Transactions::new(),
             held: Held::default(),

@@ -71,6 +71,12 @@ pub struct ClientConfig {
     /// After how long without a datagram the server gets a keepalive while there is an allocation: the NATs on the way
     /// forget sooner than it has to be refreshed. What is shorter than the 15 s of RFC 8445 11 means those. Default: 15 s.
     pub keepalive: Duration,
+    /// After how long a permission is renewed; 1 s to 240 s. RFC 8656 9 has it last 300 s, but servers can be configured to
+    /// forget sooner, and do not tell. Default: 24 s.
+    pub renew_permissions: Duration,
+    /// After how long a channel is renewed, and the permission with it; 1 s to 540 s, for the same reason. Default: 20 s, so
+    /// that the permission of a peer with a channel needs nothing of its own.
+    pub renew_channels: Duration,
     /// How many permissions there may be at a time. Default: 256.
     pub max_permissions: usize,
     /// How many channels there may be at a time, those counted whose number must not be used again yet. Default: 256.
@@ -106,6 +112,8 @@ impl ClientConfig {
             mobility: false,
             retransmit: RetransmitPolicy::default(),
             keepalive: MIN_TR,
+            renew_permissions: Duration::from_secs(24),
+            renew_channels: Duration::from_secs(20),
             max_permissions: 256,
             max_channels: 256,
             max_held: 4,
@@ -200,6 +208,20 @@ impl ClientConfig {
     #[must_use]
     pub fn keepalive(mut self, keepalive: Duration) -> Self {
         self.keepalive = keepalive;
+        self
+    }
+
+    /// Sets [`renew_permissions`](Self::renew_permissions).
+    #[must_use]
+    pub fn renew_permissions(mut self, after: Duration) -> Self {
+        self.renew_permissions = after;
+        self
+    }
+
+    /// Sets [`renew_channels`](Self::renew_channels).
+    #[must_use]
+    pub fn renew_channels(mut self, after: Duration) -> Self {
+        self.renew_channels = after;
         self
     }
 

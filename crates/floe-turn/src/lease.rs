@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+/// Nothing is renewed more often: that would be a flood.
+pub(crate) const MIN_RENEWAL: Duration = Duration::from_secs(1);
+
 /// How long it lasts, and when it is renewed, both counted from the request.
 ///
 /// The server's clock starts when the request arrives. Counted from when it was first sent, we never believe in more

@@ -8,11 +8,13 @@ use std::{
 
 use crate::{
     AddressFamily,
-    lease::{Lease, Step, Terms},
+    lease::{Lease, MIN_RENEWAL, Step, Terms},
 };
 
-/// RFC 8656 9: a permission lasts 300 seconds. It is renewed one minute early, time enough for a whole transaction.
-const TERMS: Terms = Terms { lasts: Duration::from_secs(300), renew_after: Duration::from_secs(240) };
+/// RFC 8656 9: a permission lasts 300 seconds.
+const LASTS: Duration = Duration::from_secs(300);
+/// It is renewed one minute early at the latest, time enough for a whole transaction.
+const LATEST: Duration = Duration::from_secs(240);
 
 /// A permission: for an address, whatever the port.
 #[derive(Debug)]
@@ -27,6 +29,7 @@ struct Permission {
 pub(crate) struct Permissions {
     map: BTreeMap<IpAddr, Permission>,
     max: usize,
+    terms: Terms,
 }
 
 /// How a peer stands.
@@ -47,8 +50,9 @@ pub(crate) enum Standing {
 pub(crate) struct TooMany;
 
 impl Permissions {
-    pub(crate) const fn new(max: usize) -> Self {
-        Self { map: BTreeMap::new(), max }
+    pub(crate) fn new(max: usize, renew_after: Duration) -> Self {
+        let terms = Terms { lasts: LASTS, renew_after: renew_after.clamp(MIN_RENEWAL, LATEST) };
+        Self { map: BTreeMap::new(), max, terms }
     }
 
     /// Wants the permission from now on. Whether it has to be asked for.
@@ -116,7 +120,7 @@ impl Permissions {
 
     /// It was granted, by what was asked for at that time. Whether that is news.
     pub(crate) fn granted(&mut self, ip: IpAddr, asked_at: Instant) -> bool {
-        self.map.get_mut(&ip).is_some_and(|permission| permission.lease.granted(asked_at, TERMS))
+        self.map.get_mut(&ip).is_some_and(|permission| permission.lease.granted(asked_at, self.terms))
     }
 
     /// It was refused. Whether that is news.

@@ -14,7 +14,7 @@ use std::{
 };
 
 use floe_core::{BaseId, ServerTransport};
-use floe_stun::framing::{FrameDecoder, Framing};
+use floe_stun::stream::StreamDecoder;
 use floe_turn::{
     AddressFamily, Client, ClientConfig, ConnectionId, Event, Handled, Progress, Relay, RelayTransport, Sent,
 };
@@ -47,7 +47,7 @@ struct Lab {
     now: Instant,
     server: TurnServer,
     client: Client,
-    stream: FrameDecoder,
+    stream: StreamDecoder,
     events: Vec<Event>,
     /// What came out of the relay, on its other side and for the client.
     peers: Vec<Message>,
@@ -65,7 +65,7 @@ impl Lab {
         let config =
             config(ClientConfig::new(BaseId(0), at(SERVER), "ann", "secret").transport(ServerTransport::Tcp));
         let client = Client::start(now, config, ChaCha20Rng::from_seed([7; 32])).unwrap();
-        let stream = FrameDecoder::new(Framing::Stun);
+        let stream = StreamDecoder::new();
         let (events, peers, data, raw) = Default::default();
         Self { start: now, now, server, client, stream, events, peers, data, raw }
     }
@@ -93,9 +93,9 @@ impl Lab {
             return;
         }
         for piece in bytes.chunks(7) {
-            self.stream.push(piece);
-            while let Some(frame) = self.stream.next_frame().unwrap() {
-                match self.client.handle(self.now, at(SERVER), &frame) {
+            self.stream.extend(piece);
+            while let Some(frame) = self.stream.next().unwrap() {
+                match self.client.handle(self.now, at(SERVER), frame) {
                     Handled::Consumed => {}
                     Handled::Data { peer, payload } => self.data.push((peer, payload.to_vec())),
                     other => panic!("{other:?}"),

@@ -5,7 +5,7 @@ use std::fmt;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use floe::{
     Candidate, CandidateError, ComponentId, ComponentIdError, Credentials, CredentialsError, IceOptions,
-    IceOptionsError, ParseCandidateError,
+    IceOptionsError, Pacing, ParseCandidateError,
 };
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ const MAX_COUNT: u64 = 1_000_000;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Input {
     /// The peer's credentials.
-    Credentials { credentials: Credentials, lite: bool, options: IceOptions },
+    Credentials { credentials: Credentials, lite: bool, options: IceOptions, pacing: Option<Pacing> },
     /// One candidate of the peer.
     Candidate(Box<Candidate>),
     /// The peer has no more candidates, of this generation where it says.
@@ -133,6 +133,9 @@ fn read(known: &'static str, fields: &Fields<'_>) -> Result<Input, InputError> {
     })
 }
 
+/// The longest pacing interval that there is a text for (RFC 8839 5.6), in milliseconds.
+const MAX_PACING: u64 = Pacing::MAX.as_millis();
+
 fn credentials(fields: &Fields<'_>) -> Result<Input, InputError> {
     let (ufrag, pwd) = (fields.string("ufrag")?, fields.string("pwd")?);
     let lite = fields.flag("lite")?.unwrap_or(false);
@@ -145,7 +148,11 @@ fn credentials(fields: &Fields<'_>) -> Result<Input, InputError> {
         };
         fields.error(name, error)
     })?;
-    Ok(Input::Credentials { credentials, lite, options })
+    let pacing = match fields.map.get("pacing") {
+        None | Some(Value::Null) => None,
+        Some(_) => Pacing::from_millis(fields.number("pacing", 1, MAX_PACING)?),
+    };
+    Ok(Input::Credentials { credentials, lite, options, pacing })
 }
 
 fn candidate(fields: &Fields<'_>) -> Result<Input, InputError> {
@@ -299,6 +306,7 @@ mod tests {
                 Input::Credentials {
                     credentials: credentials.clone(),
                     lite: true,
+                    pacing: None,
                     options: IceOptions::new(),
                 },
             ),
@@ -306,7 +314,12 @@ mod tests {
                 format!(
                     r#"{{"type":"credentials","ufrag":"abcd","pwd":"{pwd}","options":["ice2"],"new":[1]}}"#
                 ),
-                Input::Credentials { credentials, lite: false, options: "ice2".parse().unwrap() },
+                Input::Credentials {
+                    credentials,
+                    lite: false,
+                    options: "ice2".parse().unwrap(),
+                    pacing: None,
+                },
             ),
             (r#"{"type":"end-of-candidates"}"#.to_owned(), Input::EndOfCandidates(None)),
             (

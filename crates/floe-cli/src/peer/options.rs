@@ -23,6 +23,10 @@ pub(crate) struct Options {
     /// How to nominate.
     #[arg(long, value_enum, default_value_t = NominationOption::Eager)]
     nomination: NominationOption,
+    /// The pacing interval to propose to the peer, in milliseconds: the longer one of both holds, and a peer that is not told
+    /// has 50. Hand the field `pacing` of the `credentials` line on.
+    #[arg(long, value_name = "MILLISECONDS", value_parser = clap::value_parser!(u64).range(5..=2000))]
+    ta: Option<u64>,
     /// How many seconds to wait for candidates that work before failing.
     #[arg(long, value_name = "SECONDS", value_parser = crate::seconds)]
     candidate_timeout: Option<Duration>,
@@ -87,6 +91,9 @@ impl Options {
                 NominationOption::Eager => Nomination::Eager,
                 NominationOption::Aggressive => Nomination::Aggressive,
             });
+        if let Some(ta) = self.ta {
+            agent = agent.ta(Duration::from_millis(ta));
+        }
         if let Some(patience) = self.candidate_timeout {
             agent = agent.patience(patience);
         }

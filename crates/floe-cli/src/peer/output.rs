@@ -15,7 +15,15 @@ use super::stats::StatsLine;
 #[serde(tag = "type", rename_all = "kebab-case")]
 pub(crate) enum Output {
     /// This agent's credentials.
-    Credentials { ufrag: String, pwd: String, options: Vec<String>, lite: bool },
+    Credentials {
+        ufrag: String,
+        pwd: String,
+        options: Vec<String>,
+        lite: bool,
+        /// The proposed pacing interval in milliseconds, where it is not the default.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pacing: Option<u64>,
+    },
     /// A candidate of this agent.
     Candidate(CandidateLine),
     /// This agent has no more candidates.
@@ -67,9 +75,14 @@ pub(crate) struct SelectedLine {
 }
 
 impl Output {
-    pub(crate) fn credentials(credentials: &Credentials, options: Vec<String>, lite: bool) -> Self {
+    pub(crate) fn credentials(
+        credentials: &Credentials,
+        options: Vec<String>,
+        lite: bool,
+        pacing: Option<u64>,
+    ) -> Self {
         let (ufrag, pwd) = (credentials.ufrag().to_owned(), credentials.pwd().to_owned());
-        Self::Credentials { ufrag, pwd, options, lite }
+        Self::Credentials { ufrag, pwd, options, lite, pacing }
     }
 
     pub(crate) fn restarted(credentials: &Credentials) -> Self {
@@ -127,7 +140,7 @@ mod tests {
         let good = Output::State { state: "new".to_owned(), reason: None };
         let lines = [
             (
-                Output::credentials(&credentials, vec!["ice2".to_owned(), "trickle".to_owned()], false),
+                Output::credentials(&credentials, vec!["ice2".to_owned(), "trickle".to_owned()], false, None),
                 r#"{"type":"credentials","ufrag":"abcd","pwd":"0123456789012345678901","options":["ice2","trickle"],"lite":false}"#,
             ),
             (

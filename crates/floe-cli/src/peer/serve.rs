@@ -1,6 +1,8 @@
 //! Between the lines and the agent.
 
-use floe::{Agent, AgentBuilder, ComponentId, Event, Events, GatherError, IceState, RemoteDescription};
+use floe::{
+    Agent, AgentBuilder, ComponentId, Event, Events, GatherError, IceState, Pacing, RemoteDescription,
+};
 use futures::StreamExt as _;
 use tokio::{
     sync::mpsc::{Receiver, Sender},
@@ -101,7 +103,8 @@ impl Peer {
         let peer = Self { agent, out, sends, sending, components, refused: 0, gathered };
         let local = peer.agent.local();
         let options = local.options.iter().map(ToString::to_string).collect();
-        peer.put(Output::credentials(&local.credentials, options, local.lite)).await;
+        let pacing = local.pacing.filter(|pacing| *pacing != Pacing::default()).map(Pacing::as_millis);
+        peer.put(Output::credentials(&local.credentials, options, local.lite, pacing)).await;
         peer.put(Output::role(role)).await;
         peer.put(Output::State { state: IceState::New.to_string(), reason: None }).await;
         for component in (1..=components).filter_map(|id| ComponentId::new(id).ok()) {
@@ -143,8 +146,9 @@ impl Peer {
 
     async fn handle(&mut self, line: u64, input: Input) -> Result<(), String> {
         match input {
-            Input::Credentials { credentials, lite, options } => {
-                let description = RemoteDescription::new(credentials).lite(lite).options(options);
+            Input::Credentials { credentials, lite, options, pacing } => {
+                let description =
+                    RemoteDescription::new(credentials).lite(lite).options(options).pacing(pacing);
                 let done = self.agent.set_remote(description).await;
                 done.map_err(|error| format!("credentials: {error}"))
             }

@@ -11,11 +11,26 @@ use super::{Phase, Relay, link::Wanted, remedy::Tried};
 use crate::{Event, IceServer, Output, Reason, Session, SocketId};
 
 impl Session {
-    /// A new transaction with a server, if one waits: those of allocations under way first.
+    /// The next request of an allocation that is half done.
+    pub(crate) fn start_half_done(&mut self, now: Instant) -> Option<Transmit> {
+        self.relays.start_next(now, |relay| relay.is_plain() && matches!(relay.phase, Phase::Asked(_)))
+    }
+
+    /// A new transaction with a server that is reached over plain UDP, or for a relay that is there: those first.
     pub(crate) fn start_server(&mut self, now: Instant) -> Option<Transmit> {
-        if let Some(transmit) = self.relays.start_next(now) {
+        let ready = |relay: &Relay| relay.is_plain() || matches!(relay.phase, Phase::Open(_));
+        if let Some(transmit) = self.relays.start_next(now, ready) {
             return Some(transmit);
         }
+        if self.gatherer.is_next_for_later() { None } else { self.start_gathering(now) }
+    }
+
+    /// A new transaction with any server.
+    pub(crate) fn start_later(&mut self, now: Instant) -> Option<Transmit> {
+        self.relays.start_next(now, |_| true).or_else(|| self.start_gathering(now))
+    }
+
+    fn start_gathering(&mut self, now: Instant) -> Option<Transmit> {
         match self.gatherer.start_next(now)? {
             Start::Send(transmit) => Some(transmit),
             Start::Allocate { job, stream, component, server, target, base } => {
@@ -38,7 +53,7 @@ impl Session {
         }
         self.give_up_other_places(now, &wanted);
         self.ask(now, wanted);
-        self.relays.start_next(now)
+        self.relays.start_next(now, |_| true)
     }
 
     /// Whether an allocation of this server's is there for this socket, or is under way at the same place: it is for this
@@ -113,7 +128,7 @@ impl Session {
         let user = user.ok_or_else(missing)?;
         let config = ClientConfig::new(host, target.address, &user.name, &user.password)
             .transport(target.transport)
-            .software(None);
+            .software(self.relays.software.clone());
         // RFC 8656 7.1: an address of the family that the server is reached by; IPv4 is what it gives unasked.
         let family = target.address.is_ipv6().then_some(floe_turn::AddressFamily::Ipv6);
         Ok(config.family(family))

@@ -187,6 +187,7 @@ impl Session {
 fn refusal(why: &RequestError) -> AllocateError {
     match why {
         RequestError::QuotaReached | RequestError::InsufficientCapacity => AllocateError::Capacity,
+        RequestError::TimedOut => AllocateError::Silent,
         RequestError::Refused(_) | RequestError::WrongCredentials => {
             AllocateError::Credentials(why.to_string())
         }

@@ -55,7 +55,10 @@ fn key() -> Key {
 
 fn config() -> ClientConfig {
     // Without keepalives, which have tests of their own.
-    ClientConfig::new(BaseId(0), server(), "ann", "secret").keepalive(Duration::MAX)
+    ClientConfig::new(BaseId(0), server(), "ann", "secret")
+        .keepalive(Duration::MAX)
+        .renew_permissions(Duration::MAX)
+        .renew_channels(Duration::MAX)
 }
 
 /// The client, and the time.
