@@ -8,7 +8,7 @@ use floe_turn::{Lifetime, XorRelayedAddress, method};
 
 use super::{
     bench::Bench,
-    script::{MAPPED, REALM, Script, at, challenge, grant, refuse, turn, write},
+    script::{MAPPED, REALM, Script, at, challenge, grant, key, refuse, turn, write},
 };
 use crate::wire::ms;
 
@@ -196,7 +196,7 @@ fn a_server_that_forgets_the_allocation_is_named_when_it_says_so() {
                 method::REFRESH,
                 request.transaction_id(),
                 &[&floe_stun::attribute::ErrorCode::new(437, "Allocation Mismatch")],
-                None,
+                Some(&key()),
             )];
         }
         works(request)
