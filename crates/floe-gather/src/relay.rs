@@ -74,7 +74,10 @@ impl Round {
         let kind = CandidateKind::Relayed;
         let shows = shared.config.tells(CandidateKind::ServerReflexive);
         let good = |mapped: &SocketAddr| server::check_mapped(*mapped, query.address, host.address).is_ok();
-        let related = mapped.filter(|_| shows).filter(good);
+        // Without a NAT it is the host's own address: where that is kept from the peer, this is, too.
+        let own = |mapped: &SocketAddr| unscoped(*mapped).ip() == unscoped(host.address).ip();
+        let may_tell = |mapped: &SocketAddr| shared.config.host || !own(mapped);
+        let related = mapped.filter(|_| shows).filter(good).filter(may_tell);
         let place = Place::of_socket(relayed);
         let candidate = self.of_server(host, query, (kind, relayed, related), place, shared)?;
         let Base { component, place, .. } = *host;

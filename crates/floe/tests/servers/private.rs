@@ -26,7 +26,7 @@ async fn nothing_leaves_but_to_the_server_and_no_candidate_tells_of_the_host() {
     for (spy, events) in spies.iter().zip(events) {
         let bound = spy.log.bound.lock().unwrap().clone();
         assert!(!bound.is_empty());
-        let whole = spy.log.whole.lock().unwrap();
+        let whole = spy.log.whole.lock().unwrap().clone();
         assert!(whole.len() > 5 && whole.iter().all(|(to, _)| *to == server), "all goes to the server");
         // All of the program has one address: it is the port that tells.
         let ports: Vec<_> = bound.iter().map(|bound| bound.port().to_string()).collect();

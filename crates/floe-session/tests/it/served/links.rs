@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use floe_core::ServerTransport;
-use floe_session::{Disposition, DropReason, Event, IceServer, ServerKind, Target};
+use floe_session::{Disposition, DropReason, Event, IceServer, ServerKind, Session, Target};
 use floe_stun::ChannelData;
 
 use super::{
@@ -184,7 +184,7 @@ fn a_restart_while_connecting_takes_the_connection_over() {
     let socket = bench.asked[0].socket;
     bench.run_to(ms(1000));
     bench.events.clear();
-    bench.drive(|session, now| session.restart(now));
+    bench.drive(Session::restart);
     bench.run_to(ms(2000));
     assert_eq!(bench.asked.len(), 1, "the one that is on its way does");
     bench.connected(socket, Ok(()));
@@ -203,7 +203,7 @@ fn a_restart_does_not_take_what_a_server_sees_of_a_connection_for_an_address_of_
         .gather();
     bench.run_to_end();
     bench.events.clear();
-    bench.drive(|session, now| session.restart(now));
+    bench.drive(Session::restart);
     bench.run_to_end();
     let told: Vec<_> = bench.told().into_iter().map(|(_, told)| told).collect();
     assert_eq!(told, ["host 192.0.2.1:5000", "relay 198.51.100.1:49152"]);
@@ -232,7 +232,7 @@ fn a_connection_that_breaks_takes_its_relay_along_and_nothing_else() {
 fn a_connection_that_comes_after_the_end_of_the_session_is_closed() {
     let mut bench = bench().gather();
     let socket = bench.asked[0].socket;
-    bench.drive(|session, now| session.close(now));
+    bench.drive(Session::close);
     bench.connected(socket, Ok(()));
     assert!(bench.closed.iter().any(|(_, closed)| *closed == socket), "{:?}", bench.closed);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use floe_core::ServerTransport;
-use floe_session::{IceServer, ServerId, Target};
+use floe_session::{IceServer, ServerId, Session, Target};
 
 use super::{
     bench::{Bench, Door},
@@ -78,7 +78,7 @@ fn a_name_that_resolves_too_late_is_known_to_the_next_generation() {
     resolve(&mut bench, Ok(vec![Target::udp(at(FIRST))]));
     assert_eq!(relays(&bench).len(), 1, "candidates have ended");
     bench.events.clear();
-    bench.drive(|session, now| session.restart(now));
+    bench.drive(Session::restart);
     bench.run_to_end();
     assert_eq!(relays(&bench).len(), 2);
     assert_eq!(bench.names.len(), 1, "it is known");
@@ -89,7 +89,7 @@ fn a_name_that_never_comes_back_is_asked_for_by_no_second_question() {
     let mut bench = named();
     bench.run_to(ms(1000));
     bench.events.clear();
-    bench.drive(|session, now| session.restart(now));
+    bench.drive(Session::restart);
     assert_eq!(bench.names.len(), 1, "the question is under way");
     bench.run_to(ms(2000));
     resolve(&mut bench, Ok(vec![Target::udp(at(FIRST))]));
@@ -103,7 +103,7 @@ fn a_restart_looks_again_for_what_was_not_found() {
     resolve(&mut bench, Err("no such host"));
     bench.run_to_end();
     bench.events.clear();
-    bench.drive(|session, now| session.restart(now));
+    bench.drive(Session::restart);
     assert_eq!(bench.names.len(), 2);
     resolve(&mut bench, Ok(vec![Target::udp(at(FIRST))]));
     bench.run_to_end();
@@ -169,7 +169,7 @@ fn an_answer_after_the_end_of_the_session_and_of_a_stranger_changes_nothing() {
     let mut bench = named();
     bench.drive(|session, now| session.handle_resolved(now, ServerId(7), Ok(Vec::new())));
     bench.run_to(ms(300));
-    bench.drive(|session, now| session.close(now));
+    bench.drive(Session::close);
     let sent = bench.sent.len();
     resolve(&mut bench, Ok(vec![Target::udp(at(FIRST))]));
     bench.run_to(Duration::from_secs(60));

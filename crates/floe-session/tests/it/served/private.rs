@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use floe_core::{Candidate, Role, ServerTransport};
-use floe_session::{CandidatePolicy, IceServer, RemoteDescription, ServerKind, Target};
+use floe_session::{CandidatePolicy, IceServer, RemoteDescription, ServerKind, Session, Target};
 use floe_stun::Message;
 use floe_turn::{Data, XorPeerAddress};
 
@@ -26,7 +26,7 @@ fn secrets() -> (Vec<&'static str>, Vec<[u8; 4]>) {
 
 /// A peer that signals, and whose checks nobody answers.
 fn meet(bench: &mut Bench) {
-    let peer = floe_session::Session::new(controlled());
+    let peer = Session::new(controlled());
     let local = peer.local(STREAM).unwrap();
     bench.drive(|session, now| session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap());
     for address in ["198.51.100.77 7000", "10.0.0.7 7001", "192.0.2.77 7002"] {
@@ -52,7 +52,7 @@ fn with_relayed_candidates_only_nothing_tells_of_the_host_or_its_nat() {
         .gather();
     meet(&mut bench);
     bench.run_to(Duration::from_secs(20));
-    bench.drive(|session, now| session.restart(now));
+    bench.drive(Session::restart);
     bench.run_to(Duration::from_secs(90));
 
     let relays: Vec<_> = bench.told().into_iter().map(|(_, told)| told).collect();

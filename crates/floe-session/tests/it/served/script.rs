@@ -24,7 +24,8 @@ pub(super) fn known(server: IceServer) -> IceServer {
     server.user("ann", "secret")
 }
 
-fn key() -> Key {
+/// What the user and [`turn`] share.
+pub(super) fn key() -> Key {
     Key::long_term(KeyDerivation::Md5, "ann", REALM, "secret")
 }
 
