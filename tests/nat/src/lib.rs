@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Every box is a network namespace, every line a veth link, every NAT a few rules of nftables. A lab lives in a process
-//! of its own, with a network, a process table and a `/run` of its own ([`isolate`]): it does not see the machine's
+//! of its own, with a network, a process table and a `/run` of its own (`isolate`): it does not see the machine's
 //! network, other labs run beside it, and when the process ends, however it ends, the kernel takes all of it away.
 //!
 //! The agents are programs that speak the lines of `docs/peer-protocol.md`: `floe peer --stdio`, and aioice behind a
