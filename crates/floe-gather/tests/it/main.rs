@@ -10,6 +10,7 @@
 mod allocations;
 mod answers;
 mod common;
+mod courtesy;
 mod hosts;
 mod interfaces;
 mod keepalive;

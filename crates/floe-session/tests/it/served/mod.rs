@@ -5,4 +5,5 @@ mod bench;
 mod links;
 mod names;
 mod private;
+mod remedies;
 mod script;

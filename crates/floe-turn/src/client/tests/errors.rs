@@ -214,7 +214,7 @@ fn garbage_that_is_signed_ends_it_and_other_garbage_changes_nothing() {
     assert_eq!(rig.event(), Some(Event::AllocateFailed(RequestError::Malformed)));
 }
 
-// proves: 8489-9.2.5-a
+// Bid-down, as 8489-9.2.5-a is kept (see the exception there).
 #[test]
 fn who_takes_the_offered_algorithms_out_gets_no_second_request() {
     // The nonce says that algorithms are offered, and nothing is.
