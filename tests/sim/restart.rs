@@ -242,8 +242,9 @@ fn of_an_interface_that_another_takes_the_place_of_only_what_was_sent_to_it_is_l
         // The controlling side checks and nominates once it knows the credentials of the peer: where it restarts itself
         // that takes the way there and back.
         for (side, hops) in SIDES.into_iter().zip([2, 1]) {
-            let deaf = signalling * hops + ms(250);
-            let mute = signalling * 2 + ms(250);
+            // Beside it the server has its slots: an allocation that is half done before any check.
+            let deaf = signalling * hops + ms(300);
+            let mute = signalling * 2 + ms(300);
             assert_only_sent_to_the_dead(&talk, side, &gone[side as usize], [deaf, mute]);
         }
         talk.assert_restarted();

@@ -5,6 +5,24 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context as _, bail};
 use floe::{AgentBuilder, IceServer, ServerKind, ServerUri, SystemNet};
 
+/// What `Debug` does not show.
+#[derive(Clone)]
+struct Secret(String);
+
+impl std::str::FromStr for Secret {
+    type Err = std::convert::Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret")
+    }
+}
+
 /// Options that name servers; those given first are preferred.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct ServerOptions {
@@ -15,11 +33,11 @@ pub(crate) struct ServerOptions {
     #[arg(long, value_name = "URL")]
     turn: Vec<ServerUri>,
     /// The user's name on the TURN server of the same place in the line; the last one given holds for the rest.
-    #[arg(long, value_name = "USER")]
+    #[arg(long, value_name = "USER", allow_hyphen_values = true)]
     turn_user: Vec<String>,
-    /// The password that goes with it.
-    #[arg(long, value_name = "PASSWORD")]
-    turn_password: Vec<String>,
+    /// The password that goes with it. Whoever may list this machine's processes sees it.
+    #[arg(long, value_name = "PASSWORD", allow_hyphen_values = true)]
+    turn_password: Vec<Secret>,
     /// Trust the certificates in this PEM file for `turns:`, beside those that the system trusts.
     #[arg(long, value_name = "FILE")]
     tls_ca: Option<PathBuf>,
@@ -35,8 +53,9 @@ impl ServerOptions {
         }
         for (index, uri) in self.turn.iter().enumerate() {
             check(uri, ServerKind::Turn)?;
-            let of = |given: &[String]| given.get(index).or(given.last()).cloned();
-            let (Some(user), Some(password)) = (of(&self.turn_user), of(&self.turn_password)) else {
+            let user = self.turn_user.get(index).or(self.turn_user.last());
+            let password = self.turn_password.get(index).or(self.turn_password.last());
+            let (Some(user), Some(Secret(password))) = (user, password) else {
                 bail!("{uri} needs --turn-user and --turn-password");
             };
             servers.push(IceServer::new(uri.clone()).user(user, password));

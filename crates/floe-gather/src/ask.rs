@@ -26,6 +26,9 @@ use crate::{
     shared::{Asked, Purpose, Shared},
 };
 
+/// How long an allocation may take until a STUN server at its address is asked by itself.
+const BINDING_AFTER: Duration = Duration::from_secs(1);
+
 /// A header, the longest SOFTWARE (RFC 8489 14.14: 127 characters of up to 4 bytes), and FINGERPRINT.
 const REQUEST: usize = 20 + 4 + 508 + 8;
 
@@ -129,9 +132,34 @@ impl Round {
                 self.send(now, asked, policy, shared).map(Start::Send)
             }
             Method::Allocate => {
+                self.put_off_binding(now, base, query, shared);
                 let target = query.target(&shared.config);
                 Some(Start::Allocate { job, stream, component, server, target, base })
             }
+        }
+    }
+
+    /// Where the user has named the address as a STUN server, too, the allocation answers for it; but where that takes long,
+    /// nobody waits for it.
+    fn put_off_binding(&mut self, now: Instant, base: BaseId, query: Query, shared: &mut Shared) {
+        let config = &shared.config;
+        let wanted = config.tells(CandidateKind::ServerReflexive)
+            && query.transport == ServerTransport::Udp
+            && server::is_stun_too(config, query.address)
+            && self.jobs.binding(base, query.address).is_none();
+        let Some(known) = self.bases.get(&base).filter(|_| wanted) else { return };
+        let (place, component) = (known.place, known.component);
+        let task = Task::Ask { base, query: Query { method: Method::Binding, ..query } };
+        let state = State::PutOff { until: now + BINDING_AFTER };
+        self.jobs.insert(shared.next_job(), Job { place, component, task, state });
+    }
+
+    /// The allocation has answered for the STUN server at its address.
+    pub(crate) fn drop_put_off(&mut self, base: BaseId, to: SocketAddr) {
+        let known =
+            self.jobs.binding(base, to).map(|(id, job)| (id, matches!(job.state, State::PutOff { .. })));
+        if let Some((id, true)) = known {
+            self.jobs.remove(id);
         }
     }
 
@@ -208,8 +236,13 @@ impl Round {
         let next = self.next_target(base, query, shared).filter(|_| may_go_elsewhere(&why));
         let maps = query.method == Method::Allocate && may_map(&shared.config, query, &why);
         self.tell_failed(component, query.server, base, why, shared);
+        let put_off = self.jobs.binding(base, query.address).filter(|_| query.method == Method::Allocate);
+        let known = put_off.is_some();
+        if let Some((_, Job { state: state @ State::PutOff { .. }, .. })) = put_off {
+            *state = State::Waiting;
+        }
         let mapping = Query { method: Method::Binding, ..query };
-        for query in next.into_iter().chain(maps.then_some(mapping)) {
+        for query in next.into_iter().chain((maps && !known).then_some(mapping)) {
             self.queue(place, component, Task::Ask { base, query }, shared);
         }
     }

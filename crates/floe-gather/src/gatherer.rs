@@ -199,8 +199,25 @@ impl Gatherer {
     /// be signalled.
     pub fn renew(&mut self, now: Instant, base: BaseId, server: ServerId) -> bool {
         self.handle_timeout(now);
+        if self.is_asking(base, server) {
+            return true;
+        }
         let round = self.rounds.values_mut().find(|round| round.bases.contains_key(&base));
         round.is_some_and(|round| round.renew(base, server, &mut self.shared))
+    }
+
+    /// Whether this server has still to allocate to this base.
+    #[must_use]
+    pub fn is_asking(&self, base: BaseId, server: ServerId) -> bool {
+        let asks = |(_, job): (JobId, &Job)| match job.task {
+            Task::Ask { base: from, query } => {
+                let same = (from, query.server) == (base, server);
+                same && query.method == crate::server::Method::Allocate
+                    && !matches!(job.state, State::Held(_))
+            }
+            Task::Bind { .. } | Task::Resolve { .. } => false,
+        };
+        self.rounds.values().flat_map(|round| round.jobs.iter()).any(asks)
     }
 
     fn refuse_late(&mut self, job: JobId, base: Option<BaseId>) {
@@ -344,7 +361,7 @@ impl Gatherer {
             }
             _ => false,
         });
-        unanswered.count() >= self.shared.config.max_unanswered
+        unanswered.count() >= self.shared.config.max_unanswered.max(1)
     }
 
     /// RFC 8445 14.3.
@@ -358,7 +375,10 @@ impl Gatherer {
     /// retransmission, or the next request that keeps a binding alive.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let of_rounds = self.rounds.values().flat_map(|round| [round.jobs.deadline(), round.keepalive_due()]);
+        let of_rounds = self
+            .rounds
+            .values()
+            .flat_map(|round| [round.jobs.deadline(), round.jobs.next_wake(), round.keepalive_due()]);
         of_rounds.chain([self.shared.transactions.poll_timeout()]).flatten().min()
     }
 
@@ -379,6 +399,7 @@ impl Gatherer {
                 round.give_up_resolving(id, &mut self.shared);
                 round.give_up_server(id, &mut self.shared);
             }
+            round.jobs.wake(now);
             round.wake_bindings(now);
             round.advance(&mut self.shared);
         }

@@ -1,10 +1,14 @@
 //! The jobs of a stream and generation: what was asked for, and what is to be.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{collections::BTreeMap, net::SocketAddr, time::Instant};
 
 use floe_core::{BaseId, ComponentId, LocalCandidate};
 
-use crate::{JobId, ServerId, place::Place, server::Query};
+use crate::{
+    JobId, ServerId,
+    place::Place,
+    server::{Method, Query},
+};
 
 /// Something that was asked for, or is to be.
 #[derive(Debug)]
@@ -43,13 +47,15 @@ impl Task {
 /// How far a job is.
 ///
 /// ```text
-///   Waiting ──slot──> Asked ──answered──> Held ──lower components done──> gone, its candidates told
-///                       └──failed, deadline──> gone, and that is told
+///   PutOff ──its time──> Waiting ──slot──> Asked ──answered──> Held ──lower components done──> gone, its candidates told
+///      └──not needed──> gone                 └──failed, deadline──> gone, and that is told
 /// ```
 ///
 /// A socket is asked for at once; only what goes to a server waits for a slot.
 #[derive(Debug)]
 pub(crate) enum State {
+    /// It may turn out not to be needed; from then on it waits for its slot.
+    PutOff { until: Instant },
     /// Its slot is still to come.
     Waiting,
     /// The answer is still to come. `None`: it may take for ever.
@@ -124,7 +130,7 @@ impl Jobs {
         let job = self.0.remove(&id)?;
         match job.state {
             State::Held(candidates) => Some((job.task.server(), candidates)),
-            State::Waiting | State::Asked { .. } => None,
+            State::PutOff { .. } | State::Waiting | State::Asked { .. } => None,
         }
     }
 
@@ -145,6 +151,33 @@ impl Jobs {
         self.0.values().filter_map(Job::deadline).min()
     }
 
+    /// When the next one that is put off begins to wait for its slot.
+    pub(crate) fn next_wake(&self) -> Option<Instant> {
+        let until = |job: &Job| match job.state {
+            State::PutOff { until } => Some(until),
+            _ => None,
+        };
+        self.0.values().filter_map(until).min()
+    }
+
+    /// Those whose time has come wait for their slot now.
+    pub(crate) fn wake(&mut self, now: Instant) {
+        for job in self.0.values_mut() {
+            if matches!(job.state, State::PutOff { until } if until <= now) {
+                job.state = State::Waiting;
+            }
+        }
+    }
+
+    /// The Binding request to this server from this base, whatever its state.
+    pub(crate) fn binding(&mut self, base: BaseId, to: SocketAddr) -> Option<(JobId, &mut Job)> {
+        let is = |task: &Task| {
+            matches!(task, Task::Ask { base: from, query }
+                if *from == base && query.address == to && query.method == Method::Binding)
+        };
+        self.0.iter_mut().find(|(_, job)| is(&job.task)).map(|(&id, job)| (id, job))
+    }
+
     /// The jobs whose deadline has come.
     pub(crate) fn due(&self, now: Instant) -> Vec<JobId> {
         let due = |job: &Job| job.deadline().is_some_and(|deadline| deadline <= now);
@@ -163,7 +196,7 @@ impl Job {
     fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Asked { deadline } => deadline,
-            State::Waiting | State::Held(_) => None,
+            State::PutOff { .. } | State::Waiting | State::Held(_) => None,
         }
     }
 
@@ -175,7 +208,7 @@ impl Job {
     fn held(&self) -> &[LocalCandidate] {
         match &self.state {
             State::Held(candidates) => candidates,
-            State::Waiting | State::Asked { .. } => &[],
+            State::PutOff { .. } | State::Waiting | State::Asked { .. } => &[],
         }
     }
 

@@ -36,6 +36,7 @@ impl Round {
         (id, query, allocated): (BaseId, Query, Allocated),
         shared: &mut Shared,
     ) {
+        self.drop_put_off(id, query.address);
         let Some(base) = self.bases.get(&id).cloned() else { return };
         let mut told = Vec::new();
         let mapped = allocated.mapped;

@@ -369,7 +369,12 @@ fn method(
     (address, transport): (SocketAddr, ServerTransport),
 ) -> Option<Method> {
     if relays(config, server) {
-        return Some(Method::Allocate);
+        // RFC 8656 6: one allocation for each pair of addresses.
+        let earlier = |(other, known): (ServerId, &Server)| {
+            other < id && relays(config, known) && is_at(config, known, address)
+        };
+        let taken = transport == ServerTransport::Udp && all(config).any(earlier);
+        return (!taken).then_some(Method::Allocate);
     }
     if transport != ServerTransport::Udp {
         return None;

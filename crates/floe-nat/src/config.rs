@@ -13,7 +13,7 @@ pub struct Config {
     /// that is too long, fewer sends make it shorter.
     pub retransmit: RetransmitPolicy,
     /// Up to which lifetime of a binding is searched (RFC 5780 4.6), at least a second; `None`, the default: not at all.
-    /// The search takes at least this long and at most some six times as long.
+    /// The search takes at least this long, and again for each time that it has to be halved to come down to the precision.
     pub lifetime: Option<Duration>,
     /// How close the two ends of the lifetime are to be, at least a second. Default: 10 s.
     pub precision: Duration,
@@ -25,6 +25,12 @@ pub struct Config {
 impl Config {
     /// The shortest lifetime and precision that make sense.
     const SECOND: Duration = Duration::from_secs(1);
+
+    /// The same with what lies outside moved to the nearer end: the fields can be set to anything.
+    pub(crate) fn within_bounds(self) -> Self {
+        let bounded = self.precision(self.precision).mtu(self.mtu);
+        bounded.lifetime.map_or(bounded, |bound| bounded.lifetime(bound))
+    }
 
     /// Sets [`retransmit`](Self::retransmit).
     #[must_use]
@@ -75,5 +81,8 @@ mod tests {
         let least = Config::default().lifetime(Duration::ZERO).precision(Duration::ZERO).mtu(0);
         assert_eq!((least.lifetime, least.precision), (Some(Config::SECOND), Config::SECOND));
         assert_eq!((least.mtu, Config::default().mtu(u16::MAX).mtu), (576, 9_000));
+        let zero = Duration::ZERO;
+        let set = Config { lifetime: Some(zero), precision: zero, mtu: u16::MAX, ..Config::default() };
+        assert_eq!(set.within_bounds(), least.mtu(u16::MAX));
     }
 }

@@ -82,6 +82,7 @@ impl Discovery {
     /// # Errors
     /// Nothing can be sent to this address.
     pub fn new(config: Config, server: SocketAddr, rng: ChaCha20Rng) -> Result<Self, DiscoveryError> {
+        let config = config.within_bounds();
         check_destination(server).map_err(|why| DiscoveryError::Unusable { server, why })?;
         Ok(Self {
             asker: Asker::new(config.retransmit),

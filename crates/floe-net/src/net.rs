@@ -94,7 +94,7 @@ pub trait Net: fmt::Debug + Send + Sync + 'static {
         Err(io::Error::new(io::ErrorKind::Unsupported, why))
     }
 
-    /// The addresses of a host, IPv4 and IPv6, in the order in which they are to be tried; none where there is no such host.
+    /// The addresses of a host, IPv4 and IPv6, in the order in which they are to be tried; none, or an error, where there is no such host.
     /// A name without a dot at its end is as the user wrote it.
     ///
     /// Default: an error, [`Unsupported`](io::ErrorKind::Unsupported).

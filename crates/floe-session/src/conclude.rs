@@ -141,6 +141,8 @@ impl Session {
             self.break_relay(now, relay, why);
         }
         self.gatherer.forget(base);
+        // Its relays had been asked for anew, from the socket that is gone.
+        self.forget_renewals_of(base);
         let why: Box<str> = why.into();
         let (socket, (stream, component)) = self.sockets.close(base)?;
         tracing::warn!(%socket, %stream, %component, %why, "a socket is lost");

@@ -86,9 +86,13 @@
 //! | RFC 7675 consent: without it nothing is sent; RFC 8445 11 keepalives where it is off | yes |
 //! | silence while data is sent: disconnected within three round trips and 500 ms, and back with the first sign of life | yes |
 //! | RFC 8445 9 restart, make before break | yes, of all streams or of one |
-//! | RFC 8445 5.1.1.2 server-reflexive and relayed candidates, over UDP (RFC 8489, RFC 8656) | yes |
+//! | RFC 8445 5.1.1.2 server-reflexive candidates (RFC 8489, over UDP) and relayed ones (RFC 8656, over UDP, TCP, TLS and DTLS to the server) | yes |
+//! | RFC 7064, 7065, 5928 servers by URI | yes; who drives the session asks the DNS what it says |
+//! | RFC 8656 7.4, RFC 8489 10 what follows a failed allocation: another server, port or place, or a rest | yes |
+//! | RFC 8656 5 an allocation that the server has lost is made anew | yes |
+//! | RFC 8656 7.1 two families in one allocation, RFC 8016 mobility, RFC 6062 TCP allocations | not here; floe-turn has them |
 //! | RFC 8445 2.5, 8.2 lite, on this side and on the other | yes |
-//! | TCP | not yet |
+//! | RFC 6544 TCP candidates | not yet |
 
 mod checked;
 mod clock;

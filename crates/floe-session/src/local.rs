@@ -80,12 +80,13 @@ impl Session {
     pub(crate) fn take_late(&mut self, stream: StreamId, local: LocalCandidate) {
         let (base, purpose) = (local.base, (stream, local.candidate.component()));
         let Some(now) = self.clock.latest().filter(|_| self.has_base(base)) else { return };
+        let candidate = local.candidate.clone();
         if !self.wants(purpose) {
             self.close_unused(base, &local);
         } else if let Err(why) = self.check.add_late(now, stream, local) {
             tracing::debug!(%stream, %why, "no place for a candidate");
         }
-        self.renewed(purpose);
+        self.renewed_by(purpose, &candidate);
         self.clock.unsettle();
     }
 
@@ -105,13 +106,14 @@ impl Session {
         if !self.wants((stream, local.candidate.component())) {
             self.tally.withheld += 1;
             self.close_unused(base, &local);
+            self.renewed_by((stream, local.candidate.component()), &local.candidate);
             return None;
         }
         let (candidate, base) = (local.candidate.clone(), Redacted(local.base_address));
         if let Err(why) = self.check.add_local(now, stream, local) {
             debug_assert!(false, "a candidate for a component that is there, before the end: {why}");
         }
-        self.renewed((stream, candidate.component()));
+        self.renewed_by((stream, candidate.component()), &candidate);
         self.clock.unsettle();
         let ufrag = self.own_ufrag(stream)?;
         Some(Event::Candidate { stream, candidate, ufrag, base, server })
@@ -168,6 +170,7 @@ impl Session {
     /// This base is not needed any more: its socket is closed, or its allocation given back.
     pub(crate) fn close_base(&mut self, now: Instant, base: BaseId) {
         self.gatherer.forget(base);
+        self.forget_renewals_of(base);
         self.close_relays_of(now, base);
         if let Some((socket, _)) = self.sockets.close(base) {
             self.put(Output::Close { socket });

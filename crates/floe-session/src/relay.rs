@@ -33,8 +33,8 @@ pub(crate) struct Relays {
     transports: Vec<ServerTransport>,
     /// What requests say of this agent's software.
     software: Option<String>,
-    /// The servers whose places are known, or are being looked for.
-    resolved: BTreeSet<ServerId>,
+    /// The servers that are being looked for.
+    resolving: BTreeSet<ServerId>,
     /// The servers that are left alone for a while.
     blocked: Blocked,
     /// The components that have lost a relay, and ask for another in its place.
@@ -110,7 +110,7 @@ impl Relays {
             all: BTreeMap::new(),
             transports,
             software,
-            resolved: BTreeSet::new(),
+            resolving: BTreeSet::new(),
             blocked: Blocked::default(),
             renewals: Renewals::default(),
             changed: BTreeSet::new(),
@@ -118,13 +118,13 @@ impl Relays {
         }
     }
 
-    /// What to ask for those servers that are named by URIs and are not looked for yet.
+    /// What to ask for those servers that are named by URIs and are not being looked for.
     pub(crate) fn resolutions(&mut self) -> Vec<(ServerId, Result<Resolution, String>)> {
         let named = (0..).map(ServerId).zip(&self.servers);
         let named = named.filter_map(|(id, server)| Some((id, server.uri()?)));
         let mut wanted = Vec::new();
         for (id, uri) in named {
-            if self.resolved.insert(id) {
+            if self.resolving.insert(id) {
                 let rng = ChaCha20Rng::from_rng(&mut self.rng);
                 let resolution = Resolution::new(uri, &useful(&self.transports, uri.kind()), rng);
                 wanted.push((id, resolution.map_err(|why| why.to_string())));
@@ -133,11 +133,9 @@ impl Relays {
         wanted
     }
 
-    /// A server that was not found is looked for again.
-    pub(crate) fn resolved(&mut self, server: ServerId, found: bool) {
-        if !found {
-            self.resolved.remove(&server);
-        }
+    /// A server is looked for again by the next restart: another network may have another one.
+    pub(crate) fn resolved(&mut self, server: ServerId) {
+        self.resolving.remove(&server);
     }
 
     /// The socket of the host that this relayed base goes with.

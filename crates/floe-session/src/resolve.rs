@@ -7,12 +7,15 @@ use floe_gather::{ServerId, Target};
 use crate::{IceState, Output, Session};
 
 impl Session {
-    /// Has the servers looked for that are named by URIs and were not found yet.
+    /// Has the servers looked for that are named by URIs. Until the answer those of before are good.
     pub(crate) fn resolve_servers(&mut self, now: Instant) {
         for (server, resolution) in self.relays.resolutions() {
             match resolution {
                 Ok(resolution) => self.put(Output::Resolve { server, resolution: Box::new(resolution) }),
-                Err(why) => self.gatherer.resolved(now, server, Err(why)),
+                Err(why) => {
+                    self.relays.resolved(server);
+                    self.gatherer.resolved(now, server, Err(why));
+                }
             }
         }
     }
@@ -23,7 +26,7 @@ impl Session {
         if self.state() == IceState::Closed {
             return;
         }
-        self.relays.resolved(server, result.is_ok());
+        self.relays.resolved(server);
         self.gatherer.resolved(now, server, result);
         self.drive(now);
     }

@@ -158,7 +158,10 @@ impl Redirects {
 }
 
 /// The name that the response gives, if it gives one.
-fn domain<'a>(response: &Message<'a>) -> Result<Option<&'a str>, RedirectError> {
+///
+/// # Errors
+/// [`RedirectError::MalformedDomain`]: there is one, and it is no name.
+pub fn domain<'a>(response: &Message<'a>) -> Result<Option<&'a str>, RedirectError> {
     match response.attribute::<AlternateDomain<'_>>() {
         Ok(Some(domain)) if domain.as_str().is_empty() => Err(RedirectError::MalformedDomain),
         Ok(domain) => Ok(domain.map(|domain| domain.as_str())),

@@ -70,7 +70,9 @@ impl Auth {
             Ok(Reply::Refused(refusal)) => Verdict::Failed(RequestError::Refused(refusal)),
             Ok(Reply::Answer(Answer::Success)) => Verdict::Success,
             Ok(Reply::Answer(Answer::Error(error))) => {
-                failed(response, error, flight.request, self.transport.is_secure())
+                // Of a request without credentials nothing vouches for the answer but the transport, whatever it holds.
+                let vouched = self.transport.is_secure() || flight.credential.is_some();
+                failed(response, error, flight.request, vouched)
             }
             // RFC 8489 9.2.5: on a stream nobody else can write, so that there is nothing to wait for.
             Err(reason) if reason.ends_transaction(self.transport.is_reliable()) => {
@@ -98,12 +100,12 @@ fn challenged(response: &Message<'_>, request: Request) -> Verdict {
     })
 }
 
-fn failed(response: &Message<'_>, error: ErrorCode<'_>, request: Request, secure: bool) -> Verdict {
+fn failed(response: &Message<'_>, error: ErrorCode<'_>, request: Request, vouched: bool) -> Verdict {
     // RFC 8489 6.3.4: the server's trouble may pass.
     if is_server_trouble(error.code()) && request.troubles < SERVER_ERROR_RETRIES {
         let wait = TROUBLE_WAIT.saturating_mul(1 << request.troubles);
         let again = Request { troubles: request.troubles + 1, in_doubt: true, ..request };
         return Verdict::Again(again, Some(wait));
     }
-    Verdict::Failed(RequestError::of_response(error.code(), response, secure))
+    Verdict::Failed(RequestError::of_response(error.code(), response, vouched))
 }

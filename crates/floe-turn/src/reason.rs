@@ -5,8 +5,9 @@ use std::{fmt, net::SocketAddr};
 use floe_core::address::Redacted;
 use floe_stun::{
     Message,
-    attribute::{AlternateDomain, AlternateServer, AttributeType, ErrorCode, UnknownAttributes},
+    attribute::{AlternateServer, AttributeType, ErrorCode, UnknownAttributes},
     long_term::Refusal,
+    redirect,
 };
 
 use crate::{Broken, KNOWN, error};
@@ -115,9 +116,9 @@ impl RequestError {
     /// What an error response says.
     ///
     /// `secure`: nobody on the way can have written it.
-    pub(crate) fn of_response(code: u16, response: &Message<'_>, secure: bool) -> Self {
+    pub(crate) fn of_response(code: u16, response: &Message<'_>, vouched: bool) -> Self {
         match code {
-            ErrorCode::TRY_ALTERNATE => Self::alternate(response, secure),
+            ErrorCode::TRY_ALTERNATE => Self::alternate(response, vouched),
             ErrorCode::BAD_REQUEST => Self::BadRequest,
             ErrorCode::UNKNOWN_ATTRIBUTE => Self::unknown(response),
             error::FORBIDDEN => Self::Forbidden,
@@ -135,14 +136,13 @@ impl RequestError {
         }
     }
 
-    fn alternate(response: &Message<'_>, secure: bool) -> Self {
+    fn alternate(response: &Message<'_>, authenticated: bool) -> Self {
         let Ok(Some(AlternateServer(server))) = response.attribute() else {
             return Self::Other(ErrorCode::TRY_ALTERNATE);
         };
-        let domain = response.attribute::<AlternateDomain<'_>>().ok().flatten();
-        let domain = domain.map(|domain| domain.as_str().to_owned());
-        let authenticated = secure || response.integrity_kind().is_some();
-        Self::TryAlternate { server, domain, authenticated }
+        // A name that cannot be read is as bad as no server: the old one instead would be wrong.
+        let Ok(domain) = redirect::domain(response) else { return Self::Other(ErrorCode::TRY_ALTERNATE) };
+        Self::TryAlternate { server, domain: domain.map(str::to_owned), authenticated }
     }
 
     fn unknown(response: &Message<'_>) -> Self {

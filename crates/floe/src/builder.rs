@@ -143,7 +143,8 @@ impl AgentBuilder {
         self
     }
 
-    /// What TURN servers may be reached by where their URIs leave that open, the best first. Default: UDP, TCP, TLS, DTLS.
+    /// What the servers of URIs may be reached by, the best first; a URI that asks for anything else gives nothing, and STUN
+    /// servers need UDP. Default: UDP, TCP, TLS, DTLS.
     pub fn server_transports(mut self, transports: impl IntoIterator<Item = ServerTransport>) -> Self {
         self.transports = transports.into_iter().collect();
         self

@@ -66,7 +66,8 @@ impl Route {
         same && Arc::ptr_eq(&self.socket, &other.socket)
     }
 
-    /// Sends one datagram to the peer, if the system takes it at once. Nothing is copied or allocated for a relay.
+    /// Sends one datagram to the peer, if the system takes it at once. For a relay that is reached by UDP or TCP nothing is copied or
+    /// allocated; what is encrypted on the way to it has to be.
     pub(crate) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
         let Some(relay) = &self.relay else { return self.socket.try_send_to(datagram, self.to) };
         let mut random = [0; 12];

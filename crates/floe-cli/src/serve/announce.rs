@@ -81,6 +81,7 @@ mod tests {
         Settings {
             listen: Vec::new(),
             relay_ips: vec!["192.0.2.7".parse().unwrap()],
+            own: Vec::new(),
             realm: "floe".to_owned(),
             user: "ann".to_owned(),
             password: "secret".to_owned(),

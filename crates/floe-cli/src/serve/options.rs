@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use floe::{Net as _, SystemNet};
 
 /// A STUN and TURN server for trying things out; production uses coturn.
 ///
@@ -42,6 +42,8 @@ pub(super) struct Settings {
     pub(super) listen: Vec<SocketAddr>,
     /// At most one for each IP version.
     pub(super) relay_ips: Vec<IpAddr>,
+    /// The addresses of this machine.
+    pub(super) own: Vec<IpAddr>,
     pub(super) realm: String,
     pub(super) user: String,
     pub(super) password: String,
@@ -69,7 +71,7 @@ pub(super) enum Unusable {
 /// Credentials are ASCII, which every client prepares alike (RFC 8489 9.2.2).
 fn plain(text: &str) -> Result<String, String> {
     let fits = (1..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
-    if fits && !text.contains(['"', ':']) {
+    if fits && !text.contains(['"', '\'', ':']) {
         return Ok(text.to_owned());
     }
     Err("1 to 128 printable ASCII characters are expected, none of them a space, a quote or a colon"
@@ -83,6 +85,7 @@ impl Options {
         Ok(Settings {
             listen: self.listen.clone(),
             relay_ips: self.relay_ips()?,
+            own: own_addresses(),
             realm: self.realm.clone(),
             user: made_up(&self.user, 6)?,
             password: made_up(&self.password, 18)?,
@@ -113,6 +116,16 @@ impl Options {
     }
 }
 
+/// All addresses of this machine, as far as the system tells.
+fn own_addresses() -> Vec<IpAddr> {
+    let list = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(SystemNet::new().interfaces())
+    };
+    let interfaces = list().unwrap_or_default();
+    interfaces.iter().flat_map(|interface| &interface.addresses).map(|address| address.ip).collect()
+}
+
 /// The address from which this machine would send to the internet. Nothing is sent.
 fn outward(any: IpAddr) -> Option<IpAddr> {
     // RFC 5737, RFC 3849: addresses that nobody has, on the other side of the default route.
@@ -128,7 +141,8 @@ fn outward(any: IpAddr) -> Option<IpAddr> {
 fn random_text(bytes: usize) -> Result<String, Unusable> {
     let mut random = vec![0; bytes];
     getrandom::fill(&mut random).map_err(Unusable::NoRandomness)?;
-    Ok(URL_SAFE_NO_PAD.encode(random))
+    // Digits and letters only: nothing that a shell or an option parser would take for something else.
+    Ok(random.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

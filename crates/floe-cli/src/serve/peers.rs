@@ -31,7 +31,10 @@ impl Peers {
         let Settings { user, realm, password, .. } = settings;
         let key = |derivation| Key::long_term(derivation, user, realm, password);
         Self {
-            own: listening.chain(settings.relay_ips.iter().copied()).collect(),
+            own: listening
+                .chain(settings.relay_ips.iter().copied())
+                .chain(settings.own.iter().copied())
+                .collect(),
             allow_loopback: settings.allow_loopback_peers,
             keys: [key(KeyDerivation::Md5), key(KeyDerivation::Sha256)],
         }
@@ -44,7 +47,12 @@ impl Peers {
             return !self.allow_loopback;
         }
         let broadcast = matches!(ip, IpAddr::V4(ip) if ip.is_broadcast());
-        ip.is_unspecified() || ip.is_multicast() || broadcast || is_tunnelled(ip)
+        // Link-local ones are this host's neighbours, and those that tell a machine in a cloud its secrets.
+        let neighbour = match ip {
+            IpAddr::V4(ip) => ip.is_link_local(),
+            IpAddr::V6(ip) => ip.is_unicast_link_local(),
+        };
+        ip.is_unspecified() || ip.is_multicast() || broadcast || neighbour || is_tunnelled(ip)
     }
 
     /// Whether nothing is relayed to or from this peer. This machine's own addresses are peers only where another
@@ -115,6 +123,7 @@ mod tests {
         Peers::new(&Settings {
             listen: vec!["192.0.2.7:3478".parse().unwrap()],
             relay_ips: vec!["192.0.2.8".parse().unwrap()],
+            own: Vec::new(),
             realm: "floe".to_owned(),
             user: "ann".to_owned(),
             password: "secret".to_owned(),

@@ -46,6 +46,7 @@ impl World {
         let settings = Settings {
             listen: vec![listen],
             relay_ips: vec![listen.ip()],
+            own: Vec::new(),
             realm: "floe".to_owned(),
             user: "ann".to_owned(),
             password: "secret".to_owned(),

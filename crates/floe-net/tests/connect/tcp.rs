@@ -176,6 +176,7 @@ async fn a_server_that_is_not_there_is_said_so() {
     let error = connect(&SystemNet::new(), closed, Tcp, None).await.unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
     assert!(matches!(reason(&error), ConnectError::Network(_)), "{error}");
-    let error = connect(&SystemNet::new(), closed, Udp, None).await.unwrap_err();
-    assert!(matches!(reason(&error), ConnectError::Unsupported(Udp)), "{error}");
+    // Over UDP nobody can say so yet: it is a socket with a port of its own.
+    let socket = connect(&SystemNet::new(), closed, Udp, None).await.unwrap();
+    assert_ne!(socket.local_addr().unwrap().port(), 0);
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, net::SocketAddr, time::Instant};
 
 use floe_core::{BaseId, Transmit};
-use floe_gather::{AllocateError, Allocated, ServerId, Start, Target};
-use floe_turn::{Client, ClientConfig, Event as TurnEvent};
+use floe_gather::{AllocateError, Allocated, Start};
+use floe_turn::{AddressFamily, Client, ClientConfig, Event as TurnEvent};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
 
 use super::{Phase, Relay, link::Wanted, remedy::Tried};
@@ -47,10 +47,6 @@ impl Session {
         if self.take_known(now, &wanted) {
             return None;
         }
-        if let Some(why) = self.relays.blocked.why(now, &wanted.target).cloned() {
-            self.gatherer.allocated(now, wanted.job, Err(why));
-            return None;
-        }
         self.give_up_other_places(now, &wanted);
         self.ask(now, wanted);
         self.relays.start_next(now, |_| true)
@@ -64,9 +60,7 @@ impl Session {
         for relay in self.relays.all.values_mut().filter(ours) {
             match &mut relay.phase {
                 Phase::Open(allocated) => {
-                    // What is seen at another place, maybe of a connection, says nothing about this one.
-                    let mapped = allocated.mapped.filter(|_| relay.target == *target);
-                    let allocated = Allocated { mapped, ..*allocated };
+                    let allocated = *allocated;
                     self.gatherer.allocated(now, job, Ok(allocated));
                     return true;
                 }
@@ -102,7 +96,7 @@ impl Session {
         host: BaseId,
         wanted: &Wanted,
     ) -> Result<BaseId, AllocateError> {
-        let config = self.client_config(host, wanted.server, &wanted.target)?;
+        let config = self.client_config(host, wanted)?;
         let rng = ChaCha20Rng::from_rng(&mut self.relays.rng);
         let client =
             Client::start(now, config, rng).map_err(|error| AllocateError::Other(error.to_string()))?;
@@ -116,12 +110,8 @@ impl Session {
         Ok(base)
     }
 
-    pub(super) fn client_config(
-        &self,
-        host: BaseId,
-        server: ServerId,
-        target: &Target,
-    ) -> Result<ClientConfig, AllocateError> {
+    pub(super) fn client_config(&self, host: BaseId, wanted: &Wanted) -> Result<ClientConfig, AllocateError> {
+        let Wanted { server, target, tried, .. } = wanted;
         let index = usize::try_from(server.0).unwrap_or(usize::MAX);
         let user = self.relays.servers.get(index).and_then(IceServer::credentials);
         let missing = || AllocateError::Credentials("there are no credentials for it".to_owned());
@@ -130,8 +120,8 @@ impl Session {
             .transport(target.transport)
             .software(self.relays.software.clone());
         // RFC 8656 7.1: an address of the family that the server is reached by; IPv4 is what it gives unasked.
-        let family = target.address.is_ipv6().then_some(floe_turn::AddressFamily::Ipv6);
-        Ok(config.family(family))
+        let ipv6 = target.address.is_ipv6() != tried.other_family;
+        Ok(config.family(ipv6.then_some(AddressFamily::Ipv6)))
     }
 
     /// From the TURN clients: what to send, and what happened. Says whether there was anything.
@@ -189,7 +179,9 @@ impl Session {
         let Some(relay) = self.relays.all.get(&base) else { return };
         match (event, relay.phase) {
             (TurnEvent::Allocated(allocation), Phase::Asked(job)) => {
-                let allocated = Allocated { base, relayed: allocation.relayed, mapped: allocation.mapped };
+                // What the server sees of a connection is no address of the host's socket, even over UDP.
+                let mapped = allocation.mapped.filter(|_| relay.host == relay.parent);
+                let allocated = Allocated { base, relayed: allocation.relayed, mapped };
                 self.relays.opened(now, base, allocated);
                 self.gatherer.allocated(now, job, Ok(allocated));
                 self.permit_known(now, base);

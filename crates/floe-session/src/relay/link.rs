@@ -101,7 +101,7 @@ impl Session {
     /// Asks for a connection to a server.
     pub(super) fn connect(&mut self, wanted: Wanted) -> Result<(), AllocateError> {
         // What could not be asked for over it takes no connection.
-        self.client_config(wanted.parent, wanted.server, &wanted.target)?;
+        self.client_config(wanted.parent, &wanted)?;
         let from = self.sockets.address(wanted.parent);
         let mut from = from.ok_or_else(|| AllocateError::Other("its socket is gone".to_owned()))?;
         from.set_port(0);
@@ -109,6 +109,10 @@ impl Session {
         let to = self.on_wire(wanted.parent, wanted.target.address);
         let (transport, name) = (wanted.target.transport, wanted.target.name.clone());
         self.put(Output::Connect { socket, from, to, transport, name });
+        // What it takes to connect is paced as what is sent is (RFC 8445 14.2).
+        if let Some(now) = self.clock.latest() {
+            self.pace.started(now);
+        }
         self.relays.links.0.insert(socket, Link::Connecting(wanted));
         Ok(())
     }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_core::{BaseId, ServerTransport, StreamId};
+use floe_core::{BaseId, Candidate, CandidateKind, ServerTransport, StreamId};
 use floe_gather::{AllocateError, ServerId, Target};
 use floe_stun::redirect::Redirects;
 use floe_turn::{Remedy, RequestError};
@@ -19,17 +19,26 @@ pub(super) const WORTH_RENEWING: Duration = Duration::from_secs(10);
 
 /// The servers that are left alone for a while, whatever name they are found by (RFC 5928 3, RFC 8656 7.4).
 #[derive(Debug, Default)]
-pub(super) struct Blocked(BTreeMap<(SocketAddr, ServerTransport), (Instant, AllocateError)>);
+pub(super) struct Blocked(BTreeMap<Place, (Instant, AllocateError)>);
+
+/// A server for one of its users: the quota of one is not that of another.
+type Place = (ServerId, SocketAddr, ServerTransport);
 
 impl Blocked {
-    fn block(&mut self, now: Instant, target: &Target, rest: Duration, why: AllocateError) {
+    fn block(
+        &mut self,
+        now: Instant,
+        (server, target): (ServerId, &Target),
+        rest: Duration,
+        why: AllocateError,
+    ) {
         self.0.retain(|_, (until, _)| *until > now);
-        self.0.insert((target.address, target.transport), (now + rest, why));
+        self.0.insert((server, target.address, target.transport), (now + rest, why));
     }
 
     /// Why the server is not to be asked now.
-    pub(super) fn why(&self, now: Instant, target: &Target) -> Option<&AllocateError> {
-        let (until, why) = self.0.get(&(target.address, target.transport))?;
+    pub(super) fn why(&self, now: Instant, server: ServerId, target: &Target) -> Option<&AllocateError> {
+        let (until, why) = self.0.get(&(server, target.address, target.transport))?;
         (*until > now).then_some(why)
     }
 }
@@ -80,11 +89,17 @@ pub(super) struct Tried {
     redirects: Redirects,
     /// From how many ports it was asked for there.
     ports: u32,
+    /// Whether it is asked for an address of the other family than its own.
+    pub(super) other_family: bool,
 }
 
 impl Tried {
     pub(super) fn new(now: Instant, target: &Target) -> Self {
-        Self { redirects: Redirects::new(now, target.address, target.name.as_deref()), ports: 1 }
+        Self {
+            redirects: Redirects::new(now, target.address, target.name.as_deref()),
+            ports: 1,
+            other_family: false,
+        }
     }
 }
 
@@ -103,13 +118,18 @@ impl Session {
                     Err(circle) => self.give_up(now, &wanted, AllocateError::Other(circle.to_string())),
                 }
             }
+            // RFC 8656 7.4: of the other family, where nothing else was tried before.
+            (Remedy::OtherFamily, _) if !wanted.tried.other_family => {
+                wanted.tried.other_family = true;
+                self.ask(now, wanted);
+            }
             (Remedy::OtherPort { tries, .. }, _) if wanted.tried.ports < tries => {
                 wanted.tried.ports += 1;
                 // A connection has a port of its own, even over UDP.
                 self.ask_by_connection(now, wanted);
             }
             (Remedy::OtherPort { rest, .. } | Remedy::After(rest), _) => {
-                self.relays.blocked.block(now, &wanted.target, rest, refusal(why));
+                self.relays.blocked.block(now, (wanted.server, &wanted.target), rest, refusal(why));
                 self.give_up(now, &wanted, refusal(why));
             }
             _ => self.give_up(now, &wanted, refusal(why)),
@@ -135,13 +155,26 @@ impl Session {
         }
     }
 
-    /// It has not come. A server that was restarted takes its time.
+    /// The same, if this candidate is it.
+    pub(crate) fn renewed_by(&mut self, purpose: Purpose, candidate: &Candidate) {
+        if candidate.kind() == CandidateKind::Relayed {
+            self.renewed(purpose);
+        }
+    }
+
+    /// Nothing can be asked for any more from a socket that is gone.
+    pub(crate) fn forget_renewals_of(&mut self, parent: BaseId) {
+        self.relays.renewals.0.retain(|_, renewal| renewal.parent != parent);
+    }
+
+    /// It has not come from here. A server that was restarted takes its time.
     pub(crate) fn not_renewed(&mut self, now: Instant, purpose: Purpose, server: ServerId) {
-        let Some(renewal) =
-            self.relays.renewals.0.get_mut(&purpose).filter(|renewal| renewal.server == server)
-        else {
+        let Some(renewal) = self.relays.renewals.0.get_mut(&purpose) else { return };
+        // Another of its places is asked now, or it is another server's failure, or another socket's.
+        let asking = self.gatherer.is_asking(renewal.parent, renewal.server);
+        if renewal.server != server || renewal.again_at.is_some() || asking {
             return;
-        };
+        }
         if renewal.failures < MAX_FAILURES {
             renewal.again_at = Some(now + FIRST_WAIT * 2_u32.pow(renewal.failures));
             renewal.failures += 1;
@@ -168,6 +201,9 @@ impl Session {
 
     /// Asks for an allocation from the socket of the host, or over a connection of its own.
     pub(super) fn ask(&mut self, now: Instant, wanted: Wanted) {
+        if let Some(why) = self.relays.blocked.why(now, wanted.server, &wanted.target).cloned() {
+            return self.give_up(now, &wanted, why);
+        }
         if wanted.target.transport != ServerTransport::Udp {
             return self.ask_by_connection(now, wanted);
         }

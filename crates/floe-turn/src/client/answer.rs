@@ -19,6 +19,9 @@ use crate::{
     request::{Ask, Request},
 };
 
+/// How long after an answer that nothing vouches for a server is asked again over a stream.
+const FORGED_WAIT: std::time::Duration = std::time::Duration::from_secs(5);
+
 impl Client {
     /// A request that was first sent at that time was answered.
     pub(super) fn answered(
@@ -113,7 +116,12 @@ impl Client {
             Ask::Migrate(base) => self.migration_failed(now, base, why),
             // The network may be back before the end comes.
             ask if silent && self.is_renewing(ask) => {
-                self.queue.push_first(Request::until(ask, now + PATIENCE));
+                // On a stream a forged answer ends it at once, and the next one may be as soon.
+                if self.config.transport.is_reliable() {
+                    self.queue.push_later(now + FORGED_WAIT, Request::patient(ask));
+                } else {
+                    self.queue.push_first(Request::until(ask, now + PATIENCE));
+                }
             }
             Ask::Refresh => self.lose(why),
             // RFC 8656 5: whatever was asked for, this says that the allocation is gone.

@@ -122,7 +122,8 @@ impl Client {
         for (ip, step) in self.permissions.steps(now) {
             let ask = Ask::Permit(ip);
             match step {
-                Step::Renew { due } => self.queue.push(Request::until(ask, due + PATIENCE)),
+                // It may have been wanted no more for a while, and be wanted again long after it was due.
+                Step::Renew { due } => self.queue.push(Request::until(ask, due.max(now) + PATIENCE)),
                 Step::Refused => {
                     self.abandon(ask);
                     self.permission_failed(ip, RequestError::TimedOut);
@@ -136,7 +137,8 @@ impl Client {
         for (peer, channel, step) in self.channels.steps(now) {
             let ask = Ask::Bind(peer, channel);
             match step {
-                Step::Renew { due } => self.queue.push(Request::until(ask, due + PATIENCE)),
+                // It may have been wanted no more for a while, and be wanted again long after it was due.
+                Step::Renew { due } => self.queue.push(Request::until(ask, due.max(now) + PATIENCE)),
                 Step::Refused => {
                     self.abandon(ask);
                     self.out.tell(Event::ChannelFailed { peer, why: RequestError::TimedOut });

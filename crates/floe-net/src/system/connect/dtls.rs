@@ -20,7 +20,7 @@ use rtc_dtls::{
     config::{ConfigBuilder, HandshakeConfig, VerifyPeerCertificateFn},
     endpoint::{Endpoint, EndpointEvent},
 };
-use rtc_shared::TransportProtocol;
+use rtc_shared::{TransportProtocol, error::Error};
 use rustls::{
     client::danger::ServerCertVerifier,
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -107,10 +107,10 @@ fn judge(
     Arc::new(move |shown: &[Vec<u8>], _| {
         let shown: Vec<_> = shown.iter().map(|der| CertificateDer::from_slice(der)).collect();
         let Some((own, intermediates)) = shown.split_first() else {
-            return Err(rtc_shared::error::Error::Other("no certificate".to_owned()));
+            return Err(Error::Other("no certificate".to_owned()));
         };
         let verified = verifier.verify_server_cert(own, intermediates, &name, &[], UnixTime::now());
-        verified.map_err(|error| rtc_shared::error::Error::Other(error.to_string()))?;
+        verified.map_err(|error| Error::Other(error.to_string()))?;
         proved.store(true, Ordering::Release);
         Ok(())
     })
@@ -228,8 +228,15 @@ impl State {
     /// A datagram of the server. What is no part of the session changes nothing.
     fn handle(&mut self, length: usize) -> Result<(), String> {
         let datagram = BytesMut::from(self.datagram.get(..length).unwrap_or_default());
-        let events = self.endpoint.read(now(), self.peer, None, datagram);
-        for event in events.map_err(|error| error.to_string())? {
+        let events = match self.endpoint.read(now(), self.peer, None, datagram) {
+            Ok(events) => events,
+            Err(error) if ends(&error, self.connected) => return Err(error.to_string()),
+            Err(error) => {
+                tracing::debug!(%error, "a datagram was no part of the DTLS session");
+                return Ok(());
+            }
+        };
+        for event in events {
             match event {
                 EndpointEvent::HandshakeComplete => self.connected = true,
                 EndpointEvent::ApplicationData(data) => self.received.push_back(data),
@@ -274,6 +281,16 @@ impl State {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// RFC 6347 4.1.2.7: anybody can send a datagram in the server's name, so that what is no record changes nothing. Once the
+/// session is there only what is authentic may end it; before, whatever does not lead on.
+fn ends(error: &Error, connected: bool) -> bool {
+    match error {
+        Error::ErrInvalidPacketLength => false,
+        Error::ErrAlertFatalOrClose => true,
+        _ => !connected,
     }
 }
 

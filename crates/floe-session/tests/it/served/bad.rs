@@ -22,7 +22,6 @@ fn turn_at(address: &str, password: &str) -> IceServer {
 
 /// What a bad server comes to beside a good one: when and why it fails, and how many datagrams it has had by then.
 fn outcome(password: &str, script: Script) -> (u128, String, usize) {
-    // In either order.
     let servers = [turn_at(BAD, password), turn_at(GOOD, "secret")];
     let [one, other] = [[0, 1], [1, 0]].map(|order| order.map(|n: usize| servers[n].clone()));
     let good = || turn("198.51.100.2:49152", MAPPED);
@@ -40,9 +39,11 @@ fn outcome(password: &str, script: Script) -> (u128, String, usize) {
     assert_eq!(Some(end.as_millis()), last.max(Some(*when)), "then all is done");
     let sent = bench.sent.iter().filter(|sent| sent.to == at(BAD)).count();
 
+    // Beside one that says nothing at all the good one does as well.
     let mut bench = Bench::new(other).serve(GOOD, good()).gather();
     bench.run_to_end();
-    assert_eq!(bench.failed(), [(39_600, 1, SILENT.to_owned())], "as one that is dead");
+    let failed = bench.failed();
+    assert!(matches!(&failed[..], [(_, 1, why)] if why == SILENT), "{failed:?}");
     assert!(bench.told().iter().all(|(when, _)| *when <= 200), "{:?}", bench.told());
     (*when, why.clone(), sent)
 }
