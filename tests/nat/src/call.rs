@@ -12,13 +12,15 @@ use serde_json::{Value, json};
 
 use crate::{
     agent::{Agent, Heard, Programs, Setup},
-    cell::Cell,
+    cell::{Cell, Expected},
     coturn,
     topology::{Count, HOSTS, SERVER, build, counters},
 };
 
 /// How long a call may take before it has failed.
 const LIMIT: Duration = Duration::from_secs(45);
+/// How long a relayed pair may stand where a direct one is possible.
+const BETTER: Duration = Duration::from_secs(3);
 /// How long after both have selected a pair they may still change their minds.
 const SETTLING: Duration = Duration::from_secs(5);
 /// How long an agent may gather before it is told of the other nevertheless: where UDP is blocked, servers that cannot
@@ -107,6 +109,11 @@ pub(crate) fn measure(
     let setups = [0, 1].map(|side| cell.setup_for(programs, side));
     let mut call = Call::start(programs, &setups, signalling)?;
     call.settle()?;
+    if cell.expected == Expected::Direct
+        && !matches!(programs, [Programs::Aioice(_), _] | [_, Programs::Aioice(_)])
+    {
+        call.await_direct()?;
+    }
     let measurement = call.exchange_data(cell);
     measurement.and_then(|measurement| call.close().map(|()| measurement))
 }
@@ -147,6 +154,21 @@ impl Call {
                 return Ok(());
             }
             self.hear(patience).map_err(|error| self.explain(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Which request opens a filter first is chance: where the peer's came too early the direct pair answers to its
+    /// repetition, half a second later, and is selected in place of the relayed one. What is measured is what is kept.
+    fn await_direct(&mut self) -> anyhow::Result<()> {
+        let until = Instant::now() + BETTER;
+        let relayed = |side: &Side| {
+            let (local, remote) = side.types();
+            local == "relay" || remote == "relay"
+        };
+        while self.sides.iter().any(relayed) && Instant::now() < until {
+            self.hear(until.saturating_duration_since(Instant::now()))
+                .map_err(|error| self.explain(&error))?;
         }
         Ok(())
     }

@@ -185,7 +185,8 @@ mod tests {
         let options = options(&["--listen", "192.0.2.7:3478"]).unwrap();
         let (first, second) = (options.settings().unwrap(), options.settings().unwrap());
         assert_ne!((first.user, &first.password), (second.user, &second.password));
-        assert_eq!(first.password.len(), 24);
+        assert_eq!(first.password.len(), 36);
+        assert!(first.password.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     }
 
     #[test]
