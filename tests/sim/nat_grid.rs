@@ -107,8 +107,13 @@ fn choices(world: &World) -> Vec<(PathClass, Why)> {
         selected.collect::<Vec<_>>()
     };
     let (a, b) = (of(Side::A), of(Side::B));
-    assert_eq!(a.len(), b.len());
-    a.into_iter().zip(b).map(|((at_a, why), (at_b, _))| (at_a.min(at_b), why)).collect()
+    // A nomination that is overtaken by the next one is none for the controlled side.
+    assert!(a.len() >= b.len(), "{a:?} {b:?}");
+    let at_b = b.into_iter().rev().map(|(class, _)| Some(class)).chain(std::iter::repeat(None));
+    let both = a.into_iter().rev().zip(at_b);
+    let mut choices: Vec<_> = both.map(|((at_a, why), at_b)| (at_a.min(at_b.unwrap_or(at_a)), why)).collect();
+    choices.reverse();
+    choices
 }
 
 /// The best class there is was selected; it was left, if at all, for a path that lost less. Gives it and the last one.

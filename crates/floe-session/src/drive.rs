@@ -160,8 +160,8 @@ impl Session {
     }
 
     /// What the slot of now is spent on. An allocation that is half done comes first: one more request, and there are two
-    /// candidates. Checks and servers take turns. What is not reached over plain UDP is for where that does not work: it gets
-    /// the slots that nobody else wants, and every fourth.
+    /// candidates. Of eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is
+    /// for where that does not work: it gets the slots that nobody else wants, and every eighth.
     fn next_transaction(&mut self, now: Instant) -> Option<Transmit> {
         if let Some(transmit) = self.start_half_done(now) {
             return Some(transmit);

@@ -61,9 +61,9 @@ impl Pace {
 
     /// Whom the next slot is first offered to.
     pub(crate) const fn turn(&self) -> SlotFor {
-        match self.count % 4 {
-            1 => SlotFor::Servers,
-            3 => SlotFor::Later,
+        match self.count % 8 {
+            1 | 4 => SlotFor::Servers,
+            7 => SlotFor::Later,
             _ => SlotFor::Checks,
         }
     }

@@ -64,6 +64,10 @@ struct Relay {
 }
 
 impl Relay {
+    const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open(_))
+    }
+
     fn is_plain(&self) -> bool {
         self.target.transport == ServerTransport::Udp
     }

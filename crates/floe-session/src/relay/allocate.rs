@@ -18,7 +18,9 @@ impl Session {
 
     /// A new transaction with a server that is reached over plain UDP, or for a relay that is there: those first.
     pub(crate) fn start_server(&mut self, now: Instant) -> Option<Transmit> {
-        let ready = |relay: &Relay| relay.is_plain() || matches!(relay.phase, Phase::Open(_));
+        // What a relay behind a connection needs is for later, too, while one is there that does without.
+        let spare = self.relays.all.values().any(|relay| relay.is_plain() && relay.is_open());
+        let ready = |relay: &Relay| relay.is_plain() || (relay.is_open() && !spare);
         if let Some(transmit) = self.relays.start_next(now, ready) {
             return Some(transmit);
         }
