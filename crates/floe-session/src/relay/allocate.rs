@@ -38,18 +38,18 @@ impl Session {
             Start::Allocate { job, stream, component, server, target, base } => {
                 let tried = Tried::new(now, &target);
                 let purpose = (stream, component);
-                self.allocate(now, Wanted { job, purpose, server, parent: base, target, tried })
+                self.allocate(now, &Wanted { job, purpose, server, parent: base, target, tried })
             }
             _ => None,
         }
     }
 
     /// Begins an allocation. A restart takes one that is there.
-    fn allocate(&mut self, now: Instant, wanted: Wanted) -> Option<Transmit> {
-        if self.take_known(now, &wanted) {
+    fn allocate(&mut self, now: Instant, wanted: &Wanted) -> Option<Transmit> {
+        if self.take_known(now, wanted) {
             return None;
         }
-        self.give_up_other_places(now, &wanted);
+        self.give_up_other_places(now, wanted);
         self.ask(now, wanted);
         self.relays.start_next(now, |_| true)
     }

@@ -113,7 +113,7 @@ impl Session {
                         tracing::info!(server = %wanted.server, "it names another server");
                         let target = Target::new(next.server, wanted.target.transport).name(next.domain);
                         wanted.tried.ports = 1;
-                        self.ask(now, Wanted { target, ..wanted });
+                        self.ask(now, &Wanted { target, ..wanted });
                     }
                     Err(circle) => self.give_up(now, &wanted, AllocateError::Other(circle.to_string())),
                 }
@@ -121,12 +121,12 @@ impl Session {
             // RFC 8656 7.4: of the other family, where nothing else was tried before.
             (Remedy::OtherFamily, _) if !wanted.tried.other_family => {
                 wanted.tried.other_family = true;
-                self.ask(now, wanted);
+                self.ask(now, &wanted);
             }
             (Remedy::OtherPort { tries, .. }, _) if wanted.tried.ports < tries => {
                 wanted.tried.ports += 1;
                 // A connection has a port of its own, even over UDP.
-                self.ask_by_connection(now, wanted);
+                self.ask_by_connection(now, &wanted);
             }
             (Remedy::OtherPort { rest, .. } | Remedy::After(rest), _) => {
                 self.relays.blocked.block(now, (wanted.server, &wanted.target), rest, refusal(why));
@@ -200,21 +200,21 @@ impl Session {
     }
 
     /// Asks for an allocation from the socket of the host, or over a connection of its own.
-    pub(super) fn ask(&mut self, now: Instant, wanted: Wanted) {
+    pub(super) fn ask(&mut self, now: Instant, wanted: &Wanted) {
         if let Some(why) = self.relays.blocked.why(now, wanted.server, &wanted.target).cloned() {
-            return self.give_up(now, &wanted, why);
+            return self.give_up(now, wanted, why);
         }
         if wanted.target.transport != ServerTransport::Udp {
             return self.ask_by_connection(now, wanted);
         }
-        if let Err(why) = self.open_client(now, wanted.parent, &wanted) {
-            self.give_up(now, &wanted, why);
+        if let Err(why) = self.open_client(now, wanted.parent, wanted) {
+            self.give_up(now, wanted, why);
         }
     }
 
-    fn ask_by_connection(&mut self, now: Instant, wanted: Wanted) {
+    fn ask_by_connection(&mut self, now: Instant, wanted: &Wanted) {
         if let Err(why) = self.connect(wanted.clone()) {
-            self.give_up(now, &wanted, why);
+            self.give_up(now, wanted, why);
         }
     }
 }

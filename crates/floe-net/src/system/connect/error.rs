@@ -110,7 +110,10 @@ mod tests {
         for end in ends {
             let error = end.error();
             assert_eq!(trouble(&error), Trouble::Socket, "{error}");
-            assert!(error.get_ref().is_some_and(|error| error.is::<ConnectError>()), "{error}");
+            assert!(
+                error.get_ref().and_then(|error| error.downcast_ref::<ConnectError>()).is_some(),
+                "{error}"
+            );
         }
         assert_eq!(
             Ended::Stream(StreamError::Cut { present: 3 }).error().kind(),
