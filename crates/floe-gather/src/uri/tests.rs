@@ -13,7 +13,7 @@ fn parts(text: &str) -> (ServerKind, bool, String, Option<u16>, Option<String>) 
     (uri.kind(), uri.secure(), uri.host().to_string(), uri.port(), transport)
 }
 
-// proves: 7065-3.1-a 8656-4.1-a
+// proves: 7065-3.1-a, 8656-4.1-a
 #[test]
 fn the_examples_of_rfc_7065() {
     let table = [
@@ -69,7 +69,7 @@ fn what_may_be_written_in_several_ways_has_one_form() {
     }
 }
 
-// proves: 7064-3.1-a 7065-3.1-a
+// proves: 7064-3.1-a, 7065-3.1-a
 #[test]
 fn what_is_wrong_is_said_with_its_place() {
     let table = [

@@ -143,7 +143,7 @@ fn what_cannot_be_is_an_error_before_anything_is_asked() {
     }
 }
 
-// proves: 5928-3-b 8656-4.1-a
+// proves: 5928-3-b, 8656-4.1-a
 #[test]
 fn an_address_is_taken_as_it_is() {
     let table: [(&str, &[&str]); 7] = [

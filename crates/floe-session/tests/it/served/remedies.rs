@@ -57,7 +57,7 @@ fn at_a() -> IceServer {
     known(IceServer::turn(at(A), "", ""))
 }
 
-// proves: 8489-10-a 8656-7.4-d
+// proves: 8489-10-a, 8656-7.4-d
 #[test]
 fn a_server_that_names_another_one_is_followed() {
     let there = turn("198.51.100.2:49152", MAPPED);
@@ -105,7 +105,7 @@ fn the_certificate_of_the_other_server_has_to_be_for_the_domain_that_was_named()
     assert_eq!(asked, [(at(A), Some("turn.example")), (at(B), Some("other.example"))]);
 }
 
-// proves: 8656-7.4-a 5928-3-c
+// proves: 8656-7.4-a, 5928-3-c
 #[test]
 fn where_the_port_is_taken_two_others_are_tried_and_then_the_server_has_two_minutes_of_rest() {
     let mut bench = Bench::new([at_a()]).serve(A, refuses(437, Vec::new())).door(A, Door::Opens).gather();
@@ -127,7 +127,7 @@ fn where_the_port_is_taken_two_others_are_tried_and_then_the_server_has_two_minu
     assert_eq!(bench.failed().len(), 3, "and that is said");
 }
 
-// proves: 8656-7.4-b 5928-3-c
+// proves: 8656-7.4-b, 5928-3-c
 #[test]
 fn a_server_without_room_is_left_alone_for_a_minute_whatever_restarts() {
     for code in [486, 508] {
