@@ -145,6 +145,16 @@ fn another_server_is_told_with_its_name_and_only_believed_where_somebody_vouches
         let remedy = if vouched { Remedy::OtherServer } else { Remedy::None };
         assert_eq!(why.remedy(), remedy, "{transport}");
     }
+    // To a request that was not signed anybody can answer with something that looks like a signature.
+    let mut rig = Rig::new();
+    let request = rig.slot();
+    let forger = Key::long_term(KeyDerivation::Md5, "ann", REALM, "a guess");
+    let bytes = answer(&request, Class::Error, &attributes, Some(&forger));
+    assert_eq!(rig.handle(&bytes), Handled::Consumed);
+    let domain = Some("turn2.example".to_owned());
+    let why = RequestError::TryAlternate { server: other, domain, authenticated: false };
+    assert_eq!(rig.event(), Some(Event::AllocateFailed(why)));
+
     // One without a signature where there has to be one is not even read.
     let mut rig = Rig::new();
     let request = rig.challenged();
