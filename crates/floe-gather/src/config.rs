@@ -46,7 +46,7 @@ pub struct GatherConfig {
     /// What SOFTWARE says in Binding requests (RFC 8489 6.1, 14.14), at most 127 characters: a longer one is cut. Default:
     /// `None`, for it tells whoever listens what to attack (RFC 8489 16.1.2).
     pub software: Option<String>,
-    /// How many requests to one server may be unanswered at a time (RFC 8489 6.2). Default: 10.
+    /// How many requests to one server may be unanswered at a time (RFC 8489 6.2), 1 at least. Default: 10.
     pub max_unanswered: usize,
     /// How long the binding of one socket may take. Default: 5 s, far more than a working system needs.
     pub bind_timeout: Duration,
@@ -196,6 +196,13 @@ impl GatherConfig {
     #[must_use]
     pub fn software(mut self, software: Option<String>) -> Self {
         self.software = software.map(|text| text.chars().take(127).collect());
+        self
+    }
+
+    /// Sets [`max_unanswered`](Self::max_unanswered).
+    #[must_use]
+    pub fn max_unanswered(mut self, max: usize) -> Self {
+        self.max_unanswered = max;
         self
     }
 

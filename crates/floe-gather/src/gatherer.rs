@@ -334,13 +334,16 @@ impl Gatherer {
     }
 
     fn next_job(&self) -> Option<(StreamId, (JobId, BaseId, Query))> {
+        let unanswered = self.unanswered();
+        let most = self.shared.config.max_unanswered.max(1);
+        let is_full = |query: Query| unanswered.get(&query.address).is_some_and(|&count| count >= most);
         let waiting = self.rounds.values().flat_map(|round| {
             let waiting = round.jobs.iter().filter(|(_, job)| matches!(job.state, State::Waiting));
             waiting.map(move |(id, job)| (round.stream, id, job))
         });
         let asks = waiting.filter_map(|(stream, id, job)| match job.task {
             // RFC 8489 6.2: a server that answers nothing is not flooded.
-            Task::Ask { query, .. } if self.is_full(query) => None,
+            Task::Ask { query, .. } if is_full(query) => None,
             Task::Ask { base, query } => Some((stream, id, job, (base, query))),
             Task::Bind { .. } | Task::Resolve { .. } => None,
         });
@@ -352,16 +355,15 @@ impl Gatherer {
         Some((stream, (id, base, query)))
     }
 
-    /// Whether the server has enough to answer.
-    fn is_full(&self, query: Query) -> bool {
-        let asked = self.rounds.values().flat_map(|round| round.jobs.iter());
-        let unanswered = asked.filter(|(_, job)| match job.task {
-            Task::Ask { query: other, .. } => {
-                other.address == query.address && matches!(job.state, State::Asked { .. })
+    /// How many requests to each server wait for their answer.
+    fn unanswered(&self) -> BTreeMap<SocketAddr, usize> {
+        let mut unanswered = BTreeMap::new();
+        for (_, job) in self.rounds.values().flat_map(|round| round.jobs.iter()) {
+            if let (Task::Ask { query, .. }, State::Asked { .. }) = (&job.task, &job.state) {
+                *unanswered.entry(query.address).or_default() += 1;
             }
-            _ => false,
-        });
-        unanswered.count() >= self.shared.config.max_unanswered.max(1)
+        }
+        unanswered
     }
 
     /// RFC 8445 14.3.

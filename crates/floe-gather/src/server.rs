@@ -141,7 +141,7 @@ pub enum AllocateError {
     /// The server does not take the credentials: it would not take them at another address either.
     #[error("{0}")]
     Credentials(String),
-    /// Nobody answers there, and would not answer a Binding request either.
+    /// Nobody answers there.
     #[error("the server does not answer")]
     Silent,
     /// Anything else, such as a connection that broke. The text is for people.

@@ -130,11 +130,11 @@ pub use floe_check::{
     AddedRemote, Agreed, CheckKind, ConsentLoss, Counters, FailReason, ListFailReason, PairCounters,
     PairState, PairView, ReconcileError,
 };
-pub use floe_gather::Policy as CandidatePolicy;
 pub use floe_gather::{
     GatherConfig, GatherError, Question, Resolution, ResolveError, ServerError, ServerId, ServerKind,
     ServerUri, Target, UriError,
 };
+pub use floe_gather::{Host as ServerHost, Policy as CandidatePolicy};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};
 pub use floe_turn::{Prefix, RelayHeader};
 pub use relay::SendError;

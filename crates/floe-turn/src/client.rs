@@ -64,7 +64,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// # Keepalives
 /// While there is an allocation and nothing else is sent to the server, a Binding indication leaves through
 /// `poll_transmit` every [`keepalive`](ClientConfig::keepalive): a NAT on the way that forgot the base would give it
-/// another address, which has no allocation. Data that goes by [`channel_header`](Self::channel_header) is not seen here,
+/// another address, which has no allocation. Data that goes by a [`prefix`](Self::prefix) is not seen here,
 /// and puts nothing off.
 ///
 /// # A success that was lost

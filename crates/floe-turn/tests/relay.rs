@@ -253,7 +253,7 @@ fn a_day_of_an_allocation_from_challenge_to_close() {
     lab.drive(|client, now| client.bind_channel(now, at(PEER))).unwrap();
     lab.run(Duration::from_secs(1));
     assert!(matches!(lab.events()[..], [Event::ChannelBound { .. }]));
-    assert!(lab.relayed().client.channel_header(at(PEER), 3).is_some());
+    assert!(lab.relayed().client.channel(at(PEER)).is_some());
     for _ in 0..24 {
         lab.assert_data_flows("by channel");
         lab.run(HOUR);

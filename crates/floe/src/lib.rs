@@ -101,8 +101,8 @@ pub use floe_net::{Arrival, DatagramSocket, Dscp, Link, Net, SystemNet};
 pub use floe_session::{
     AddedRemote, Agreed, CandidatePolicy, CheckKind, Choice, Counters, DropReason, Event, FailReason,
     GatherConfig, IceServer, IceState, LocalParameters, Nomination, PairCounters, PairState, PairView,
-    Policy, Reason, Refusal, RemoteDescription, ServerError, ServerId, ServerKind, ServerUri, SharedPace,
-    Target, UriError, Why,
+    Policy, Reason, Refusal, RemoteDescription, ServerError, ServerHost, ServerId, ServerKind, ServerUri,
+    SharedPace, Target, UriError, Why,
 };
 pub use path::TrafficCounts;
 pub use selected::SelectedPair;

@@ -70,15 +70,13 @@ impl Route {
     /// allocated; what is encrypted on the way to it has to be.
     pub(crate) fn try_send(&self, datagram: &[u8]) -> io::Result<()> {
         let Some(relay) = &self.relay else { return self.socket.try_send_to(datagram, self.to) };
+        let Some(prefix) = relay.prefix else {
+            let why = "the TURN server lets the peer in no more";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, why));
+        };
         let mut random = [0; 12];
-        if relay.prefix.is_some_and(|prefix| prefix.channel().is_none()) {
+        if prefix.channel().is_none() {
             getrandom::fill(&mut random).map_err(io::Error::other)?;
-        }
-        if relay.prefix.is_none() {
-            return Err(io::Error::new(
-                io::ErrorKind::PermissionDenied,
-                "the TURN server lets the peer in no more",
-            ));
         }
         let header = relay.header(datagram.len(), || random).ok_or(io::ErrorKind::InvalidInput)?;
         let parts = [header.as_slice(), datagram, header.padding()].map(IoSlice::new);

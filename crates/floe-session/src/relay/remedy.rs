@@ -17,7 +17,7 @@ use crate::{Session, sockets::Purpose};
 /// An allocation that did not live so long is not asked for again when it is lost: the server would only take it back.
 pub(super) const WORTH_RENEWING: Duration = Duration::from_secs(10);
 
-/// The servers that are left alone for a while, whatever name they are found by (RFC 5928 3, RFC 8656 7.4).
+/// The servers that are left alone for a while, also when they are found anew (RFC 5928 3, RFC 8656 7.4).
 #[derive(Debug, Default)]
 pub(super) struct Blocked(BTreeMap<Place, (Instant, AllocateError)>);
 

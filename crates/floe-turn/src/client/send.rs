@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
-use floe_stun::{CHANNEL_HEADER_LENGTH, ChannelData, ChannelNumber, Message, TransactionId};
+use floe_stun::{ChannelNumber, Message, TransactionId};
 
 use super::{Client, canonical};
 use crate::{
@@ -46,14 +46,6 @@ impl Client {
             }
             Standing::Refused => Err(SendError::NotPermitted),
         }
-    }
-
-    /// The four bytes that make so many bytes of data a datagram to the server, for a buffer with room before the data:
-    /// nothing is copied or allocated. `None` while the peer has no channel; then [`send`](Self::send). On a stream padding
-    /// has to follow the data: [`prefix`](Self::prefix) knows of it.
-    #[must_use]
-    pub fn channel_header(&self, peer: SocketAddr, length: usize) -> Option<[u8; CHANNEL_HEADER_LENGTH]> {
-        ChannelData::header(self.channel(peer)?, length)
     }
 
     /// The channel that data to the peer may go by.

@@ -176,7 +176,7 @@ fn a_channel_is_read_from_as_soon_as_it_is_asked_for_and_written_to_once_it_is_b
     // The server's answer is late.
     let early = [n0, n1, 0, 2, b'h', b'i'];
     assert_eq!(rig.handle(&early), Handled::Data { peer: peer(), payload: b"hi" });
-    assert_eq!(rig.client.channel_header(peer(), 5), None);
+    assert_eq!(rig.client.channel(peer()), None);
     rig.client.send(rig.now, peer(), b"by indication").unwrap();
     assert_eq!(indicated(&rig.sent()[0]), (peer(), b"by indication".as_slice()));
     rig.succeed(&request, &[]);
@@ -184,8 +184,8 @@ fn a_channel_is_read_from_as_soon_as_it_is_asked_for_and_written_to_once_it_is_b
     rig.client.send(rig.now, peer(), b"short").unwrap();
     let header = [n0, n1, 0, 5];
     assert_eq!(rig.sent(), [[&header[..], b"short"].concat()]);
-    assert_eq!(rig.client.channel_header(peer(), 5), Some(header));
-    assert_eq!(rig.client.channel_header(at("198.51.100.1:7000"), 5), None, "a channel is for one port");
+    assert_eq!(rig.client.channel(peer()), Some(channel));
+    assert_eq!(rig.client.channel(at("198.51.100.1:7000")), None, "a channel is for one port");
 }
 
 // proves: 8656-12.6-a
