@@ -18,7 +18,8 @@ type Record = (u16, u16, u8);
 const SUPPORTED: [ServerTransport; 4] =
     [ServerTransport::Udp, ServerTransport::Tls, ServerTransport::Tcp, ServerTransport::Dtls];
 const NAMES: [&str; 6] = ["a.org", "B.org", "c.org", "_turn._udp.a.org", "_turns._tcp.b.org", ""];
-const SERVICES: [&str; 4] = ["RELAY:turn.udp", "RELAY:turn.tcp:turn.tls:turn.dtls", "relay:TURN.UDP", "SIP+D2U"];
+const SERVICES: [&str; 4] =
+    ["RELAY:turn.udp", "RELAY:turn.tcp:turn.tls:turn.dtls", "relay:TURN.UDP", "SIP+D2U"];
 const FLAGS: [&str; 4] = ["", "S", "A", "U"];
 
 fuzz_target!(|input: (&str, Vec<Vec<Record>>)| {
@@ -44,7 +45,9 @@ fn answer(resolution: &mut Resolution, question: &Question, answer: Option<Vec<R
     match question {
         Question::Naptr(name) => resolution.handle_naptr(name, answer.map(|records| all(&records, naptr))),
         Question::Srv(name) => resolution.handle_srv(name, answer.map(|records| all(&records, srv))),
-        Question::Addresses(name) => resolution.handle_addresses(name, answer.map(|records| all(&records, ip))),
+        Question::Addresses(name) => {
+            resolution.handle_addresses(name, answer.map(|records| all(&records, ip)))
+        }
     }
 }
 
