@@ -115,5 +115,6 @@ pub use reason::{
     AddLocalError, AddRemoteError, AddedRemote, ConsentLoss, Counters, DropReason, FailReason,
     ListFailReason, ReconcileError, SetRemoteError,
 };
+pub use schedule::{Judge, Readiness};
 pub use set::CheckSet;
 pub use snapshot::Snapshot;

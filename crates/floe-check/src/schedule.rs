@@ -30,6 +30,21 @@ pub(crate) struct Check {
     pub(crate) to: SocketAddr,
 }
 
+/// What becomes of a check that is sent now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Readiness {
+    /// It leaves.
+    Ready,
+    /// It leaves, and there are signs that nothing gets far from this base.
+    Doubtful,
+    /// It waits for something else that needs a slot of its own: a relay holds what goes to a peer that is not permitted yet
+    /// (RFC 8656 9).
+    Held,
+}
+
+/// What becomes of a check from this base to this destination.
+pub type Judge<'a> = dyn Fn(BaseId, SocketAddr) -> Readiness + 'a;
+
 impl CheckSet {
     /// The next check, if one is to be sent: at most one new transaction. The session calls it once in each Ta.
     ///
@@ -38,6 +53,13 @@ impl CheckSet {
     /// ([`Command::Confirm`](crate::Command::Confirm)); then, going round the streams, triggered checks, then ordinary ones; and
     /// last those that keep valid pairs warm. Probes of pairs in use that have fallen silent take turns with all of these.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
+        self.start_next_by(now, &|_, _| Readiness::Ready)
+    }
+
+    /// [`start_next`](Self::start_next), where not every slot would be well spent: `judge` says of a base and a destination
+    /// what becomes of a check there. Nothing is started where it would only be held; ordinary checks that are doubtful come
+    /// after those that are ready. What is left is for [`start_next`](Self::start_next), where nobody else wants the slot.
+    pub fn start_next_by(&mut self, now: Instant, judge: &Judge<'_>) -> Option<Transmit> {
         if self.config.lite {
             return None;
         }
@@ -45,7 +67,7 @@ impl CheckSet {
             return Some(consent);
         }
         if std::mem::take(&mut self.consents.probed_last)
-            && let Some(check) = self.start_check(now)
+            && let Some(check) = self.start_check(now, judge)
         {
             return Some(check);
         }
@@ -53,11 +75,11 @@ impl CheckSet {
             self.consents.probed_last = true;
             return Some(probe);
         }
-        self.start_check(now)
+        self.start_check(now, judge)
     }
 
-    fn start_check(&mut self, now: Instant) -> Option<Transmit> {
-        while let Some((pair, kind)) = self.next_check() {
+    fn start_check(&mut self, now: Instant, judge: &Judge<'_>) -> Option<Transmit> {
+        while let Some((pair, kind)) = self.next_check(judge) {
             if self.is_spent(pair) {
                 self.fail(now, pair, FailReason::Consent(ConsentLoss::Expired));
                 continue;
@@ -83,7 +105,20 @@ impl CheckSet {
             || self.rotation().into_iter().any(|stream| self.has_next_of(stream))
     }
 
-    fn next_check(&mut self) -> Option<(PairId, CheckKind)> {
+    /// Whether what it has to send comes before ordinary checks: it is for consent, nominates, answers a check of the peer's, or
+    /// data waits for it.
+    #[must_use]
+    pub fn has_urgent(&self) -> bool {
+        let is_triggered =
+            |stream: StreamId| self.lists.get(&stream).is_some_and(|list| !list.triggered.is_empty());
+        !self.config.lite
+            && (self.consents.is_due()
+                || !self.nominations.is_empty()
+                || self.has_warm_urgent()
+                || self.rotation().into_iter().any(is_triggered))
+    }
+
+    fn next_check(&mut self, judge: &Judge<'_>) -> Option<(PairId, CheckKind)> {
         if let Some(pair) = self.nominations.pop() {
             return Some((pair, CheckKind::Nominating));
         }
@@ -92,7 +127,7 @@ impl CheckSet {
         }
         // RFC 8445 6.1.4.2: a list with nothing to send yields to the next within the same slot.
         for stream in self.rotation() {
-            if let Some(next) = self.next_of(stream) {
+            if let Some(next) = self.next_of(stream, judge) {
                 self.last_turn = Some(stream);
                 return Some(next);
             }
@@ -119,16 +154,36 @@ impl CheckSet {
             || self.pairs.first_to_thaw(stream).is_some()
     }
 
-    fn next_of(&mut self, stream: StreamId) -> Option<(PairId, CheckKind)> {
-        if let Some(pair) = self.lists.get_mut(&stream)?.triggered.pop() {
+    fn next_of(&mut self, stream: StreamId, judge: &Judge<'_>) -> Option<(PairId, CheckKind)> {
+        let readiness = |id: PairId| {
+            self.pairs.get(id).map_or(Readiness::Ready, |pair| judge(pair.ends.base, pair.ends.to))
+        };
+        let mut triggered = self.lists.get(&stream)?.triggered.iter();
+        if let Some(pair) = triggered.find(|&id| readiness(id) != Readiness::Held) {
+            drop(triggered);
+            self.lists.get_mut(&stream)?.triggered.remove(pair);
             return Some((pair, CheckKind::Triggered));
         }
-        if let Some(pair) = self.pairs.in_state(stream, PairState::Waiting).next() {
+        drop(triggered);
+        if let Some(pair) = self.first_waiting(stream, readiness) {
             return Some((pair, CheckKind::Ordinary));
         }
-        let pair = self.pairs.first_to_thaw(stream)?;
+        let pair = self.pairs.first_to_thaw(stream).filter(|&id| readiness(id) != Readiness::Held)?;
         self.pairs.set_state(pair, PairState::Waiting);
         Some((pair, CheckKind::Ordinary))
+    }
+
+    /// The best of the waiting pairs that is ready; without one, the best that is not held.
+    fn first_waiting(&self, stream: StreamId, readiness: impl Fn(PairId) -> Readiness) -> Option<PairId> {
+        let mut doubtful = None;
+        for id in self.pairs.in_state(stream, PairState::Waiting) {
+            match readiness(id) {
+                Readiness::Ready => return Some(id),
+                Readiness::Doubtful => doubtful = doubtful.or(Some(id)),
+                Readiness::Held => {}
+            }
+        }
+        doubtful
     }
 
     /// Writes and registers the check of a pair; `None` where it cannot be written.

@@ -101,6 +101,11 @@ impl CheckSet {
         self.warm.urgent.iter().chain(self.warm.due.iter()).any(|id| self.wants_warming(id))
     }
 
+    /// Whether data waits for one of them.
+    pub(crate) fn has_warm_urgent(&self) -> bool {
+        self.warm.urgent.iter().any(|id| self.wants_warming(id))
+    }
+
     pub(crate) fn next_urgent(&mut self) -> Option<PairId> {
         self.next_idle(|warm| &mut warm.urgent)
     }

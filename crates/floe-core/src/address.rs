@@ -34,6 +34,19 @@ pub const fn is_ipv6_link_local(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether this address means something within one network only: RFC 1918, RFC 6598 (behind a carrier's NAT), IPv6 unique
+/// local addresses (RFC 4193), and link-local ones.
+#[must_use]
+pub const fn is_private(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => {
+            let [a, b, ..] = v4.octets();
+            v4.is_private() || v4.is_link_local() || (a == 100 && b & 0xc0 == 64)
+        }
+        IpAddr::V6(v6) => v6.segments()[0] & 0xfe00 == 0xfc00 || is_ipv6_link_local(ip),
+    }
+}
+
 /// Whether this is a site-local IPv6 address (fec0::/10), which RFC 3879 deprecated.
 #[must_use]
 pub const fn is_site_local(ip: Ipv6Addr) -> bool {

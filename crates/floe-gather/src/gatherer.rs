@@ -325,6 +325,12 @@ impl Gatherer {
         round.refresh_next(now, policy, &mut self.shared).map(Start::Send)
     }
 
+    /// Whether what is next is an allocation over a connection, which takes no slot before that is there.
+    #[must_use]
+    pub fn needs_connection(&self) -> bool {
+        self.next_job().is_some_and(|(_, (_, _, query))| !is_plain(&query))
+    }
+
     /// Whether what it has is for later, once nothing else wants a slot: a server that is not reached over plain UDP is for
     /// where that does not work.
     #[must_use]

@@ -104,6 +104,9 @@ impl Session {
             self.renomination && !lite && description.options.contains(IceOptions::RENOMINATION);
         self.check.set_renomination(id, renomination);
         self.check.set_ice2(id, description.options.contains(IceOptions::ICE2));
+        if self.streams.values().all(|stream| stream.remote.is_none()) {
+            self.pace.meet();
+        }
         let Some(stream) = self.streams.get_mut(&id) else { return };
         let credentials = description.credentials.clone();
         let parameters = RemoteParameters { credentials, components: description.components };

@@ -7,7 +7,7 @@ use std::{
 };
 
 use floe_check::{Command, FailReason};
-use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit};
+use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit, address::Redacted};
 use floe_nominate::{Decision, Why};
 
 use crate::{
@@ -144,37 +144,52 @@ impl Session {
         if !self.pace.may_start(now) {
             return false;
         }
-        if !self.has_next() {
+        if !self.has_next(now) {
             self.turn.leave();
             return false;
         }
         if !self.turn.take(now) {
             return false;
         }
-        let transmit = self.next_transaction(now);
+        let is_urgent = self.check.has_urgent();
+        let transmit = self.next_transaction(now, is_urgent);
         // What could not be started may have ended something all the same.
         let Some(transmit) = transmit else { return self.carry_gathered(now) || self.check.has_events() };
-        self.pace.started(now);
+        let (base, to) = (transmit.base, Redacted(transmit.to));
+        tracing::trace!(%base, %to, turn = ?self.pace.turn(is_urgent), is_urgent, "a slot is spent");
+        self.pace.started(now, is_urgent);
         self.send(now, &transmit);
         true
     }
 
     /// What the slot of now is spent on. An allocation that is half done comes first: one more request, and there are two
-    /// candidates. Of eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is
+    /// candidates. Then comes a check that cannot wait, but not before others again and again. Of eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is
     /// for where that does not work: it gets the slots that nobody else wants, and every eighth.
-    fn next_transaction(&mut self, now: Instant) -> Option<Transmit> {
+    fn next_transaction(&mut self, now: Instant, is_urgent: bool) -> Option<Transmit> {
         if let Some(transmit) = self.start_half_done(now) {
             return Some(transmit);
         }
-        match self.pace.turn() {
-            SlotFor::Checks => self.check.start_next(now).or_else(|| self.start_server(now)),
-            SlotFor::Servers => self.start_server(now).or_else(|| self.check.start_next(now)),
+        let transmit = match self.pace.turn(is_urgent) {
+            SlotFor::Checks => {
+                let check = self.start_check(now).or_else(|| self.start_server(now));
+                check.or_else(|| self.start_later(now))
+            }
+            SlotFor::Servers => {
+                let server = self.start_server(now).or_else(|| self.start_later(now));
+                server.or_else(|| self.start_check(now))
+            }
             SlotFor::Later => {
                 let later = self.start_later(now).or_else(|| self.start_server(now));
-                return later.or_else(|| self.check.start_next(now));
+                later.or_else(|| self.start_check(now))
             }
-        }
-        .or_else(|| self.start_later(now))
+        };
+        transmit.or_else(|| self.check.start_next(now))
+    }
+
+    /// A check that gets somewhere: what a relay would hold leaves the slot to the permission that it waits for.
+    fn start_check(&mut self, now: Instant) -> Option<Transmit> {
+        let relays = &self.relays;
+        self.check.start_next_by(now, &|base, to| relays.readiness(base, to))
     }
 
     fn update_routes(&mut self, now: Instant, work: &Work) {

@@ -11,9 +11,31 @@ pub(crate) struct Pace {
     proposed: Pacing,
     ta: Duration,
     last: Option<Instant>,
-    /// How many have started.
-    count: u32,
+    /// When a connection to a server was last begun.
+    linked: Option<Instant>,
+    /// Whose turn it is.
+    turns: Turns,
 }
+
+/// Whom slots are first offered to, round after round of eight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Turns {
+    /// The place in the round.
+    place: u8,
+    /// How many checks that could not wait have taken the slot of this place.
+    put_off: u8,
+}
+
+/// How many do: one that answers the peer's and the one that nominates then.
+const MAX_PUT_OFF: u8 = 2;
+
+/// What slots are for: the first is for servers where there is nobody to check yet.
+const ROUND: [SlotFor; 8] = {
+    use SlotFor::{Checks, Later, Servers};
+    [Checks, Servers, Checks, Checks, Servers, Checks, Checks, Later]
+};
+/// Where a round begins for a peer that comes late, so that servers have had their turn.
+const LATE: u8 = 2;
 
 /// Whom a slot is first offered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +51,13 @@ impl Pace {
     pub(crate) fn new(ta: Duration) -> Self {
         let millis = u64::try_from(ta.as_millis()).unwrap_or(u64::MAX);
         let proposed = Pacing::from_millis(millis).unwrap_or(Pacing::MAX);
-        Self { proposed, ta: Pacing::agreed(Some(proposed), Some(proposed)), last: None, count: 0 }
+        Self {
+            proposed,
+            ta: Pacing::agreed(Some(proposed), Some(proposed)),
+            last: None,
+            linked: None,
+            turns: Turns::default(),
+        }
     }
 
     /// What is signalled to the peer.
@@ -55,23 +83,50 @@ impl Pace {
         self.last.and_then(|last| last.checked_add(self.ta))
     }
 
+    /// When the next connection to a server may be begun; `None`: at any time.
+    pub(crate) fn next_link(&self) -> Option<Instant> {
+        self.linked.and_then(|linked| linked.checked_add(self.ta))
+    }
+
+    /// A connection was begun.
+    pub(crate) fn linked(&mut self, now: Instant) {
+        self.linked = Some(now);
+    }
+
     pub(crate) fn may_start(&self, now: Instant) -> bool {
         self.next_slot().is_none_or(|slot| slot <= now)
     }
 
-    /// Whom the next slot is first offered to.
-    pub(crate) const fn turn(&self) -> SlotFor {
-        match self.count % 8 {
-            1 | 4 => SlotFor::Servers,
-            7 => SlotFor::Later,
-            _ => SlotFor::Checks,
-        }
+    /// Whom the next slot is first offered to. A check that cannot wait goes before servers, but not again and again.
+    pub(crate) fn turn(&self, is_urgent: bool) -> SlotFor {
+        if is_urgent && self.turns.put_off < MAX_PUT_OFF { SlotFor::Checks } else { self.turns.whose() }
     }
 
     /// A transaction started.
-    pub(crate) fn started(&mut self, now: Instant) {
+    pub(crate) fn started(&mut self, now: Instant, is_urgent: bool) {
         self.last = Some(now);
-        self.count = self.count.wrapping_add(1);
+        self.turns.next(is_urgent);
+    }
+
+    /// A peer has become known. Where gathering had its slots before, those of now are for checks.
+    pub(crate) fn meet(&mut self) {
+        if self.turns.place > LATE {
+            self.turns = Turns { place: LATE, put_off: 0 };
+        }
+    }
+}
+
+impl Turns {
+    fn whose(self) -> SlotFor {
+        ROUND.get(usize::from(self.place)).copied().unwrap_or(SlotFor::Checks)
+    }
+
+    fn next(&mut self, is_urgent: bool) {
+        if is_urgent && self.put_off < MAX_PUT_OFF && self.whose() != SlotFor::Checks {
+            self.put_off += 1;
+        } else {
+            *self = Self { place: (self.place + 1) % 8, put_off: 0 };
+        }
     }
 }
 
@@ -90,15 +145,16 @@ mod tests {
         let at = |after| start + ms(after);
         let mut pace = Pace::new(ms(50));
         assert!(pace.may_start(at(7)) && pace.next_slot().is_none());
-        pace.started(at(7));
+        pace.started(at(7), false);
         assert!(!pace.may_start(at(56)) && pace.may_start(at(57)));
         // A late one moves those behind it: two never come within Ta.
-        pace.started(at(90));
+        pace.started(at(90), false);
         assert_eq!(pace.next_slot(), Some(at(140)));
         assert_eq!(pace.agree(Pacing::from_millis(70)), ms(70));
         assert_eq!(pace.next_slot(), Some(at(160)));
         let proposed = Pacing::from_millis(50).unwrap();
-        let expected = Pace { proposed, ta: ms(70), last: Some(at(90)), count: 2 };
+        let turns = Turns { place: 2, put_off: 0 };
+        let expected = Pace { proposed, ta: ms(70), last: Some(at(90)), linked: None, turns };
         assert_eq!(pace, expected);
     }
 
@@ -122,12 +178,36 @@ mod tests {
     }
 
     #[test]
+    fn a_check_that_cannot_wait_puts_servers_off_by_two_slots() {
+        #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
+        let now = Instant::now();
+        let mut pace = Pace::new(ms(50));
+        let mut offered = |urgent: &[bool]| {
+            let each = urgent.iter().map(|&urgent| {
+                let turn = pace.turn(urgent);
+                pace.started(now, urgent);
+                turn
+            });
+            each.collect::<Vec<_>>()
+        };
+        use SlotFor::{Checks, Later, Servers};
+        assert_eq!(offered(&[false; 8]), ROUND);
+        // However many there are, servers get every third of the slots that were theirs.
+        let mut all = [Checks; 14];
+        (all[3], all[8], all[13]) = (Servers, Servers, Later);
+        assert_eq!(offered(&[true; 14]), all);
+        assert_eq!(offered(&[false; 5]), ROUND[..5]);
+        pace.meet();
+        assert_eq!((pace.turn(false), pace.turns.place), (Checks, LATE));
+    }
+
+    #[test]
     fn a_pace_that_nobody_lives_to_see_does_no_harm() {
         let mut pace = Pace::new(Duration::MAX);
         assert_eq!(pace.proposed(), Pacing::MAX);
         #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
         let now = Instant::now();
-        pace.started(now);
+        pace.started(now, false);
         assert!(!pace.may_start(now + Duration::from_secs(86_400)));
     }
 }

@@ -12,7 +12,8 @@ use std::{
     time::Instant,
 };
 
-use floe_core::{BaseId, ServerTransport, Transmit};
+use floe_check::Readiness;
+use floe_core::{BaseId, ServerTransport, Transmit, address};
 use floe_gather::{Allocated, JobId, Resolution, ServerId, ServerKind, Target};
 use floe_turn::{Client, Prefix};
 use rand::{SeedableRng as _, rngs::ChaCha20Rng};
@@ -155,6 +156,25 @@ impl Relays {
     /// What data to a peer is wrapped in.
     pub(crate) fn prefix(&self, base: BaseId, peer: SocketAddr) -> Option<Prefix> {
         self.open(base)?.client.prefix(peer)
+    }
+
+    /// What becomes of a check from this base to this peer.
+    pub(crate) fn readiness(&self, base: BaseId, peer: SocketAddr) -> Readiness {
+        match self.all.get(&base) {
+            Some(relay) if relay.client.is_permitted(peer.ip()) => Readiness::Ready,
+            Some(_) => Readiness::Held,
+            None if self.is_silent(base) && !address::is_private(peer.ip()) => Readiness::Doubtful,
+            None => Readiness::Ready,
+        }
+    }
+
+    /// Whether UDP from this socket seems to get nowhere: its server was reached by a connection sooner.
+    fn is_silent(&self, socket: BaseId) -> bool {
+        let on = || self.all.values().filter(|relay| relay.parent == socket);
+        let is_asked = |relay: &Relay| matches!(relay.phase, Phase::Asked(_));
+        on().any(|relay| relay.is_plain() && is_asked(relay))
+            && on().any(|relay| !relay.is_plain() && relay.is_open())
+            && !on().any(|relay| relay.is_plain() && relay.is_open())
     }
 
     fn open(&self, base: BaseId) -> Option<&Relay> {

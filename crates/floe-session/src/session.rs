@@ -226,8 +226,14 @@ impl Session {
     }
 
     /// Whether a transaction waits for its slot.
-    pub(crate) fn has_next(&self) -> bool {
-        self.check.has_next() || self.gatherer.has_next() || self.relays.has_next()
+    pub(crate) fn has_next(&self, now: Instant) -> bool {
+        let gathers = self.gatherer.has_next() && self.next_link().is_none_or(|at| at <= now);
+        gathers || self.check.has_next() || self.relays.has_next()
+    }
+
+    /// When the next connection to a server may be begun, if one is what gathering wants next.
+    pub(crate) fn next_link(&self) -> Option<Instant> {
+        self.pace.next_link().filter(|_| self.gatherer.needs_connection())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None` where nothing is. It may lie in the past: then it
@@ -238,7 +244,9 @@ impl Session {
             return None;
         }
         let slots = self.pace.next_slot().into_iter().chain(self.turn.next(self.clock.latest()));
-        let slot = slots.max().filter(|_| self.has_next());
+        let slot = slots.max();
+        let link = self.next_link().map(|at| slot.map_or(at, |slot| at.max(slot)));
+        let slot = slot.filter(|_| self.clock.latest().is_some_and(|now| self.has_next(now)));
         let deadlines = [
             self.clock.due(),
             self.gatherer.poll_timeout(),
@@ -247,6 +255,7 @@ impl Session {
             self.nominator.poll_timeout(),
             self.progress.release_at,
             slot,
+            link,
         ];
         deadlines.into_iter().flatten().min()
     }

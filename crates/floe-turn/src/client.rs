@@ -5,6 +5,7 @@ mod connect;
 mod families;
 mod migrate;
 mod peers;
+mod permit;
 mod receive;
 mod reclaim;
 mod send;
@@ -208,9 +209,9 @@ impl Client {
                 // It was refused, and its allocation waits to be given back.
                 Due::TimedOut { cancelled: true, .. } => {}
                 Due::TimedOut { key, integrity_violated: true, .. } => {
-                    self.failed(now, key.request, RequestError::IntegrityViolated);
+                    self.flight_failed(now, &key, &RequestError::IntegrityViolated);
                 }
-                Due::TimedOut { key, .. } => self.failed(now, key.request, RequestError::TimedOut),
+                Due::TimedOut { key, .. } => self.flight_failed(now, &key, &RequestError::TimedOut),
             }
         }
         self.queue.wake(now);
@@ -276,12 +277,14 @@ impl Client {
 
     /// Sends a request for the first time; `None` where it cannot even be written.
     fn launch(&mut self, now: Instant, request: Request) -> Option<Transmit> {
+        let (request, rest) = self.with_others(request);
         let id = TransactionId::random(&mut self.rng);
         let credential = self.auth.credential().cloned();
-        let particulars = Particulars { only: self.only, ticket: self.mobility.ticket() };
+        let particulars = Particulars { only: self.only, ticket: self.mobility.ticket(), rest: &rest };
         let written = request::write(request.ask, id, &self.config, particulars, credential.as_deref());
         let Ok(payload) = written else {
-            self.failed(now, request, RequestError::TooLong);
+            let flight = Flight { request, rest, credential };
+            self.flight_failed(now, &flight, &RequestError::TooLong);
             return None;
         };
         if request.ask == Ask::Reclaim {
@@ -293,7 +296,7 @@ impl Client {
             _ => self.config.policy(),
         };
         let base = self.base_of(request.ask);
-        self.open.start(now, id, policy, payload.clone(), Flight { request, credential });
+        self.open.start(now, id, policy, payload.clone(), Flight { request, rest, credential });
         Some(Transmit { base, to: self.config.server, payload })
     }
 

@@ -81,7 +81,7 @@ impl DataConnection {
             rng,
             connection,
             id: TransactionId::new([0; 12]),
-            flight: Flight { request, credential },
+            flight: Flight { request, rest: Vec::new(), credential },
             out: None,
             buffer: Vec::new(),
             until,
@@ -184,7 +184,7 @@ impl DataConnection {
     }
 
     fn ask_again(&mut self, request: Request) {
-        self.flight = Flight { request, credential: self.auth.credential().cloned() };
+        self.flight = Flight { request, rest: Vec::new(), credential: self.auth.credential().cloned() };
         if let Err(why) = self.ask() {
             self.fail(why);
         }

@@ -33,6 +33,19 @@ impl Queue {
         self.waiting.pop_front()
     }
 
+    /// Those for which the answer is yes, in their order, up to so many.
+    pub(crate) fn take(&mut self, max: usize, mut wanted: impl FnMut(&Request) -> bool) -> Vec<Request> {
+        let mut taken = Vec::new();
+        self.waiting.retain(|request| {
+            let take = taken.len() < max && wanted(request);
+            if take {
+                taken.push(*request);
+            }
+            !take
+        });
+        taken
+    }
+
     /// The first that does not wait for a slot any longer.
     pub(crate) fn pop_overdue(&mut self, now: Instant) -> Option<Request> {
         let is_overdue = |request: &Request| request.overdue.is_some_and(|at| at <= now);

@@ -72,12 +72,14 @@ pub(crate) struct Request {
     pub(crate) reclaims: u8,
     /// From when on it does not wait for a slot any more.
     pub(crate) overdue: Option<Instant>,
+    /// Whether the server refused it among others: it is asked for by itself.
+    pub(crate) alone: bool,
 }
 
 impl Request {
     /// One that waits for its slot as long as it takes.
     pub(crate) const fn patient(ask: Ask) -> Self {
-        Self { ask, challenges: 0, troubles: 0, in_doubt: false, reclaims: 0, overdue: None }
+        Self { ask, challenges: 0, troubles: 0, in_doubt: false, reclaims: 0, overdue: None, alone: false }
     }
 
     /// One that waits for its slot until then.
@@ -90,7 +92,15 @@ impl Request {
 #[derive(Debug, Clone)]
 pub(crate) struct Flight {
     pub(crate) request: Request,
+    /// Further permissions that the same message asks for.
+    pub(crate) rest: Vec<Request>,
     pub(crate) credential: Option<Arc<Credential>>,
+}
+
+impl Flight {
+    pub(crate) fn asks_for(&self, ask: Ask) -> bool {
+        self.request.ask == ask || self.rest.iter().any(|request| request.ask == ask)
+    }
 }
 
 /// What a request says beside what is configured.
@@ -100,6 +110,8 @@ pub(crate) struct Particulars<'a> {
     pub(crate) only: Option<AddressFamily>,
     /// The newest ticket.
     pub(crate) ticket: &'a [u8],
+    /// Further permissions to ask for (RFC 8656 10.1).
+    pub(crate) rest: &'a [Request],
 }
 
 /// Writes the request.
@@ -125,7 +137,7 @@ fn write_ask<'b>(
     writer: MessageWriter<'b>,
     ask: Ask,
     config: &ClientConfig,
-    Particulars { only, ticket }: Particulars<'_>,
+    Particulars { only, ticket, rest }: Particulars<'_>,
 ) -> Result<MessageWriter<'b>, WriteError> {
     let lifetime = requested_lifetime(config);
     let software = config.software.as_deref().map(Software::new);
@@ -145,13 +157,20 @@ fn write_ask<'b>(
             .attribute(&Lifetime::ZERO)?
             .attribute(&RequestedAddressFamily(family))?
             .optional(software.as_ref()),
-        // RFC 8656 10.1: the port is ignored.
-        Ask::Permit(ip) => writer.attribute(&XorPeerAddress(SocketAddr::new(ip, 0))),
+        Ask::Permit(_) => rest.iter().map(|request| request.ask).chain([ask]).try_fold(writer, write_permit),
         Ask::Bind(peer, channel) => {
             writer.attribute(&ChannelNumberAttribute(channel))?.attribute(&XorPeerAddress(peer))
         }
         Ask::Connect(peer) => writer.attribute(&XorPeerAddress(peer)),
         Ask::BindConnection(connection) => writer.attribute(&connection),
+    }
+}
+
+fn write_permit(writer: MessageWriter<'_>, ask: Ask) -> Result<MessageWriter<'_>, WriteError> {
+    match ask {
+        // RFC 8656 10.1: the port is ignored.
+        Ask::Permit(ip) => writer.attribute(&XorPeerAddress(SocketAddr::new(ip, 0))),
+        _ => Ok(writer),
     }
 }
 

@@ -1,6 +1,11 @@
 //! Hosts, gateways and the internet between them.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
@@ -16,6 +21,8 @@ const COUNT_SERVER: &str = include_str!("nft/count-server.nft");
 /// Applied to each namespace before it has links: addresses are usable at once, and nobody waits for routers.
 const SETTINGS: &str =
     "cd /proc/sys/net/ipv6/conf/default && echo 0 > accept_dad && echo 0 > router_solicitations";
+const LINK_LIMIT: Duration = Duration::from_secs(10);
+const LINK_POLL: Duration = Duration::from_millis(20);
 const FORWARD: &str =
     "echo 1 > /proc/sys/net/ipv4/ip_forward && echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
 
@@ -287,7 +294,20 @@ impl Batch {
             feed(inside(name, "ip").args(["-batch", "-"]), lines)
                 .with_context(|| format!("inside {name}"))?;
         }
-        Ok(())
+        self.namespaces.iter().try_for_each(|name| await_links(name))
+    }
+}
+
+/// The kernel takes up to a second to see that the other end of a link is up, and knows no neighbour before.
+fn await_links(namespace: &str) -> anyhow::Result<()> {
+    let until = Instant::now() + LINK_LIMIT;
+    loop {
+        let links = feed(inside(namespace, "ip").args(["-oneline", "link", "show", "type", "veth"]), "")?;
+        if links.lines().all(|link| link.contains(" state UP ")) {
+            return Ok(());
+        }
+        anyhow::ensure!(Instant::now() < until, "a link of {namespace} does not come up:\n{links}");
+        thread::sleep(LINK_POLL);
     }
 }
 

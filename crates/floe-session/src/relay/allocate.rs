@@ -33,6 +33,9 @@ impl Session {
     }
 
     fn start_gathering(&mut self, now: Instant) -> Option<Transmit> {
+        if self.next_link().is_some_and(|at| at > now) {
+            return None;
+        }
         match self.gatherer.start_next(now)? {
             Start::Send(transmit) => Some(transmit),
             Start::Allocate { job, stream, component, server, target, base } => {

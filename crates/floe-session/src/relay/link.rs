@@ -109,9 +109,9 @@ impl Session {
         let to = self.on_wire(wanted.parent, wanted.target.address);
         let (transport, name) = (wanted.target.transport, wanted.target.name.clone());
         self.put(Output::Connect { socket, from, to, transport, name });
-        // What it takes to connect is paced as what is sent is (RFC 8445 14.2).
+        // It is no transaction, and paced like one all the same (RFC 8445 14.2): a NAT may have to make a binding for it.
         if let Some(now) = self.clock.latest() {
-            self.pace.started(now);
+            self.pace.linked(now);
         }
         self.relays.links.0.insert(socket, Link::Connecting(wanted));
         Ok(())

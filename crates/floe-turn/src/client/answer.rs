@@ -16,7 +16,7 @@ use crate::{
     auth::Verdict,
     event::Event,
     reason::RequestError,
-    request::{Ask, Request},
+    request::{Ask, Flight, Request},
 };
 
 /// How long after an answer that nothing vouches for a server is asked again over a stream.
@@ -27,16 +27,25 @@ impl Client {
     pub(super) fn answered(
         &mut self,
         now: Instant,
-        request: Request,
+        flight: &Flight,
         asked_at: Instant,
         verdict: Verdict,
         response: &Message<'_>,
     ) {
         match verdict {
-            Verdict::Success => self.succeeded(now, request, asked_at, response),
-            Verdict::Again(request, None) => self.queue.push_first(request),
-            Verdict::Again(request, Some(wait)) => self.queue.push_later(now + wait, request),
-            Verdict::Failed(why) => self.failed(now, request, why),
+            Verdict::Success => {
+                self.succeeded(now, flight.request, asked_at, response);
+                self.rest_permitted(flight, asked_at);
+            }
+            Verdict::Again(request, wait) => {
+                for request in flight.rest.iter().rev().copied().chain([request]) {
+                    match wait {
+                        None => self.queue.push_first(request),
+                        Some(wait) => self.queue.push_later(now + wait, request),
+                    }
+                }
+            }
+            Verdict::Failed(why) => self.flight_failed(now, flight, &why),
             Verdict::Ignore { .. } => {}
         }
     }
@@ -96,7 +105,7 @@ impl Client {
         }
     }
 
-    fn permitted(&mut self, ip: IpAddr, asked_at: Instant) {
+    pub(super) fn permitted(&mut self, ip: IpAddr, asked_at: Instant) {
         if self.permissions.granted(ip, asked_at) {
             self.out.tell(Event::Permitted { ip });
         }

@@ -82,7 +82,9 @@ impl Client {
     /// What was asked for over the connection that was left is not sent again by itself.
     fn ask_anew(&mut self, now: Instant) {
         for (_, flight) in self.open.retain(|_| false) {
-            self.queue.push(Request { overdue: Some(now + PATIENCE), ..flight.request });
+            for request in [flight.request].into_iter().chain(flight.rest) {
+                self.queue.push(Request { overdue: Some(now + PATIENCE), ..request });
+            }
         }
     }
 

@@ -93,7 +93,7 @@ impl Client {
         self.permissions.lapse(ip);
         // Nobody at the server knows of it yet.
         if self.permissions.standing(ip) == Standing::Asked && self.queue.remove(Ask::Permit(ip)) {
-            let asked = self.open.iter().any(|(_, open)| open.key().request.ask == Ask::Permit(ip));
+            let asked = self.open.iter().any(|(_, open)| open.key().asks_for(Ask::Permit(ip)));
             if !asked {
                 self.permissions.forget(ip);
                 self.held.give_up(ip);
@@ -151,6 +151,7 @@ impl Client {
     /// Whatever is under way or waits for this is of no use any more.
     pub(super) fn abandon(&mut self, ask: Ask) {
         self.queue.remove(ask);
-        self.open.retain(|flight| flight.request.ask != ask);
+        // What it was asked for together with goes on.
+        self.open.retain(|flight| flight.request.ask != ask || !flight.rest.is_empty());
     }
 }

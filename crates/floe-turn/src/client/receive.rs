@@ -124,7 +124,7 @@ impl Client {
         let Some(done) = self.open.complete(id) else {
             return Handled::Dropped(DropReason::NoTransaction);
         };
-        self.answered(now, flight.request, done.started, verdict, response);
+        self.answered(now, &flight, done.started, verdict, response);
         self.settle(now);
         Handled::Consumed
     }

@@ -9,6 +9,7 @@ mod errors;
 mod keep;
 mod keepalive;
 mod migrate;
+mod permit;
 mod reclaim;
 mod stream;
 
