@@ -104,6 +104,7 @@ impl CheckSet {
         if news {
             self.trigger_pair(id);
         }
+        self.retry_direct(id);
         Some(id)
     }
 

@@ -97,6 +97,7 @@ mod renominate;
 mod request;
 mod response;
 mod restart;
+mod retry;
 mod role;
 mod rto;
 mod schedule;

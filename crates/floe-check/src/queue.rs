@@ -7,9 +7,9 @@ use floe_core::PairId;
 /// Pairs in the order of their coming, each at most once; taking one out of the middle is as cheap as adding one.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
-    order: BTreeMap<u64, PairId>,
-    tickets: BTreeMap<PairId, u64>,
-    next: u64,
+    order: BTreeMap<i64, PairId>,
+    tickets: BTreeMap<PairId, i64>,
+    next: i64,
 }
 
 impl Queue {
@@ -20,6 +20,14 @@ impl Queue {
             self.tickets.insert(pair, self.next);
             self.next += 1;
         }
+    }
+
+    /// Puts the pair before all others, wherever it was.
+    pub(crate) fn push_first(&mut self, pair: PairId) {
+        self.remove(pair);
+        let Some((&first, _)) = self.order.first_key_value() else { return self.push(pair) };
+        self.order.insert(first - 1, pair);
+        self.tickets.insert(pair, first - 1);
     }
 
     pub(crate) fn pop(&mut self) -> Option<PairId> {
@@ -76,7 +84,12 @@ mod tests {
         queue.push(PairId(3));
         assert_eq!(std::iter::from_fn(|| queue.pop()).collect::<Vec<_>>(), [2, 3].map(PairId));
         assert!(queue.is_empty() && queue.tickets.is_empty());
-        queue.push(PairId(5));
+        for id in [5, 6, 7] {
+            queue.push_first(PairId(id));
+        }
+        queue.push_first(PairId(5));
+        queue.push(PairId(8));
+        assert_eq!(queue.iter().collect::<Vec<_>>(), [5, 7, 6, 8].map(PairId));
         queue.clear();
         assert!(queue.is_empty() && !queue.contains(PairId(5)));
     }

@@ -35,7 +35,7 @@ pub(crate) struct Check {
 pub enum Readiness {
     /// It leaves.
     Ready,
-    /// It leaves, and there are signs that nothing gets far from this base.
+    /// It leaves, and there are signs that nothing gets there from this base.
     Doubtful,
     /// It waits for something else that needs a slot of its own: a relay holds what goes to a peer that is not permitted yet
     /// (RFC 8656 9).

@@ -237,10 +237,10 @@ fn why_chosen(now: Instant, chosen: &ValidPair, valid: &[ValidPair], outlook: &O
         return advantage.map_or(Why::Policy, |advantage| advantage.over(higher.id));
     }
     let round_trip = policy::round_trip(valid, outlook);
-    let over =
-        policy::better(outlook, chosen).all(|contender| policy::end_of_wait(contender, round_trip) <= now);
+    let over = policy::worth_waiting_for(outlook, chosen)
+        .all(|contender| policy::end_of_wait(contender, round_trip) <= now);
     let gathering = policy::end_of_gathering(chosen, outlook, round_trip);
-    match policy::better(outlook, chosen).next() {
+    match policy::worth_waiting_for(outlook, chosen).next() {
         None if gathering.is_some_and(|end| end <= now) => Why::NoneCame { round_trip },
         None => Why::NothingBetter,
         Some(contender) if over => Why::WaitEnded { contender: contender.pair, round_trip },

@@ -104,7 +104,8 @@ pub enum Nomination {
     /// 10 ms) or it is measurably lossy. A pair that loses every second request is the last choice.
     ///
     /// A better pair is possible until its check has had its turn and two round trips to answer; the measure is
-    /// [`Outlook::round_trip`](floe_core::Outlook::round_trip), never a fixed time. While only a relayed pair is valid,
+    /// [`Outlook::round_trip`](floe_core::Outlook::round_trip), never a fixed time. A relayed pair waits for no other that has as
+    /// many relays on its way: what counts between them is their speed, and that is measured later. While only a relayed pair is valid,
     /// candidates that are still gathered or signalled are waited for as well, on either side (RFC 8863 4), for four
     /// round trips from when it became valid: two for a candidate to be asked for and to come, two for its check. A direct
     /// pair waits for none, and neither does one through a NAT: what could still come is seldom better, and would be moved
@@ -165,7 +166,7 @@ impl Policy for Eager {
     fn choose(&mut self, now: Instant, valid: &[ValidPair], outlook: &Outlook) -> Choice {
         let Some(best) = score::best(valid) else { return Choice::Wait };
         let round_trip = round_trip(valid, outlook);
-        let ends = better(outlook, best).map(|contender| end_of_wait(contender, round_trip));
+        let ends = worth_waiting_for(outlook, best).map(|contender| end_of_wait(contender, round_trip));
         match ends.chain(end_of_gathering(best, outlook, round_trip)).max() {
             Some(end) if end > now => Choice::WaitUntil(end),
             _ => Choice::Nominate(best.id),
@@ -206,6 +207,20 @@ impl Policy for Aggressive {
 pub(crate) fn better<'a>(outlook: &'a Outlook, pair: &ValidPair) -> impl Iterator<Item = &'a Contender> {
     let rank = score::rank(pair);
     outlook.contenders.iter().filter(move |contender| score::rank_of_contender(contender) > rank)
+}
+
+/// Those of them that are worth waiting for. Of two relayed pairs with as many relays on the way neither is more direct, and
+/// which of the relays is nearer nobody knows before both are measured: then there may be a move to the faster one.
+pub(crate) fn worth_waiting_for<'a>(
+    outlook: &'a Outlook,
+    pair: &ValidPair,
+) -> impl Iterator<Item = &'a Contender> {
+    let (class, relays) = (Class::of(pair.kinds), score::relays(pair.kinds));
+    better(outlook, pair).filter(move |contender| {
+        class != Class::Relayed
+            || Class::of(contender.kinds) != class
+            || score::relays(contender.kinds) < relays
+    })
 }
 
 /// Until when a candidate may still come that makes a better pair than this relayed one (RFC 8863 4).

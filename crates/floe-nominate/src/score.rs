@@ -35,6 +35,11 @@ impl Class {
     }
 }
 
+/// How many relays are on the way.
+pub(crate) fn relays((local, remote): (CandidateKind, CandidateKind)) -> usize {
+    [local, remote].into_iter().filter(|&kind| kind == CandidateKind::Relayed).count()
+}
+
 /// How many requests have to be decided before loss is taken for measured.
 const ENOUGH_ASKED: u32 = 8;
 /// How many round trips have to be measured before a selected pair is left for a faster one.

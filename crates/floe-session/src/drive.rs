@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use floe_check::{Command, FailReason};
+use floe_check::{Command, FailReason, Readiness};
 use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit, address::Redacted};
 use floe_nominate::{Decision, Why};
 
@@ -166,7 +166,7 @@ impl Session {
     /// candidates. Then comes a check that cannot wait, but not before others again and again. Of eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is
     /// for where that does not work: it gets the slots that nobody else wants, and every eighth.
     fn next_transaction(&mut self, now: Instant, is_urgent: bool) -> Option<Transmit> {
-        if let Some(transmit) = self.start_half_done(now) {
+        if let Some(transmit) = self.relays.start_half_done(now) {
             return Some(transmit);
         }
         let transmit = match self.pace.turn(is_urgent) {
@@ -189,7 +189,12 @@ impl Session {
     /// A check that gets somewhere: what a relay would hold leaves the slot to the permission that it waits for.
     fn start_check(&mut self, now: Instant) -> Option<Transmit> {
         let relays = &self.relays;
-        self.check.start_next_by(now, &|base, to| relays.readiness(base, to))
+        // Once some path is there, the better ones have their turn in any case: its nomination waits for them.
+        let doubt = self.state() == IceState::Checking;
+        self.check.start_next_by(now, &|base, to| match relays.readiness(base, to) {
+            Readiness::Doubtful if !doubt => Readiness::Ready,
+            readiness => readiness,
+        })
     }
 
     fn update_routes(&mut self, now: Instant, work: &Work) {

@@ -73,6 +73,10 @@ impl Relay {
         self.target.transport == ServerTransport::Udp
     }
 
+    fn is_private(&self) -> bool {
+        matches!(self.phase, Phase::Open(allocated) if address::is_private(allocated.relayed.ip()))
+    }
+
     /// What it was asked for, for this job.
     fn wanted(&self, job: JobId) -> Wanted {
         let Self { parent, server, ref target, ref tried, purpose, .. } = *self;
@@ -161,20 +165,41 @@ impl Relays {
     /// What becomes of a check from this base to this peer.
     pub(crate) fn readiness(&self, base: BaseId, peer: SocketAddr) -> Readiness {
         match self.all.get(&base) {
-            Some(relay) if relay.client.is_permitted(peer.ip()) => Readiness::Ready,
-            Some(_) => Readiness::Held,
+            Some(relay) if !relay.client.is_permitted(peer.ip()) => Readiness::Held,
+            // From the relay's network a private address leads elsewhere.
+            Some(relay) if address::is_private(peer.ip()) && !relay.is_private() => Readiness::Doubtful,
+            Some(_) => Readiness::Ready,
             None if self.is_silent(base) && !address::is_private(peer.ip()) => Readiness::Doubtful,
             None => Readiness::Ready,
         }
     }
 
-    /// Whether UDP from this socket seems to get nowhere: its server was reached by a connection sooner.
+    /// Whether UDP from this socket seems to get nowhere: a server was asked and has not answered, and one is reached by a
+    /// connection sooner.
     fn is_silent(&self, socket: BaseId) -> bool {
-        let on = || self.all.values().filter(|relay| relay.parent == socket);
-        let is_asked = |relay: &Relay| matches!(relay.phase, Phase::Asked(_));
-        on().any(|relay| relay.is_plain() && is_asked(relay))
-            && on().any(|relay| !relay.is_plain() && relay.is_open())
-            && !on().any(|relay| relay.is_plain() && relay.is_open())
+        let mut connected = false;
+        let mut asked = false;
+        for relay in self.all.values().filter(|relay| relay.parent == socket) {
+            if relay.is_plain() && relay.client.has_heard() {
+                return false;
+            }
+            asked |= relay.is_plain();
+            connected |= !relay.is_plain();
+        }
+        asked && connected
+    }
+
+    /// Whether it is half done: one or two more requests, and there is a relay.
+    fn is_half_done(&self, relay: &Relay) -> bool {
+        matches!(relay.phase, Phase::Asked(_)) && (relay.is_plain() || self.is_silent(relay.parent))
+    }
+
+    /// The next request of an allocation that is half done.
+    pub(crate) fn start_half_done(&mut self, now: Instant) -> Option<Transmit> {
+        let half_done =
+            self.all.iter().filter(|(_, relay)| self.is_half_done(relay) && relay.client.has_next());
+        let base = half_done.min_by_key(|(_, relay)| !relay.is_plain()).map(|(&base, _)| base)?;
+        self.client(base)?.start_next(now)
     }
 
     fn open(&self, base: BaseId) -> Option<&Relay> {

@@ -27,6 +27,7 @@ mod nominate;
 mod nominations;
 mod renominate;
 mod requests;
+mod retry;
 mod roles;
 mod schedule;
 mod sessions;

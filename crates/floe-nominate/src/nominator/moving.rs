@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use floe_core::{CandidateKind, Quality};
+use floe_core::{CandidateKind, Contender, Quality};
 use proptest::prelude::*;
 
 use super::*;
@@ -234,6 +234,27 @@ fn a_relayed_pair_waits_four_round_trips_while_candidates_may_come_on_either_sid
     let outlook = Outlook { remote_gathering: true, ..outlook(30, &contenders) };
     assert_eq!(nominator.look(at(160), &[relayed(100)], &outlook), []);
     assert_eq!(nominator.poll_timeout(), Some(at(270)));
+}
+
+#[test]
+fn a_relayed_pair_waits_for_a_more_direct_one_and_for_one_with_fewer_relays() {
+    use CandidateKind::{Host, Relayed, ServerReflexive};
+    let waits = |kinds, other| {
+        let contenders = [Contender { kinds: other, ..contender(7, 9, floe_core::Turn::Expected(at(210))) }];
+        let mut nominator = Nominator::new(Role::Controlling, Nomination::Eager);
+        let pair = ValidPair { kinds, ..valid(1, 5) };
+        let look = nominator.look(at(100), &[pair], &outlook(30, &contenders));
+        if !look.is_empty() {
+            assert_eq!(look, [nominate(1, Why::NothingBetter)]);
+        }
+        look.is_empty()
+    };
+    assert!(waits((Host, Relayed), (Host, ServerReflexive)));
+    assert!(waits((Relayed, Relayed), (Relayed, Host)));
+    assert!(!waits((Host, Relayed), (Relayed, Host)));
+    assert!(!waits((Relayed, Relayed), (Relayed, Relayed)));
+    // Of two that are direct the one of higher priority is better, as ever.
+    assert!(waits((Host, ServerReflexive), (Host, ServerReflexive)));
 }
 
 #[test]

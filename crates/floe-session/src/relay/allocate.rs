@@ -11,11 +11,6 @@ use super::{Phase, Relay, link::Wanted, remedy::Tried};
 use crate::{Event, IceServer, Output, Reason, Session, SocketId};
 
 impl Session {
-    /// The next request of an allocation that is half done.
-    pub(crate) fn start_half_done(&mut self, now: Instant) -> Option<Transmit> {
-        self.relays.start_next(now, |relay| relay.is_plain() && matches!(relay.phase, Phase::Asked(_)))
-    }
-
     /// A new transaction with a server that is reached over plain UDP, or for a relay that is there: those first.
     pub(crate) fn start_server(&mut self, now: Instant) -> Option<Transmit> {
         // What a relay behind a connection needs is for later, too, while one is there that does without.

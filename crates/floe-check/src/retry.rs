@@ -1,0 +1,58 @@
+//! A second try of direct paths, once the peer is heard over a relay.
+//!
+//! The first check towards a NAT that filters is lost where the peer has not sent yet, and is repeated only half a second
+//! later (RFC 8445 14.3). Behind a NAT with a mapping for each destination there is no check of the peer's that would bring it
+//! back sooner (7.3.1.4): what the peer sends goes to another port. What comes over a relay tells as much, that the peer is
+//! sending by now.
+
+use floe_core::{CandidateKind, PairId};
+
+use crate::{CheckSet, pair::PairState};
+
+impl CheckSet {
+    /// The peer was heard on this pair. Where that is relayed, direct checks towards its NAT that have left once are made
+    /// again, once for a component: before those that answer the peer's where it has answered ours, for then there is a path
+    /// already, and behind them where it has not.
+    pub(crate) fn retry_direct(&mut self, heard: PairId) {
+        let Some(ends) = self.pairs.get(heard).map(|pair| pair.ends.clone()) else { return };
+        if !self.kinds(&ends).is_some_and(is_relayed) {
+            return;
+        }
+        let list = self.lists.get_mut(&ends.stream);
+        let Some(component) = list.and_then(|list| list.components.get_mut(&ends.component)) else { return };
+        if std::mem::replace(&mut component.retried, true) || component.selected.is_some() {
+            return;
+        }
+        let in_progress = self.pairs.in_state(ends.stream, PairState::InProgress);
+        let mut lost: Vec<_> = in_progress.filter(|&id| self.is_worth_a_retry(id, heard)).collect();
+        let has_path = self.pairs.get(heard).is_some_and(|pair| pair.state() == PairState::Succeeded);
+        if has_path {
+            // Of those that go to the front the last is the first.
+            lost.reverse();
+        }
+        for id in lost {
+            let Some(pair) = self.pairs.get_mut(id) else { continue };
+            // It counts as sent from the second try on, for those who wait for its answer.
+            pair.first_sent = None;
+            if let Some(transaction) = pair.transaction.take() {
+                self.transactions.stop_retransmitting(transaction);
+            }
+            self.pairs.set_state(id, PairState::Waiting);
+            let Some(list) = self.lists.get_mut(&ends.stream) else { continue };
+            if has_path { list.triggered.push_first(id) } else { list.triggered.push(id) }
+        }
+    }
+
+    fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {
+        let (Some(pair), Some(heard)) = (self.pairs.get(id), self.pairs.get(heard)) else { return false };
+        pair.ends.component == heard.ends.component
+            && pair.counts.requests_sent == 1
+            && self.kinds(&pair.ends).is_some_and(|(local, remote)| {
+                local != CandidateKind::Relayed && remote == CandidateKind::ServerReflexive
+            })
+    }
+}
+
+const fn is_relayed((local, remote): (CandidateKind, CandidateKind)) -> bool {
+    matches!((local, remote), (CandidateKind::Relayed, _) | (_, CandidateKind::Relayed))
+}
