@@ -26,12 +26,14 @@ impl CheckSet {
     fn valid_view(&self, pair: &Pair) -> Option<ValidPair> {
         let validity = pair.validity()?;
         let kinds = self.kinds(&pair.ends)?;
+        let checked = self.pairs.get(validity.checked).map_or(pair.priority(), Pair::priority);
         Some(ValidPair {
             id: pair.id,
             checked: validity.checked,
             stream: pair.ends.stream,
             component: pair.ends.component,
             priority: pair.priority(),
+            checked_priority: checked,
             kinds,
             rtt: pair.counts.current_round_trip,
             quality: self.quality_of(pair.id),

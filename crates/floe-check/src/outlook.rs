@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
 
-use floe_core::{ComponentId, Contender, Outlook, PairId, StreamId, Turn};
+use floe_core::{ComponentId, Contender, Outlook, PairId, StreamId, Turn, address};
 
 use crate::{
     CheckSet,
@@ -22,6 +22,7 @@ impl CheckSet {
         let open = turns.into_iter().filter_map(|(id, turn)| Some((self.pairs.get(id)?, turn)));
         let mut contenders: Vec<_> = open
             .filter(|(pair, _)| pair.ends.component == component && pair.is_open())
+            .filter(|(pair, _)| !address::is_link_local(pair.ends.to.ip()))
             .filter_map(|(pair, turn)| {
                 let kinds = self.kinds(&pair.ends)?;
                 Some(Contender { pair: pair.id, priority: pair.priority(), kinds, turn })

@@ -7,7 +7,10 @@
 
 use floe_core::{CandidateKind, PairId};
 
-use crate::{CheckSet, pair::PairState};
+use crate::{
+    CheckSet,
+    pair::{Ends, PairState},
+};
 
 impl CheckSet {
     /// The peer was heard on this pair. Where that is relayed, direct checks towards its NAT that have left once are made
@@ -15,7 +18,7 @@ impl CheckSet {
     /// already, and behind them where it has not.
     pub(crate) fn retry_direct(&mut self, heard: PairId) {
         let Some(ends) = self.pairs.get(heard).map(|pair| pair.ends.clone()) else { return };
-        if !self.kinds(&ends).is_some_and(is_relayed) {
+        if !self.kinds(&ends).is_some_and(is_relayed) || self.has_direct(&ends) {
             return;
         }
         let list = self.lists.get_mut(&ends.stream);
@@ -41,6 +44,12 @@ impl CheckSet {
             let Some(list) = self.lists.get_mut(&ends.stream) else { continue };
             if has_path { list.triggered.push_first(id) } else { list.triggered.push(id) }
         }
+    }
+
+    /// Whether a direct path is valid already.
+    fn has_direct(&self, of: &Ends) -> bool {
+        let kinds = |id| self.pairs.get(id).and_then(|pair| self.kinds(&pair.ends));
+        self.pairs.valid(of.stream, of.component).filter_map(kinds).any(|kinds| !is_relayed(kinds))
     }
 
     fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {

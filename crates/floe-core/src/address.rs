@@ -34,6 +34,15 @@ pub const fn is_ipv6_link_local(ip: IpAddr) -> bool {
     }
 }
 
+/// Whether this is a link-local address of either family (fe80::/10, 169.254.0.0/16).
+#[must_use]
+pub const fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(v4) => v4.is_link_local(),
+        IpAddr::V6(_) => is_ipv6_link_local(ip),
+    }
+}
+
 /// Whether this address means something within one network only: RFC 1918, RFC 6598 (behind a carrier's NAT), IPv6 unique
 /// local addresses (RFC 4193), and link-local ones.
 #[must_use]
@@ -41,7 +50,7 @@ pub const fn is_private(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(v4) => {
             let [a, b, ..] = v4.octets();
-            v4.is_private() || v4.is_link_local() || (a == 100 && b & 0xc0 == 64)
+            v4.is_private() || is_link_local(ip) || (a == 100 && b & 0xc0 == 64)
         }
         IpAddr::V6(v6) => v6.segments()[0] & 0xfe00 == 0xfc00 || is_ipv6_link_local(ip),
     }
@@ -162,6 +171,23 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn private_addresses_are_those_of_one_network_and_link_local_ones_of_one_link() {
+        let of = |text: &str| {
+            let ip = text.parse().unwrap();
+            (is_private(ip), is_link_local(ip))
+        };
+        for text in ["10.1.2.3", "172.31.0.1", "192.168.7.7", "100.64.0.1", "100.127.255.255", "fd00::1"] {
+            assert_eq!(of(text), (true, false), "{text}");
+        }
+        for text in ["169.254.7.7", "fe80::1", "febf::1"] {
+            assert_eq!(of(text), (true, true), "{text}");
+        }
+        for text in ["192.0.2.1", "172.32.0.1", "100.128.0.1", "2001:db8::1", "fec0::1"] {
+            assert_eq!(of(text), (false, false), "{text}");
+        }
+    }
 
     #[test]
     fn a_redacted_address_tells_the_range_and_no_more() {

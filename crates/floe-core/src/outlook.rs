@@ -7,7 +7,8 @@ use crate::{CandidateKind, PairId, PairPriority};
 /// What the checks of one component may still bring (RFC 8445 8.1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outlook {
-    /// The pairs that are neither valid nor failed, best first.
+    /// The pairs that are neither valid nor failed, best first; without those of link-local addresses, which nobody waits for:
+    /// most peers are on another link, and their pairs would be the highest of all.
     pub contenders: Vec<Contender>,
     /// How long an answer takes on this component: the shortest round trip of each valid pair, and of these the longest.
     /// What is longer than the shortest was held up on its way. Where none of them was measured it is the longest round trip

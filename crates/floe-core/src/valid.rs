@@ -20,6 +20,8 @@ pub struct ValidPair {
     pub component: ComponentId,
     /// Its pair priority (RFC 8445 6.1.2.3).
     pub priority: PairPriority,
+    /// The pair priority of the pair that was checked: what the priorities of pairs that are not valid yet compare with.
+    pub checked_priority: PairPriority,
     /// The kinds of its local and its remote candidate.
     pub kinds: (CandidateKind, CandidateKind),
     /// The latest measured round-trip time; `None` where only retransmitted checks were answered, since their answer

@@ -203,9 +203,6 @@ pub enum GatherError {
     /// It is link-local and would let the host be tracked, and a temporary address is used (RFC 8445 5.1.1.1).
     #[error("it is link-local, and a temporary address is used")]
     LinkLocalTrackable,
-    /// It is link-local, and the interface has an address by which peers on the same link are reached as well.
-    #[error("it is link-local, and the interface has another address")]
-    LinkLocalSpare,
     /// The same address was found on another interface before, and is used there.
     #[error("another interface has the same address")]
     Duplicate,

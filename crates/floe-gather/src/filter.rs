@@ -14,7 +14,7 @@ use floe_core::{
 use crate::{
     GatherConfig, GatherError,
     place::{Place, Standing, Usable},
-    server::{is_asked_from, is_on_link},
+    server::is_asked_from,
 };
 
 /// The networks in which a temporary address has been used in this generation. They last until the next: while one
@@ -117,27 +117,7 @@ fn sift_with(
             Err(why) => drop(sifted.refused.insert((place, on.name.as_str().into()), why)),
         }
     }
-    if !is_on_link(config) {
-        sifted.spare_link_local();
-    }
     sifted
-}
-
-impl Sifted {
-    /// A peer on the same link is reached by any other address of the interface as well; all other peers only wait while pairs
-    /// of link-local addresses, the highest of all, are checked in vain.
-    fn spare_link_local(&mut self) {
-        let is_link_local = |usable: &Usable| match usable.address.ip {
-            IpAddr::V4(v4) => v4.is_link_local(),
-            ip @ IpAddr::V6(_) => address::is_ipv6_link_local(ip),
-        };
-        let others = self.usable.iter().filter(|usable| !is_link_local(usable));
-        let reached: BTreeSet<_> = others.map(|usable| usable.interface.clone()).collect();
-        let spare = |usable: &mut Usable| is_link_local(usable) && reached.contains(&usable.interface);
-        for Usable { place, interface, .. } in self.usable.extract_if(.., spare) {
-            self.refused.insert((place, interface), GatherError::LinkLocalSpare);
-        }
-    }
 }
 
 /// What can be said of an address without a look at the others.
@@ -206,7 +186,6 @@ fn is_automatic_tunnel(ip: IpAddr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Server;
 
     fn address(text: &str) -> InterfaceAddress {
         let (ip, length) = text.split_once('/').unwrap();
@@ -260,7 +239,7 @@ mod tests {
         let sifted = sift(&config, &interfaces, &mut Shields::default());
         assert!(sifted.refused.values().all(|why| *why == GatherError::Loopback), "{:?}", sifted.refused);
         let switched_on = config.include_loopback(true);
-        assert_eq!(left(&switched_on, &interfaces), ["127.0.0.1", "::1", "192.0.2.9"]);
+        assert_eq!(left(&switched_on, &interfaces), ["127.0.0.1", "::1", "192.0.2.9", "fe80::1"]);
     }
 
     #[test]
@@ -322,7 +301,7 @@ mod tests {
         let lasting = address("2001:db8::1/64");
         let deprecated = InterfaceAddress { unusable: true, ..temporary("2001:db8::2/64") };
         let eth0 = interface("eth0", 2, &[lasting, deprecated, address("fe80::1/64")]);
-        assert_eq!(left(&GatherConfig::default(), &[eth0]), ["2001:db8::1"]);
+        assert_eq!(left(&GatherConfig::default(), &[eth0]), ["2001:db8::1", "fe80::1"]);
     }
 
     // proves: 8445-5.1.1.1-f
@@ -334,25 +313,6 @@ mod tests {
         assert_eq!(sifted.usable.len(), 1);
         let why: Vec<_> = sifted.refused.into_values().collect();
         assert_eq!(why, [GatherError::LinkLocalTrackable, GatherError::LinkLocalTrackable]);
-    }
-
-    #[test]
-    fn link_local_addresses_are_for_interfaces_that_have_nothing_else() {
-        let eth0 = interface("eth0", 2, &[address("fe80::1/64"), address("192.0.2.1/24")]);
-        let eth1 = interface("eth1", 3, &[address("fe80::2/64"), address("169.254.1.1/16")]);
-        let down = InterfaceAddress { unusable: true, ..address("2001:db8::1/64") };
-        let eth2 = interface("eth2", 4, &[address("fe80::3/64"), down]);
-        let interfaces = [eth0, eth1, eth2];
-        let config = GatherConfig::default();
-        assert_eq!(left(&config, &interfaces), ["192.0.2.1", "fe80::2", "169.254.1.1", "fe80::3"]);
-        let sifted = sift(&config, &interfaces, &mut Shields::default());
-        let refused: Vec<_> = sifted.refused.into_values().collect();
-        assert_eq!(refused, [GatherError::Unpreferred, GatherError::LinkLocalSpare]);
-        // With IPv4 switched off it is all that the interface has.
-        assert_eq!(left(&config.clone().ipv4(false), &interfaces), ["fe80::1", "fe80::2", "fe80::3"]);
-        // A server on the link is reached from there.
-        let config = config.servers([Server::stun("[fe80::53]:3478".parse().unwrap())]);
-        assert!(left(&config, &interfaces).contains(&"fe80::1".to_owned()));
     }
 
     #[test]
@@ -409,16 +369,13 @@ mod tests {
 
     #[test]
     fn an_address_on_two_interfaces_is_used_once_and_a_link_local_one_on_each() {
-        let on_both = |text: &str| {
-            let addresses = [address(text)];
-            let interfaces = [interface("eth0", 2, &addresses), interface("eth1", 3, &addresses)];
-            let sifted = sift(&GatherConfig::default(), &interfaces, &mut Shields::default());
-            let usable = sifted.usable.iter().map(|usable| usable.place.with_port(9).to_string());
-            (usable.collect::<Vec<_>>(), sifted.refused.into_values().collect::<Vec<_>>())
-        };
-        assert_eq!(on_both("192.0.2.1/24"), (vec!["192.0.2.1:9".to_owned()], vec![GatherError::Duplicate]));
-        let both = ["[fe80::1%2]:9".to_owned(), "[fe80::1%3]:9".to_owned()];
-        assert_eq!(on_both("fe80::1/64"), (both.to_vec(), vec![]));
+        let addresses = [address("192.0.2.1/24"), address("fe80::1/64")];
+        let interfaces = [interface("eth0", 2, &addresses), interface("eth1", 3, &addresses)];
+        let sifted = sift(&GatherConfig::default(), &interfaces, &mut Shields::default());
+        let places: Vec<_> =
+            sifted.usable.iter().map(|usable| usable.place.with_port(9).to_string()).collect();
+        assert_eq!(places, ["192.0.2.1:9", "[fe80::1%2]:9", "[fe80::1%3]:9"]);
+        assert_eq!(sifted.refused.into_values().collect::<Vec<_>>(), [GatherError::Duplicate]);
     }
 
     #[test]

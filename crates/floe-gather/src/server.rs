@@ -352,12 +352,6 @@ pub(crate) fn is_asked_from(config: &GatherConfig, place: Place) -> bool {
     !queries(config, place).is_empty() || config.servers.iter().any(|server| awaits(config, server))
 }
 
-/// Whether a server is reached from link-local addresses only.
-pub(crate) fn is_on_link(config: &GatherConfig) -> bool {
-    let targets = config.servers.iter().filter_map(|server| server.targets.as_deref()).flatten();
-    targets.map(|target| target.address.ip()).any(address::is_ipv6_link_local)
-}
-
 fn relays(config: &GatherConfig, server: &Server) -> bool {
     server.kind == ServerKind::Turn && config.tells(CandidateKind::Relayed)
 }

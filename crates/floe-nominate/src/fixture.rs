@@ -39,6 +39,7 @@ pub(crate) fn valid(id: u32, priority: u32) -> ValidPair {
         stream: STREAM,
         component: RTP,
         priority: rank(priority),
+        checked_priority: rank(priority),
         kinds: (CandidateKind::Host, CandidateKind::Host),
         rtt: None,
         quality: Quality::default(),

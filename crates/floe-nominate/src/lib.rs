@@ -31,6 +31,7 @@
 //!     stream,
 //!     component,
 //!     priority: PairPriority::new(Priority::MAX, Priority::MAX),
+//!     checked_priority: PairPriority::new(Priority::MAX, Priority::MAX),
 //!     kinds: (CandidateKind::Host, CandidateKind::Host),
 //!     rtt: Some(Duration::from_millis(12)),
 //!     quality: Quality::default(),

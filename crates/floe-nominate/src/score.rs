@@ -182,7 +182,8 @@ pub(crate) const fn rank_of_contender(contender: &Contender) -> (Class, PairPrio
 }
 
 pub(crate) fn rank(pair: &ValidPair) -> (Class, PairPriority) {
-    (Class::now(pair), pair.priority)
+    // What a contender makes valid may be a pair of lower priority than itself: so it is with the pair that was checked.
+    (Class::now(pair), pair.priority.max(pair.checked_priority))
 }
 
 #[cfg(test)]

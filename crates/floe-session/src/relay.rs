@@ -169,6 +169,8 @@ impl Relays {
             // From the relay's network a private address leads elsewhere.
             Some(relay) if address::is_private(peer.ip()) && !relay.is_private() => Readiness::Doubtful,
             Some(_) => Readiness::Ready,
+            // Most peers are on another link, and those on this one are mostly reached by other addresses as well.
+            None if address::is_link_local(peer.ip()) => Readiness::Doubtful,
             None if self.is_silent(base) && !address::is_private(peer.ip()) => Readiness::Doubtful,
             None => Readiness::Ready,
         }

@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) services: Vec<Service>,
     pub(crate) v6_servers: bool,
     pub(crate) relay_only: bool,
+    /// The pacing interval that is proposed, in milliseconds; `None`: the default of 50.
+    pub(crate) ta: Option<u32>,
 }
 
 /// A line of an agent: which one's, and when it came.
@@ -129,6 +131,9 @@ impl Setup {
         }
         if self.relay_only {
             arguments.extend(["--policy", "relay"].map(str::to_owned));
+        }
+        if let Some(ta) = self.ta {
+            arguments.extend(["--ta".to_owned(), ta.to_string()]);
         }
         arguments
     }

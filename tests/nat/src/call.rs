@@ -124,6 +124,7 @@ impl Cell {
         if matches!(programs.get(side), Some(Programs::Aioice(_))) {
             setup.services.retain(|service| *service == coturn::Service::Stun);
             setup.services.push(self.only_turn);
+            setup.ta = None;
         }
         setup
     }

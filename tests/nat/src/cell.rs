@@ -9,6 +9,9 @@ use crate::{
     topology::{Access, Families, Plan},
 };
 
+/// A pacing interval below the default, in milliseconds, for whoever wants to be quick.
+pub const QUICK_TA: u32 = 10;
+
 /// Two agents in two places.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Cell {
@@ -25,6 +28,13 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// The same with agents that propose this pacing interval (RFC 8445 14.2), in milliseconds.
+    #[must_use]
+    pub fn paced(mut self, ta: u32) -> Self {
+        self.setup.ta = Some(ta);
+        self
+    }
+
     /// Whether aioice can be there at all: it does not know TURN over DTLS.
     #[must_use]
     pub fn suits_aioice(&self) -> bool {
@@ -127,7 +137,7 @@ fn servers() -> Vec<Cell> {
 }
 
 fn cell(name: String, group: Group, expected: Expected, plan: Plan) -> Cell {
-    let setup = Setup { services: ALL.to_vec(), v6_servers: false, relay_only: false };
+    let setup = Setup { services: ALL.to_vec(), v6_servers: false, relay_only: false, ta: None };
     Cell { name, group, expected, plan, setup, only_turn: Service::Udp }
 }
 

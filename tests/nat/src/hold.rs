@@ -50,7 +50,7 @@ pub(crate) fn hold(hold: &Hold) -> anyhow::Result<Held> {
     let access = Access { gateway: Gateway::PortRestricted, carrier: None, families: Families::V4 };
     build(Plan::Apart([access; 2])).context("cannot build the lab")?;
     let _server = coturn::start(&hold.server_options()).context("cannot start the server")?;
-    let setup = Setup { services: vec![Service::Udp], v6_servers: false, relay_only: true };
+    let setup = Setup { services: vec![Service::Udp], v6_servers: false, relay_only: true, ta: None };
     let mut call = Call::start(&hold.programs, &[setup.clone(), setup], Signalling::Trickled)?;
     call.settle()?;
     let held = stream(hold, &mut call).map_err(|error| call.explain(&error))?;

@@ -36,7 +36,7 @@ mod topology;
 pub use agent::Programs;
 pub use behaviour::{Behaviour, Dependence};
 pub use call::{Class, Measurement, Signalling, Way};
-pub use cell::{Cell, Expected, Group, cells};
+pub use cell::{Cell, Expected, Group, QUICK_TA, cells};
 pub use gateway::Gateway;
 pub use hold::{Held, Hold};
 pub use needs::{aioice_python, missing, missing_aioice};

@@ -83,8 +83,15 @@ fn row(cell: Cell, floe: &Programs, aioice: Option<&Programs>) -> Row {
     };
     let trickled = call(floe, Signalling::Trickled);
     let gathered = call(floe, Signalling::Gathered);
+    let quick = cell.clone().paced(floe_nat_lab::QUICK_TA);
+    let task = Task::Call {
+        cell: Box::new(quick),
+        programs: [floe.clone(), floe.clone()],
+        signalling: Signalling::Gathered,
+    };
+    let quick = floe_nat_lab::run::<Measurement>(&task).map_err(|error| format!("{error:#}"));
     let aioice = aioice.filter(|_| cell.suits_aioice()).map(|aioice| call(aioice, Signalling::Gathered));
-    Row { cell, trickled, gathered, aioice }
+    Row { cell, trickled, gathered, quick, aioice }
 }
 
 fn hold(floe: &Programs, options: &Options) -> (Hold, Result<Held, String>) {

@@ -74,6 +74,15 @@ fn a_peer_that_is_heard_directly_brings_no_check_back() {
 }
 
 #[test]
+fn where_a_direct_path_is_there_nothing_is_made_again() {
+    let mut bench = lost();
+    bench.checked_from(BASE, "203.0.113.7:4001");
+    bench.succeed_next();
+    bench.checked_from(BASE, RELAY);
+    assert_eq!(to_nat(&bench), PairState::InProgress);
+}
+
+#[test]
 fn a_check_between_hosts_is_not_made_again() {
     let mut bench = Bench::ready(Role::Controlling);
     bench.remote(S0, &Cand::host(PEER));

@@ -97,9 +97,9 @@ fn a_lite_agent_has_one_host_candidate_for_each_ip_address_and_nothing_else() {
     let mut bench = Bench::new(config);
     let components = [(S0, RTP), (S0, RTCP), (S1, RTP)];
     bench.gatherer.start(bench.now, G0, &components);
-    let mut interfaces = eth0(&["192.0.2.1", "192.0.2.2", "2001:db8::1", "2001:db8::2", "192.0.2.1"]);
+    let mut interfaces = eth0(&["192.0.2.1", "192.0.2.2", "2001:db8::1", "fe80::1", "192.0.2.1"]);
     // The same address on another link is the same IP address.
-    interfaces.push(Interface { name: "eth1".to_owned(), index: 3, ..eth0(&["2001:db8::2"]).remove(0) });
+    interfaces.push(Interface { name: "eth1".to_owned(), index: 3, ..eth0(&["fe80::1"]).remove(0) });
     bench.gatherer.update_interfaces(bench.now, &interfaces);
     bench.bind_all();
     assert_eq!(bench.starts(), [], "no server is asked");

@@ -48,6 +48,17 @@ fn the_pair_whose_check_made_it_valid_is_the_one_to_check_again() {
 }
 
 #[test]
+fn a_pair_that_is_not_valid_yet_is_compared_with_the_one_that_was_checked() {
+    // A contender of priority 7 would make a valid pair of less, as the checked one of 8 has made one of 5.
+    let pair = ValidPair { checked_priority: rank(8), ..valid(1, 5) };
+    let look = |contenders: &[Contender]| {
+        controlling().look(at(0), std::slice::from_ref(&pair), &outlook(30, contenders))
+    };
+    assert_eq!(look(&[contender(7, 7, expected(50))]), [nominate(1, Why::NothingBetter)]);
+    assert_eq!(look(&[contender(7, 9, expected(50))]), []);
+}
+
+#[test]
 fn nothing_valid_is_nothing_to_decide() {
     for nomination in [Nomination::Regular, Nomination::Eager, Nomination::Aggressive] {
         let mut nominator = nominator(Role::Controlling, nomination);
