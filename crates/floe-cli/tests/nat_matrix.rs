@@ -10,8 +10,10 @@
 
 use std::process::ExitCode;
 
-use floe_nat_lab::{Cell, Hold, Measurement, Programs, Signalling, Task, cells, main_inside, missing, run};
-use libtest_mimic::{Arguments, Trial};
+use floe_nat_lab::{
+    Cell, Hold, Measurement, Programs, Restarted, Signalling, Task, cells, main_inside, missing, run,
+};
+use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() -> ExitCode {
     if let Some(code) = main_inside() {
@@ -19,6 +21,10 @@ fn main() -> ExitCode {
     }
     let lacks = missing();
     let mut trials: Vec<_> = cells().into_iter().map(|cell| connects(cell, lacks.as_deref())).collect();
+    trials.push(trial("a_server_that_was_restarted_under_a_call".to_owned(), lacks.as_deref(), || {
+        run::<Restarted>(&Task::Restart([floe(), floe()]))?;
+        Ok(())
+    }));
     // It takes two minutes, and runs by its name: `cargo test -p floe-cli --test nat_matrix -- --ignored held`.
     trials.push(Trial::test("an_allocation_is_held_over_short_lifetimes", held).with_ignored_flag(true));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -28,24 +34,30 @@ fn floe() -> Programs {
     Programs::Floe(env!("CARGO_BIN_EXE_floe").into())
 }
 
-/// The cell's test. Where no lab can be built it is left out by name, and under CI=true it fails.
 fn connects(cell: Cell, lacks: Option<&str>) -> Trial {
-    let name = cell.name.replace('-', "_");
+    trial(cell.name.replace('-', "_"), lacks, move || {
+        let programs = [floe(), floe()];
+        let task = Task::Call { cell: Box::new(cell.clone()), programs, signalling: Signalling::Trickled };
+        let measurement: Measurement = run(&task)?;
+        Ok(cell.verdict(&measurement)?)
+    })
+}
+
+/// A test in a lab. Where none can be built it is left out by name, and under CI=true it fails.
+fn trial(
+    name: String,
+    lacks: Option<&str>,
+    test: impl FnOnce() -> Result<(), Failed> + Send + 'static,
+) -> Trial {
     let Some(lacks) = lacks.map(|lacks| format!("this machine lacks {lacks}")) else {
-        return Trial::test(name, move || {
-            let programs = [floe(), floe()];
-            let task =
-                Task::Call { cell: Box::new(cell.clone()), programs, signalling: Signalling::Trickled };
-            let measurement: Measurement = run(&task)?;
-            Ok(cell.verdict(&measurement)?)
-        });
+        return Trial::test(name, test);
     };
     let strict = std::env::var("CI").is_ok_and(|value| value == "true");
     eprintln!("{name} cannot run: {lacks}");
     Trial::test(name, move || Err(lacks.into())).with_ignored_flag(!strict)
 }
 
-fn held() -> Result<(), libtest_mimic::Failed> {
+fn held() -> Result<(), Failed> {
     let held: floe_nat_lab::Held = run(&Task::Hold(Hold::new([floe(), floe()], 120)))?;
     if held.lost() == 0 {
         Ok(())

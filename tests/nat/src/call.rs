@@ -1,7 +1,7 @@
 //! One call: two agents in two places, from their credentials to data.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::mpsc::{self, Receiver, RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -79,7 +79,10 @@ struct Side {
     connected: Option<Instant>,
     selected: Option<(Instant, Value)>,
     completed: bool,
-    received: u64,
+    /// The datagrams that came, each once.
+    received: BTreeSet<String>,
+    /// Whether the path may be lost for a while.
+    forgiving: bool,
     transcript: Vec<Value>,
 }
 
@@ -235,9 +238,14 @@ impl Call {
         self.agents.get_mut(side).context("invariant: there are two")?.say(line)
     }
 
-    /// How many datagrams this side has received.
+    /// How many datagrams this side has received, each counted once.
     pub(crate) fn received(&self, side: usize) -> u64 {
-        self.sides.get(side).map_or(0, |side| side.received)
+        self.sides.get(side).map_or(0, |side| side.received.len() as u64)
+    }
+
+    /// From now on the path may be lost for a while.
+    pub(crate) fn forgive(&mut self) {
+        self.sides.iter_mut().for_each(|side| side.forgiving = true);
     }
 
     fn exchange_data(&mut self, cell: &Cell) -> anyhow::Result<Measurement> {
@@ -325,9 +333,13 @@ impl Side {
                 self.gathered = true;
             }
             "selected" => self.selected = Some((at, line.clone())),
-            "data" => self.received += 1,
+            "data" => {
+                let text = line.get("text").and_then(Value::as_str).unwrap_or_default();
+                self.received.insert(text.to_owned());
+            }
             "state" => self.enter(line, at)?,
-            "error" => bail!("an agent does not understand: {line}"),
+            // While the path is lost there is nowhere to send to.
+            "error" if !self.forgiving => bail!("an agent does not understand: {line}"),
             _ => {}
         }
         Ok(matches!(kind, "candidate" | "end-of-candidates"))
@@ -342,6 +354,7 @@ impl Side {
                 self.connected.get_or_insert(at);
                 self.completed = true;
             }
+            Some("disconnected") if self.forgiving => {}
             Some("failed" | "disconnected") => bail!("an agent has failed: {line}"),
             _ => {}
         }

@@ -17,6 +17,9 @@ use crate::{
 /// How long the last datagrams may take.
 const GRACE: Duration = Duration::from_secs(10);
 
+/// How long it may take until data flows again once a server has come back.
+const RECOVERY: Duration = Duration::from_secs(30);
+
 /// What to hold, and against what.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Hold {
@@ -56,6 +59,50 @@ pub(crate) fn hold(hold: &Hold) -> anyhow::Result<Held> {
     let held = stream(hold, &mut call).map_err(|error| call.explain(&error))?;
     call.close()?;
     Ok(held)
+}
+
+/// What came of a call whose server was killed and started anew.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Restarted {
+    /// Milliseconds from when the server was there again until both sides received what was sent since.
+    pub recovered_ms: f64,
+}
+
+/// A peer with a relay only, and one on the internet; the server is killed under them, and comes back and knows nothing of
+/// them. The other side learns of the new relay by the checks that come from it. (Where both have lost theirs neither knows
+/// where the other is, and only a restart of ICE helps.)
+pub(crate) fn restart(programs: &[Programs; 2]) -> anyhow::Result<Restarted> {
+    let access = |gateway| Access { gateway, carrier: None, families: Families::V4 };
+    let places = [access(Gateway::PortRestricted), access(Gateway::None)];
+    build(Plan::Apart(places)).context("cannot build the lab")?;
+    let mut server = coturn::start(&[]).context("cannot start the server")?;
+    let relayed = Setup { services: vec![Service::Udp], v6_servers: false, relay_only: true, ta: None };
+    let direct = Setup { services: Vec::new(), relay_only: false, ..relayed.clone() };
+    let mut call = Call::start(programs, &[relayed, direct], Signalling::Trickled)?;
+    call.settle()?;
+    call.forgive();
+    server.kill().and_then(|()| server.wait()).context("cannot end the server")?;
+    let _server = coturn::start(&[]).context("cannot start the server again")?;
+    let recovered = recover(&mut call).map_err(|error| call.explain(&error))?;
+    call.close()?;
+    Ok(Restarted { recovered_ms: recovered.as_secs_f64() * 1_000.0 })
+}
+
+/// Sends in both directions until both sides have received something again.
+fn recover(call: &mut Call) -> anyhow::Result<Duration> {
+    let since = Instant::now();
+    let before = [call.received(0), call.received(1)];
+    for number in 0.. {
+        anyhow::ensure!(since.elapsed() < RECOVERY, "no data within {RECOVERY:?}");
+        for side in 0..2 {
+            call.tell(side, &json!({"type": "send", "component": 1, "text": format!("again {number}")}))?;
+        }
+        listen_until(call, Instant::now() + Duration::from_millis(20))?;
+        if (0..2).zip(before).all(|(side, before)| call.received(side) > before) {
+            break;
+        }
+    }
+    Ok(since.elapsed())
 }
 
 impl Held {

@@ -38,7 +38,7 @@ pub use behaviour::{Behaviour, Dependence};
 pub use call::{Class, Measurement, Signalling, Way};
 pub use cell::{Cell, Expected, Group, QUICK_TA, cells};
 pub use gateway::Gateway;
-pub use hold::{Held, Hold};
+pub use hold::{Held, Hold, Restarted};
 pub use needs::{aioice_python, missing, missing_aioice};
 pub use table::{Report, Row};
 pub use task::{Task, main_inside, run};

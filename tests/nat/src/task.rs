@@ -12,7 +12,7 @@ use crate::{
     cell::Cell,
     commands::inside,
     gateway::Gateway,
-    hold::{Hold, hold},
+    hold::{Hold, hold, restart},
     isolate::{end_with_parent, isolated, wait},
 };
 
@@ -35,6 +35,8 @@ pub enum Task {
     Observe(Gateway),
     /// Hold an allocation: a [`crate::hold::Held`].
     Hold(Hold),
+    /// Kill the server under a call between these and start it anew: a [`crate::hold::Restarted`].
+    Restart([Programs; 2]),
     /// Ask a server from inside a namespace.
     #[doc(hidden)]
     Probe(Probe),
@@ -68,6 +70,10 @@ fn perform(task: Task) -> anyhow::Result<serde_json::Value> {
         Task::Hold(task) => {
             end_with_parent();
             serde_json::to_value(hold(&task)?)
+        }
+        Task::Restart(programs) => {
+            end_with_parent();
+            serde_json::to_value(restart(&programs)?)
         }
         Task::Observe(gateway) => {
             end_with_parent();

@@ -14,8 +14,9 @@ use floe_turn::{Remedy, RequestError};
 use super::{Relay, link::Wanted};
 use crate::{Session, sockets::Purpose};
 
-/// An allocation that did not live so long is not asked for again when it is lost: the server would only take it back.
-pub(super) const WORTH_RENEWING: Duration = Duration::from_secs(10);
+/// An allocation that did not live so long is asked for again only after a wait, and a few times: the server may take it back
+/// again and again.
+const WORTH_RENEWING: Duration = Duration::from_secs(10);
 
 /// The servers that are left alone for a while, also when they are found anew (RFC 5928 3, RFC 8656 7.4).
 #[derive(Debug, Default)]
@@ -50,7 +51,11 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// The components that have lost a relay, and ask for another in its place.
 #[derive(Debug, Default)]
-pub(crate) struct Renewals(BTreeMap<Purpose, Renewal>);
+pub(crate) struct Renewals {
+    open: BTreeMap<Purpose, Renewal>,
+    /// How many in a row were lost that had not lived long.
+    short: BTreeMap<Purpose, u32>,
+}
 
 #[derive(Debug)]
 struct Renewal {
@@ -63,22 +68,34 @@ struct Renewal {
 
 impl Renewals {
     pub(crate) fn has(&self, purpose: Purpose) -> bool {
-        self.0.contains_key(&purpose)
+        self.open.contains_key(&purpose)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.0.values().filter_map(|renewal| renewal.again_at).min()
+        self.open.values().filter_map(|renewal| renewal.again_at).min()
     }
 
     /// Those whose time has come.
     fn due(&mut self, now: Instant) -> Vec<Purpose> {
         let due = |renewal: &mut Renewal| renewal.again_at.take_if(|at| *at <= now).is_some();
-        self.0.iter_mut().filter_map(|(&purpose, renewal)| due(renewal).then_some(purpose)).collect()
+        self.open.iter_mut().filter_map(|(&purpose, renewal)| due(renewal).then_some(purpose)).collect()
     }
 
     /// This stream begins anew.
     pub(crate) fn forget(&mut self, stream: StreamId) {
-        self.0.retain(|(of, _), _| *of != stream);
+        self.open.retain(|(of, _), _| *of != stream);
+        self.short.retain(|(of, _), _| *of != stream);
+    }
+
+    /// A relay was lost that had lived long, or not. How many in a row have not.
+    fn note_lost(&mut self, purpose: Purpose, lived: bool) -> u32 {
+        if lived {
+            self.short.remove(&purpose);
+            return 0;
+        }
+        let short = self.short.entry(purpose).or_default();
+        *short = short.saturating_add(1);
+        *short
     }
 }
 
@@ -140,15 +157,19 @@ impl Session {
     /// may still be done, and otherwise the peer learns it from the checks.
     pub(super) fn renew(&mut self, now: Instant, lost: &Relay) {
         let lived = lost.since.is_some_and(|since| now.saturating_duration_since(since) >= WORTH_RENEWING);
-        if lived && self.gatherer.renew(now, lost.parent, lost.server) {
-            let renewal = Renewal { parent: lost.parent, server: lost.server, failures: 0, again_at: None };
-            self.relays.renewals.0.insert(lost.purpose, renewal);
-        }
+        let renewals = &mut self.relays.renewals;
+        let again_at = match renewals.note_lost(lost.purpose, lived) {
+            0 if self.gatherer.renew(now, lost.parent, lost.server) => None,
+            short @ 1..=MAX_FAILURES => Some(now + FIRST_WAIT * 2_u32.pow(short - 1)),
+            _ => return,
+        };
+        let renewal = Renewal { parent: lost.parent, server: lost.server, failures: 0, again_at };
+        renewals.open.insert(lost.purpose, renewal);
     }
 
     /// What a component has asked for in place of a lost relay is there.
     pub(crate) fn renewed(&mut self, purpose: Purpose) {
-        if self.relays.renewals.0.remove(&purpose).is_some()
+        if self.relays.renewals.open.remove(&purpose).is_some()
             && let Some(why) = self.progress.loss.clone()
         {
             self.note_cut_off(purpose, why);
@@ -164,12 +185,12 @@ impl Session {
 
     /// Nothing can be asked for any more from a socket that is gone.
     pub(crate) fn forget_renewals_of(&mut self, parent: BaseId) {
-        self.relays.renewals.0.retain(|_, renewal| renewal.parent != parent);
+        self.relays.renewals.open.retain(|_, renewal| renewal.parent != parent);
     }
 
     /// It has not come from here. A server that was restarted takes its time.
     pub(crate) fn not_renewed(&mut self, now: Instant, purpose: Purpose, server: ServerId) {
-        let Some(renewal) = self.relays.renewals.0.get_mut(&purpose) else { return };
+        let Some(renewal) = self.relays.renewals.open.get_mut(&purpose) else { return };
         // Another of its places is asked now, or it is another server's failure, or another socket's.
         let asking = self.gatherer.is_asking(renewal.parent, renewal.server);
         if renewal.server != server || renewal.again_at.is_some() || asking {
@@ -186,7 +207,7 @@ impl Session {
     /// Asks again for what has not come.
     pub(crate) fn renew_again(&mut self, now: Instant) {
         for purpose in self.relays.renewals.due(now) {
-            let Some(&Renewal { parent, server, .. }) = self.relays.renewals.0.get(&purpose) else {
+            let Some(&Renewal { parent, server, .. }) = self.relays.renewals.open.get(&purpose) else {
                 continue;
             };
             if !self.gatherer.renew(now, parent, server) {
