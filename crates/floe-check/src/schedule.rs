@@ -58,7 +58,8 @@ impl CheckSet {
 
     /// [`start_next`](Self::start_next), where not every slot would be well spent: `judge` says of a base and a destination
     /// what becomes of a check there. Nothing is started where it would only be held; ordinary checks that are doubtful come
-    /// after those that are ready. What is left is for [`start_next`](Self::start_next), where nobody else wants the slot.
+    /// after those that are ready, and where they are not to be started a `judge` can call them held. What is left is for
+    /// [`start_next`](Self::start_next), where nobody else wants the slot.
     pub fn start_next_by(&mut self, now: Instant, judge: &Judge<'_>) -> Option<Transmit> {
         if self.config.lite {
             return None;

@@ -6,11 +6,16 @@ use floe_core::address;
 
 use crate::place::{Standing, Usable};
 
-/// Puts addresses into order of preference: the reliable ones with both families mixed, then the unreliable ones and
-/// at last loopback, unmixed (RFC 8421 5). Among equals the order of the interfaces stays.
+/// Puts addresses into order of preference: the reliable ones with both families mixed, then link-local ones, which most peers
+/// cannot reach, then the unreliable ones and at last loopback, unmixed (RFC 8421 5). Among equals the order of the interfaces
+/// stays.
 pub(crate) fn order(mut addresses: Vec<Usable>) -> Vec<Usable> {
-    addresses.sort_by_key(|usable| (usable.standing, usable.address.ip.is_ipv4(), rank(usable)));
-    let rest = addresses.partition_point(|usable| usable.standing == Standing::Reliable);
+    let is_link_local = |usable: &Usable| address::is_link_local(usable.address.ip);
+    addresses.sort_by_key(|usable| {
+        (usable.standing, is_link_local(usable), usable.address.ip.is_ipv4(), rank(usable))
+    });
+    let is_mixed = |usable: &Usable| usable.standing == Standing::Reliable && !is_link_local(usable);
+    let rest = addresses.partition_point(is_mixed);
     let last = addresses.split_off(rest);
     let v4 = addresses.split_off(addresses.partition_point(|usable| usable.address.ip.is_ipv6()));
     let mut ordered = interleave(addresses, v4);
@@ -34,9 +39,8 @@ fn interleave<T>(v6: Vec<T>, v4: Vec<T>) -> Vec<T> {
 /// The order within a family: what reaches far before what reaches near, temporary before lasting (RFC 6724 5).
 fn rank(usable: &Usable) -> (u8, bool) {
     let reach = match usable.address.ip {
-        IpAddr::V4(v4) => u8::from(v4.is_link_local()) * 2,
-        IpAddr::V6(v6) if address::is_ipv6_link_local(IpAddr::V6(v6)) => 2,
         IpAddr::V6(v6) => u8::from(is_unique_local(v6)),
+        IpAddr::V4(_) => 0,
     };
     (reach, !usable.address.temporary)
 }
@@ -129,6 +133,9 @@ mod tests {
             ordered(&["fe80::1", "fd00::1", "2001:db8::1", "~fd00::2", "~2001:db8::2"]),
             ["2001:db8::2", "2001:db8::1", "fd00::2", "fd00::1", "fe80::1"]
         );
-        assert_eq!(ordered(&["169.254.1.1", "192.0.2.1"]), ["192.0.2.1", "169.254.1.1"]);
+        assert_eq!(
+            ordered(&["unreliable 10.8.0.1", "169.254.1.1", "fe80::1", "192.0.2.1", "2001:db8::1"]),
+            ["2001:db8::1", "192.0.2.1", "fe80::1", "169.254.1.1", "10.8.0.1"]
+        );
     }
 }

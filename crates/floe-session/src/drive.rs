@@ -171,28 +171,29 @@ impl Session {
         }
         let transmit = match self.pace.turn(is_urgent) {
             SlotFor::Checks => {
-                let check = self.start_check(now).or_else(|| self.start_server(now));
-                check.or_else(|| self.start_later(now))
+                let check = self.start_check(now, Readiness::Ready).or_else(|| self.start_server(now));
+                check.or_else(|| self.start_check(now, Readiness::Doubtful)).or_else(|| self.start_later(now))
             }
             SlotFor::Servers => {
                 let server = self.start_server(now).or_else(|| self.start_later(now));
-                server.or_else(|| self.start_check(now))
+                server.or_else(|| self.start_check(now, Readiness::Doubtful))
             }
             SlotFor::Later => {
                 let later = self.start_later(now).or_else(|| self.start_server(now));
-                later.or_else(|| self.start_check(now))
+                later.or_else(|| self.start_check(now, Readiness::Doubtful))
             }
         };
         transmit.or_else(|| self.check.start_next(now))
     }
 
-    /// A check that gets somewhere: what a relay would hold leaves the slot to the permission that it waits for.
-    fn start_check(&mut self, now: Instant) -> Option<Transmit> {
+    /// A check that gets somewhere, or that may: what a relay would hold leaves the slot to the permission that it waits for.
+    fn start_check(&mut self, now: Instant, least: Readiness) -> Option<Transmit> {
         let relays = &self.relays;
         // Once some path is there, the better ones have their turn in any case: its nomination waits for them.
         let doubt = self.state() == IceState::Checking;
         self.check.start_next_by(now, &|base, to| match relays.readiness(base, to) {
             Readiness::Doubtful if !doubt => Readiness::Ready,
+            readiness if readiness > least => Readiness::Held,
             readiness => readiness,
         })
     }

@@ -154,3 +154,18 @@ fn a_peer_that_proposes_to_wait_for_ever_is_checked_all_the_same_and_given_up_in
     let starts: Vec<_> = starts(&wire, A).into_iter().map(|(at, _)| at).collect();
     assert_eq!(starts, [0, 2, 4, 6].map(Duration::from_secs));
 }
+
+#[test]
+fn link_local_addresses_are_checked_after_the_others_and_delay_no_nomination() {
+    let mut wire = Wire::pair()
+        .addresses(A, &["fe80::1", "192.0.2.1"])
+        .addresses(B, &["fe80::2", "192.0.2.2"])
+        .delay(ms(10));
+    wire.gather();
+    wire.settle();
+    wire.describe_to(A);
+    wire.describe_to(B);
+    wire.run_until_completed();
+    let first: Vec<_> = wire.new_requests(A).iter().map(|sent| sent.to.ip().is_ipv4()).collect();
+    assert!(first[0] && first[1], "the check and the nomination come first: {first:?}");
+}

@@ -280,3 +280,24 @@ fn what_a_server_sends_is_its_own_and_no_peers() {
     bench.bring(socket, at("203.0.113.9:9"), b"data");
     assert_eq!(bench.came, [Disposition::Dropped(DropReason::Stranger)]);
 }
+
+#[test]
+fn where_udp_is_silent_a_relay_over_a_connection_is_asked_for_in_the_next_slots() {
+    let servers = [known(IceServer::turn(at(OTHER), "", "")), turn_at([tcp(SERVER)])];
+    let mut bench = Bench::new(servers)
+        .serve_over(ServerTransport::Tcp, SERVER, turn(RELAYED, MAPPED))
+        .door(SERVER, Door::Opens)
+        .gather();
+    bench.run_to(ms(500));
+    // The connection takes no slot: one for UDP, one for each of the two requests over the connection.
+    assert_eq!(bench.told().last(), Some(&(100, "relay 198.51.100.1:49152".to_owned())));
+    assert_eq!(bench.asked.iter().map(|asked| asked.at).collect::<Vec<_>>(), [ms(50)]);
+}
+
+#[test]
+fn connections_are_begun_one_in_each_interval() {
+    let servers = [SERVER, OTHER, GOOD].map(|server| turn_at([tcp(server)]));
+    let mut bench = Bench::new(servers).gather();
+    bench.run_to(ms(500));
+    assert_eq!(bench.asked.iter().map(|asked| asked.at).collect::<Vec<_>>(), [0, 50, 100].map(ms));
+}
