@@ -334,8 +334,8 @@ impl Side {
             }
             "selected" => self.selected = Some((at, line.clone())),
             "data" => {
-                let text = line.get("text").and_then(Value::as_str).unwrap_or_default();
-                self.received.insert(text.to_owned());
+                let datagram = line.get("base64").and_then(Value::as_str).context("data without a datagram")?;
+                self.received.insert(datagram.to_owned());
             }
             "state" => self.enter(line, at)?,
             // While the path is lost there is nowhere to send to.
