@@ -2,10 +2,11 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Instant};
 
-use floe_core::{ComponentId, Contender, Outlook, PairId, StreamId, Turn, address};
+use floe_core::{Candidate, CandidateKind, ComponentId, Contender, Outlook, PairId, StreamId, Turn, address};
 
 use crate::{
     CheckSet,
+    candidates::Local,
     pair::{ColumnId, Pair, PairState},
 };
 
@@ -22,7 +23,7 @@ impl CheckSet {
         let open = turns.into_iter().filter_map(|(id, turn)| Some((self.pairs.get(id)?, turn)));
         let mut contenders: Vec<_> = open
             .filter(|(pair, _)| pair.ends.component == component && pair.is_open())
-            .filter(|(pair, _)| !address::is_link_local(pair.ends.to.ip()))
+            .filter(|(pair, _)| !self.is_long_shot(pair))
             .filter_map(|(pair, turn)| {
                 let kinds = self.kinds(&pair.ends)?;
                 Some(Contender { pair: pair.id, priority: pair.priority(), kinds, turn })
@@ -39,6 +40,17 @@ impl CheckSet {
             remote_gathering: !list.remote_ended,
             renomination: list.renomination,
         }
+    }
+
+    /// Whether a pair seldom leads anywhere: between link-local addresses, or from a public relay to an address of some network
+    /// of its own.
+    fn is_long_shot(&self, pair: &Pair) -> bool {
+        let to = pair.ends.to.ip();
+        let local = self.locals.get(pair.ends.local).map(Local::candidate);
+        let relay = local.filter(|local| local.kind() == CandidateKind::Relayed);
+        let is_public =
+            |relay: &Candidate| relay.socket_addr().is_some_and(|at| !address::is_private(at.ip()));
+        address::is_link_local(to) || (address::is_private(to) && relay.is_some_and(is_public))
     }
 
     /// The pairs of a list whose checks are still to be sent, with about the time when they will be: one slot for each

@@ -7,8 +7,8 @@ use crate::{CandidateKind, PairId, PairPriority};
 /// What the checks of one component may still bring (RFC 8445 8.1.1).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outlook {
-    /// The pairs that are neither valid nor failed, best first; without those of link-local addresses, which nobody waits for:
-    /// most peers are on another link, and their pairs would be the highest of all.
+    /// The pairs that are neither valid nor failed, best first; without those that nobody waits for, since they seldom lead
+    /// anywhere: of link-local addresses, and from a public relay to a private address.
     pub contenders: Vec<Contender>,
     /// How long an answer takes on this component: the shortest round trip of each valid pair, and of these the longest.
     /// What is longer than the shortest was held up on its way. Where none of them was measured it is the longest round trip

@@ -172,7 +172,7 @@ impl Session {
         let transmit = match self.pace.turn(is_urgent) {
             SlotFor::Checks => {
                 let check = self.start_check(now, Readiness::Ready).or_else(|| self.start_server(now));
-                check.or_else(|| self.start_check(now, Readiness::Doubtful)).or_else(|| self.start_later(now))
+                check.or_else(|| self.start_later(now)).or_else(|| self.start_check(now, Readiness::Doubtful))
             }
             SlotFor::Servers => {
                 let server = self.start_server(now).or_else(|| self.start_later(now));

@@ -164,16 +164,15 @@ impl Relays {
 
     /// What becomes of a check from this base to this peer.
     pub(crate) fn readiness(&self, base: BaseId, peer: SocketAddr) -> Readiness {
-        match self.all.get(&base) {
-            Some(relay) if !relay.client.is_permitted(peer.ip()) => Readiness::Held,
+        let doubtful = match self.all.get(&base) {
+            Some(relay) if !relay.client.is_permitted(peer.ip()) => return Readiness::Held,
             // From the relay's network a private address leads elsewhere.
-            Some(relay) if address::is_private(peer.ip()) && !relay.is_private() => Readiness::Doubtful,
-            Some(_) => Readiness::Ready,
+            Some(relay) => address::is_private(peer.ip()) && !relay.is_private(),
             // Most peers are on another link, and those on this one are mostly reached by other addresses as well.
-            None if address::is_link_local(peer.ip()) => Readiness::Doubtful,
-            None if self.is_silent(base) && !address::is_private(peer.ip()) => Readiness::Doubtful,
-            None => Readiness::Ready,
-        }
+            None if address::is_link_local(peer.ip()) => true,
+            None => self.is_silent(base) && !address::is_private(peer.ip()),
+        };
+        if doubtful { Readiness::Doubtful } else { Readiness::Ready }
     }
 
     /// Whether UDP from this socket seems to get nowhere: a server was asked and has not answered, and one is reached by a

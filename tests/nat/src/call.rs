@@ -334,7 +334,8 @@ impl Side {
             }
             "selected" => self.selected = Some((at, line.clone())),
             "data" => {
-                let datagram = line.get("base64").and_then(Value::as_str).context("data without a datagram")?;
+                let datagram =
+                    line.get("base64").and_then(Value::as_str).context("data without a datagram")?;
                 self.received.insert(datagram.to_owned());
             }
             "state" => self.enter(line, at)?,

@@ -1,6 +1,6 @@
 //! A second try of direct paths, once the peer is heard over a relay.
 
-use floe_check::PairState;
+use floe_check::{Outcome, PairState};
 use floe_core::Role;
 
 use crate::common::*;
@@ -30,7 +30,7 @@ fn a_direct_check_that_left_once_is_made_again_when_the_peer_is_heard_over_a_rel
         bench.at(100);
         if answered {
             let check = bench.next();
-            bench.answer(&check, "10.0.0.1:1000");
+            assert_eq!(bench.answer(&check, "10.0.0.1:1000"), Outcome::Handled);
         } else {
             bench.checked_from(BASE, RELAY);
             assert_eq!(bench.next().to, addr(RELAY), "what answers the peer's comes first");
@@ -41,7 +41,7 @@ fn a_direct_check_that_left_once_is_made_again_when_the_peer_is_heard_over_a_rel
         // Once, whatever else is heard.
         bench.checked_from(BASE, RELAY);
         assert_eq!(to_nat(&bench), PairState::InProgress);
-        bench.answer(&again, "10.0.0.1:1000");
+        assert_eq!(bench.answer(&again, "10.0.0.1:1000"), Outcome::Handled);
         assert_eq!(to_nat(&bench), PairState::Succeeded);
     }
 }
@@ -54,7 +54,7 @@ fn the_answer_to_the_first_try_still_counts() {
     let first = bench.next();
     bench.checked_from(BASE, RELAY);
     assert_eq!(to_nat(&bench), PairState::Waiting);
-    bench.answer(&first, "10.0.0.1:1000");
+    assert_eq!(bench.answer(&first, "10.0.0.1:1000"), Outcome::Handled);
     assert_eq!(to_nat(&bench), PairState::Succeeded);
 }
 
