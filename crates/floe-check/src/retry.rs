@@ -8,7 +8,7 @@
 use floe_core::{CandidateKind, PairId};
 
 use crate::{
-    CheckSet,
+    CheckSet, Event,
     pair::{Ends, PairState},
 };
 
@@ -21,9 +21,9 @@ impl CheckSet {
         if !self.kinds(&ends).is_some_and(is_relayed) || self.has_direct(&ends) {
             return;
         }
-        let list = self.lists.get_mut(&ends.stream);
-        let Some(component) = list.and_then(|list| list.components.get_mut(&ends.component)) else { return };
-        if std::mem::replace(&mut component.retried, true) || component.selected.is_some() {
+        let list = self.lists.get(&ends.stream);
+        let Some(component) = list.and_then(|list| list.components.get(&ends.component)) else { return };
+        if component.retried || component.selected.is_some() {
             return;
         }
         let in_progress = self.pairs.in_state(ends.stream, PairState::InProgress);
@@ -33,6 +33,15 @@ impl CheckSet {
             // Of those that go to the front the last is the first.
             lost.reverse();
         }
+        if lost.is_empty() {
+            return;
+        }
+        let list = self.lists.get_mut(&ends.stream);
+        if let Some(component) = list.and_then(|list| list.components.get_mut(&ends.component)) {
+            component.retried = true;
+        }
+        let Ends { stream, component, .. } = ends;
+        self.out.events.push_back(Event::Changed { stream, component });
         for id in lost {
             let Some(pair) = self.pairs.get_mut(id) else { continue };
             // It counts as sent from the second try on, for those who wait for its answer.
@@ -41,7 +50,7 @@ impl CheckSet {
                 self.transactions.stop_retransmitting(transaction);
             }
             self.pairs.set_state(id, PairState::Waiting);
-            let Some(list) = self.lists.get_mut(&ends.stream) else { continue };
+            let Some(list) = self.lists.get_mut(&stream) else { continue };
             if has_path { list.triggered.push_first(id) } else { list.triggered.push(id) }
         }
     }

@@ -53,14 +53,15 @@ impl CheckSet {
     /// ([`Command::Confirm`](crate::Command::Confirm)); then, going round the streams, triggered checks, then ordinary ones; and
     /// last those that keep valid pairs warm. Probes of pairs in use that have fallen silent take turns with all of these.
     pub fn start_next(&mut self, now: Instant) -> Option<Transmit> {
-        self.start_next_by(now, &|_, _| Readiness::Ready)
+        self.start_next_by(now, Readiness::Ready, &|_, _| Readiness::Ready)
     }
 
     /// [`start_next`](Self::start_next), where not every slot would be well spent: `judge` says of a base and a destination
-    /// what becomes of a check there. Nothing is started where it would only be held; ordinary checks that are doubtful come
-    /// after those that are ready, and where they are not to be started a `judge` can call them held. What is left is for
-    /// [`start_next`](Self::start_next), where nobody else wants the slot.
-    pub fn start_next_by(&mut self, now: Instant, judge: &Judge<'_>) -> Option<Transmit> {
+    /// what becomes of a check there. Nothing is started where it would only be held. Ordinary checks that are doubtful come
+    /// after those that are ready, and are started only where `least` lets them; a check that answers the peer's is never
+    /// doubted. What is left is for [`start_next`](Self::start_next), where nobody else wants the slot.
+    pub fn start_next_by(&mut self, now: Instant, least: Readiness, judge: &Judge<'_>) -> Option<Transmit> {
+        let judge = (least, judge);
         if self.config.lite {
             return None;
         }
@@ -79,7 +80,7 @@ impl CheckSet {
         self.start_check(now, judge)
     }
 
-    fn start_check(&mut self, now: Instant, judge: &Judge<'_>) -> Option<Transmit> {
+    fn start_check(&mut self, now: Instant, judge: (Readiness, &Judge<'_>)) -> Option<Transmit> {
         while let Some((pair, kind)) = self.next_check(judge) {
             if self.is_spent(pair) {
                 self.fail(now, pair, FailReason::Consent(ConsentLoss::Expired));
@@ -106,12 +107,16 @@ impl CheckSet {
             || self.rotation().into_iter().any(|stream| self.has_next_of(stream))
     }
 
-    /// Whether what it has to send comes before ordinary checks: it is for consent, nominates, answers a check of the peer's, or
-    /// data waits for it.
+    /// Whether what it has to send comes before ordinary checks: it is for consent, nominates, answers a check of the peer's
+    /// and would not be held, or data waits for it.
     #[must_use]
-    pub fn has_urgent(&self) -> bool {
+    pub fn has_urgent(&self, judge: &Judge<'_>) -> bool {
+        let leaves = |id: PairId| {
+            let ends = self.pairs.get(id).map(|pair| &pair.ends);
+            ends.is_some_and(|ends| judge(ends.base, ends.to) != Readiness::Held)
+        };
         let is_triggered =
-            |stream: StreamId| self.lists.get(&stream).is_some_and(|list| !list.triggered.is_empty());
+            |stream: StreamId| self.lists.get(&stream).is_some_and(|list| list.triggered.iter().any(leaves));
         !self.config.lite
             && (self.consents.is_due()
                 || !self.nominations.is_empty()
@@ -119,7 +124,7 @@ impl CheckSet {
                 || self.rotation().into_iter().any(is_triggered))
     }
 
-    fn next_check(&mut self, judge: &Judge<'_>) -> Option<(PairId, CheckKind)> {
+    fn next_check(&mut self, judge: (Readiness, &Judge<'_>)) -> Option<(PairId, CheckKind)> {
         if let Some(pair) = self.nominations.pop() {
             return Some((pair, CheckKind::Nominating));
         }
@@ -155,7 +160,11 @@ impl CheckSet {
             || self.pairs.first_to_thaw(stream).is_some()
     }
 
-    fn next_of(&mut self, stream: StreamId, judge: &Judge<'_>) -> Option<(PairId, CheckKind)> {
+    fn next_of(
+        &mut self,
+        stream: StreamId,
+        (least, judge): (Readiness, &Judge<'_>),
+    ) -> Option<(PairId, CheckKind)> {
         let readiness = |id: PairId| {
             self.pairs.get(id).map_or(Readiness::Ready, |pair| judge(pair.ends.base, pair.ends.to))
         };
@@ -166,10 +175,11 @@ impl CheckSet {
             return Some((pair, CheckKind::Triggered));
         }
         drop(triggered);
-        if let Some(pair) = self.first_waiting(stream, readiness) {
+        let is_wanted = |id: &PairId| readiness(*id) <= least.min(Readiness::Doubtful);
+        if let Some(pair) = self.first_waiting(stream, readiness).filter(is_wanted) {
             return Some((pair, CheckKind::Ordinary));
         }
-        let pair = self.pairs.first_to_thaw(stream).filter(|&id| readiness(id) != Readiness::Held)?;
+        let pair = self.pairs.first_to_thaw(stream).filter(is_wanted)?;
         self.pairs.set_state(pair, PairState::Waiting);
         Some((pair, CheckKind::Ordinary))
     }

@@ -140,6 +140,7 @@ impl Session {
         for relay in self.relays.on(base) {
             self.break_relay(now, relay, why);
         }
+        self.relays.forget_socket(base);
         self.gatherer.forget(base);
         // Its relays had been asked for anew, from the socket that is gone.
         self.forget_renewals_of(base);

@@ -69,11 +69,13 @@ impl Session {
 
     pub(crate) fn dispose_stun(&mut self, now: Instant, received: Received<'_>) -> Disposition {
         if self.gatherer.handle(now, received) {
+            self.relays.note_heard(received.base);
             self.drive(now);
             return Disposition::Consumed;
         }
         match self.check.handle(now, received) {
             Outcome::Handled => {
+                self.relays.note_heard(received.base);
                 self.drive(now);
                 Disposition::Consumed
             }

@@ -151,49 +151,55 @@ impl Session {
         if !self.turn.take(now) {
             return false;
         }
-        let is_urgent = self.check.has_urgent();
-        let transmit = self.next_transaction(now, is_urgent);
+        let relays = &self.relays;
+        let is_urgent = self.check.has_urgent(&|base, to| relays.readiness(base, to));
+        let next = self.next_transaction(now, is_urgent);
         // What could not be started may have ended something all the same.
-        let Some(transmit) = transmit else { return self.carry_gathered(now) || self.check.has_events() };
+        let Some((transmit, is_check)) = next else {
+            return self.carry_gathered(now) || self.check.has_events();
+        };
         let (base, to) = (transmit.base, Redacted(transmit.to));
         tracing::trace!(%base, %to, turn = ?self.pace.turn(is_urgent), is_urgent, "a slot is spent");
-        self.pace.started(now, is_urgent);
+        self.pace.started(now, is_urgent && is_check);
         self.send(now, &transmit);
         true
     }
 
-    /// What the slot of now is spent on. An allocation that is half done comes first: one more request, and there are two
-    /// candidates. Then comes a check that cannot wait, but not before others again and again. Of eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is
-    /// for where that does not work: it gets the slots that nobody else wants, and every eighth.
-    fn next_transaction(&mut self, now: Instant, is_urgent: bool) -> Option<Transmit> {
+    /// What the slot of now is spent on, and whether that is a check. An allocation that is half done comes first: one more
+    /// request, and there are two candidates. Then comes a check that cannot wait, but not before others again and again. Of
+    /// eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is for where that
+    /// does not work: it gets the slots of servers that no other server wants, those that no good check wants, and every
+    /// eighth.
+    fn next_transaction(&mut self, now: Instant, is_urgent: bool) -> Option<(Transmit, bool)> {
         if let Some(transmit) = self.relays.start_half_done(now) {
-            return Some(transmit);
+            return Some((transmit, false));
         }
-        let transmit = match self.pace.turn(is_urgent) {
+        let mut good_check = None;
+        let mut server = None;
+        match self.pace.turn(is_urgent) {
             SlotFor::Checks => {
-                let check = self.start_check(now, Readiness::Ready).or_else(|| self.start_server(now));
-                check.or_else(|| self.start_later(now)).or_else(|| self.start_check(now, Readiness::Doubtful))
+                good_check = self.start_check(now, Readiness::Ready);
+                if good_check.is_none() {
+                    server = self.start_server(now).or_else(|| self.start_later(now));
+                }
             }
-            SlotFor::Servers => {
-                let server = self.start_server(now).or_else(|| self.start_later(now));
-                server.or_else(|| self.start_check(now, Readiness::Doubtful))
-            }
-            SlotFor::Later => {
-                let later = self.start_later(now).or_else(|| self.start_server(now));
-                later.or_else(|| self.start_check(now, Readiness::Doubtful))
-            }
-        };
-        transmit.or_else(|| self.check.start_next(now))
+            SlotFor::Servers => server = self.start_server(now).or_else(|| self.start_later(now)),
+            SlotFor::Later => server = self.start_later(now).or_else(|| self.start_server(now)),
+        }
+        if let Some(transmit) = server {
+            return Some((transmit, false));
+        }
+        let check = good_check.or_else(|| self.start_check(now, Readiness::Doubtful));
+        check.or_else(|| self.check.start_next(now)).map(|transmit| (transmit, true))
     }
 
     /// A check that gets somewhere, or that may: what a relay would hold leaves the slot to the permission that it waits for.
     fn start_check(&mut self, now: Instant, least: Readiness) -> Option<Transmit> {
         let relays = &self.relays;
-        // Once some path is there, the better ones have their turn in any case: its nomination waits for them.
+        // Once the session is connected the better paths have their turn in any case: a nomination waits for them.
         let doubt = self.state() == IceState::Checking;
-        self.check.start_next_by(now, &|base, to| match relays.readiness(base, to) {
+        self.check.start_next_by(now, least, &|base, to| match relays.readiness(base, to) {
             Readiness::Doubtful if !doubt => Readiness::Ready,
-            readiness if readiness > least => Readiness::Held,
             readiness => readiness,
         })
     }

@@ -30,6 +30,8 @@ pub(crate) struct Relays {
     servers: Vec<IceServer>,
     rng: ChaCha20Rng,
     all: BTreeMap<BaseId, Relay>,
+    /// The sockets that a server was asked from over UDP, and whether anything was heard there.
+    udp: BTreeMap<BaseId, bool>,
     /// What servers may be reached by.
     transports: Vec<ServerTransport>,
     /// What requests say of this agent's software.
@@ -117,6 +119,7 @@ impl Relays {
             servers,
             rng,
             all: BTreeMap::new(),
+            udp: BTreeMap::new(),
             transports,
             software,
             resolving: BTreeSet::new(),
@@ -175,19 +178,27 @@ impl Relays {
         if doubtful { Readiness::Doubtful } else { Readiness::Ready }
     }
 
-    /// Whether UDP from this socket seems to get nowhere: a server was asked and has not answered, and one is reached by a
+    /// A server is asked from this socket over UDP.
+    pub(super) fn note_asked(&mut self, socket: BaseId) {
+        self.udp.entry(socket).or_default();
+    }
+
+    pub(crate) fn forget_socket(&mut self, socket: BaseId) {
+        self.udp.remove(&socket);
+    }
+
+    /// A server or the peer was heard on this socket.
+    pub(crate) fn note_heard(&mut self, socket: BaseId) {
+        if let Some(heard) = self.udp.get_mut(&socket) {
+            *heard = true;
+        }
+    }
+
+    /// Whether UDP from this socket seems to get nowhere: a server was asked and nothing was heard, and one is reached by a
     /// connection sooner.
     fn is_silent(&self, socket: BaseId) -> bool {
-        let mut connected = false;
-        let mut asked = false;
-        for relay in self.all.values().filter(|relay| relay.parent == socket) {
-            if relay.is_plain() && relay.client.has_heard() {
-                return false;
-            }
-            asked |= relay.is_plain();
-            connected |= !relay.is_plain();
-        }
-        asked && connected
+        let heard_nothing = self.udp.get(&socket).is_some_and(|heard| !heard);
+        heard_nothing && self.all.values().any(|relay| relay.parent == socket && !relay.is_plain())
     }
 
     /// Whether it is half done: one or two more requests, and there is a relay.

@@ -100,8 +100,6 @@ pub struct Client {
     connects: Connects,
     /// The family that is left of two, once the other was given back.
     only: Option<AddressFamily>,
-    /// Whether the server has answered anything.
-    heard: bool,
     deadline: Option<Instant>,
 }
 
@@ -125,7 +123,6 @@ impl Client {
             mobility: Mobility::default(),
             connects: Connects::default(),
             only: None,
-            heard: false,
             deadline: None,
             config,
             rng,
@@ -264,12 +261,6 @@ impl Client {
     #[must_use]
     pub fn is_permitted(&self, ip: IpAddr) -> bool {
         self.permissions.standing(ip.to_canonical()) == Standing::Permitted
-    }
-
-    /// Whether the server has answered any request, be it with an error.
-    #[must_use]
-    pub const fn has_heard(&self) -> bool {
-        self.heard
     }
 
     /// How many of the server's datagrams were dropped, by reason.

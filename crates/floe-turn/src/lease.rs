@@ -114,6 +114,11 @@ impl Lease {
         matches!(self, Self::Granted { .. } | Self::Renewing { .. })
     }
 
+    /// Whether a request for it is under way, or waits.
+    pub(crate) const fn is_asked(&self) -> bool {
+        matches!(self, Self::Asked | Self::Renewing { .. })
+    }
+
     pub(crate) const fn is_renewing(&self) -> bool {
         matches!(self, Self::Renewing { .. })
     }

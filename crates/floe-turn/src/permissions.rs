@@ -134,6 +134,11 @@ impl Permissions {
         news && wanted
     }
 
+    /// Whether an answer is still of use.
+    pub(crate) fn is_awaited(&self, ip: IpAddr) -> bool {
+        self.map.get(&ip).is_some_and(|permission| permission.lease.is_asked())
+    }
+
     pub(crate) fn is_renewing(&self, ip: IpAddr) -> bool {
         self.map.get(&ip).is_some_and(|permission| permission.lease.is_renewing())
     }

@@ -1,8 +1,9 @@
 //! Which check is next, and when it is resent (RFC 8445 6.1.4.2, 14.3).
 
-use floe_check::{CheckConfig, CheckKind, Event, FailReason, PairState};
-use floe_core::{Contender, PairId, Role, StreamId, Turn};
+use std::net::SocketAddr;
 
+use floe_check::{CheckConfig, CheckKind, Event, FailReason, PairState, Readiness};
+use floe_core::{BaseId, Contender, PairId, Role, StreamId, Turn};
 use floe_stun::TransactionId;
 
 use crate::common::*;
@@ -332,4 +333,33 @@ fn a_check_that_was_held_again_when_it_was_resent_was_first_sent_when_it_first_l
     bench.at(1_000);
     bench.set.note_departed(bench.now, check.id);
     assert_eq!(turn(&bench), Turn::Sent(left));
+}
+
+#[test]
+fn held_checks_leave_the_slot_and_doubtful_ones_come_after_ready_ones() {
+    let mut bench = with_remotes(Role::Controlling, &[1, 2, 3]);
+    let order: Vec<_> = with_remotes(Role::Controlling, &[1, 2, 3]).all_next();
+    let [best, second, last] = [0, 1, 2].map(|nth: usize| order[nth].to);
+    let judge = move |_: BaseId, to: SocketAddr| match to {
+        to if to == best => Readiness::Held,
+        to if to == second => Readiness::Doubtful,
+        _ => Readiness::Ready,
+    };
+    let next = |bench: &mut Bench, least| {
+        let now = bench.now;
+        bench.set.start_next_by(now, least, &judge).map(|transmit| transmit.to)
+    };
+    assert_eq!(next(&mut bench, Readiness::Ready), Some(last));
+    assert_eq!(next(&mut bench, Readiness::Ready), None);
+    assert_eq!(next(&mut bench, Readiness::Doubtful), Some(second));
+    assert_eq!(next(&mut bench, Readiness::Doubtful), None);
+    assert!(bench.set.has_next() && !bench.set.has_urgent(&judge));
+    // What the peer checks is answered in any case, but where it would be held.
+    bench.checked_from(BASE, &second.to_string());
+    assert!(bench.set.has_urgent(&judge));
+    assert_eq!(next(&mut bench, Readiness::Ready), Some(second));
+    bench.checked_from(BASE, &best.to_string());
+    assert!(!bench.set.has_urgent(&judge));
+    assert_eq!(next(&mut bench, Readiness::Doubtful), None);
+    assert_eq!(bench.next().to, best);
 }

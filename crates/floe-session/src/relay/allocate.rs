@@ -100,6 +100,9 @@ impl Session {
         let rng = ChaCha20Rng::from_rng(&mut self.relays.rng);
         let client =
             Client::start(now, config, rng).map_err(|error| AllocateError::Other(error.to_string()))?;
+        if host == wanted.parent {
+            self.relays.note_asked(host);
+        }
         let base = self.sockets.name_base();
         let Wanted { job, purpose, server, parent, target, tried } = wanted.clone();
         let phase = Phase::Asked(job);
@@ -234,6 +237,7 @@ impl Session {
 
     /// Gives back what was allocated as this base, or over it.
     pub(crate) fn close_relays_of(&mut self, now: Instant, base: BaseId) {
+        self.relays.forget_socket(base);
         let over = self.relays.on(base);
         for relay in over.iter().copied().chain([base]) {
             if let Some(client) = self.relays.client(relay) {

@@ -125,6 +125,7 @@ impl Session {
         match self.relays.client(base)?.handle(now, from, datagram) {
             Handled::NotMine => None,
             Handled::Consumed => {
+                self.relays.note_heard(host);
                 self.drive(now);
                 Some(Disposition::Consumed)
             }

@@ -52,15 +52,16 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The components that have lost a relay, and ask for another in its place.
 #[derive(Debug, Default)]
 pub(crate) struct Renewals {
-    open: BTreeMap<Purpose, Renewal>,
+    open: BTreeMap<Lost, Renewal>,
     /// How many in a row were lost that had not lived long.
-    short: BTreeMap<Purpose, u32>,
+    short: BTreeMap<Lost, u32>,
 }
+
+/// Which relay was lost: the component's by this server from this socket.
+type Lost = (Purpose, BaseId, ServerId);
 
 #[derive(Debug)]
 struct Renewal {
-    parent: BaseId,
-    server: ServerId,
     failures: u32,
     /// When it is asked for again; `None` while it is asked for.
     again_at: Option<Instant>,
@@ -68,7 +69,7 @@ struct Renewal {
 
 impl Renewals {
     pub(crate) fn has(&self, purpose: Purpose) -> bool {
-        self.open.contains_key(&purpose)
+        self.open.keys().any(|lost| lost.0 == purpose)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
@@ -76,24 +77,24 @@ impl Renewals {
     }
 
     /// Those whose time has come.
-    fn due(&mut self, now: Instant) -> Vec<Purpose> {
+    fn due(&mut self, now: Instant) -> Vec<Lost> {
         let due = |renewal: &mut Renewal| renewal.again_at.take_if(|at| *at <= now).is_some();
-        self.open.iter_mut().filter_map(|(&purpose, renewal)| due(renewal).then_some(purpose)).collect()
+        self.open.iter_mut().filter_map(|(&lost, renewal)| due(renewal).then_some(lost)).collect()
     }
 
     /// This stream begins anew.
     pub(crate) fn forget(&mut self, stream: StreamId) {
-        self.open.retain(|(of, _), _| *of != stream);
-        self.short.retain(|(of, _), _| *of != stream);
+        self.open.retain(|((of, _), ..), _| *of != stream);
+        self.short.retain(|((of, _), ..), _| *of != stream);
     }
 
     /// A relay was lost that had lived long, or not. How many in a row have not.
-    fn note_lost(&mut self, purpose: Purpose, lived: bool) -> u32 {
+    fn note_lost(&mut self, lost: Lost, lived: bool) -> u32 {
         if lived {
-            self.short.remove(&purpose);
+            self.short.remove(&lost);
             return 0;
         }
-        let short = self.short.entry(purpose).or_default();
+        let short = self.short.entry(lost).or_default();
         *short = short.saturating_add(1);
         *short
     }
@@ -158,60 +159,78 @@ impl Session {
     pub(super) fn renew(&mut self, now: Instant, lost: &Relay) {
         let lived = lost.since.is_some_and(|since| now.saturating_duration_since(since) >= WORTH_RENEWING);
         let renewals = &mut self.relays.renewals;
-        let again_at = match renewals.note_lost(lost.purpose, lived) {
+        let key = (lost.purpose, lost.parent, lost.server);
+        let again_at = match renewals.note_lost(key, lived) {
             0 if self.gatherer.renew(now, lost.parent, lost.server) => None,
             short @ 1..=MAX_FAILURES => Some(now + FIRST_WAIT * 2_u32.pow(short - 1)),
             _ => return,
         };
-        let renewal = Renewal { parent: lost.parent, server: lost.server, failures: 0, again_at };
-        renewals.open.insert(lost.purpose, renewal);
+        renewals.open.insert(key, Renewal { failures: 0, again_at });
     }
 
-    /// What a component has asked for in place of a lost relay is there.
-    pub(crate) fn renewed(&mut self, purpose: Purpose) {
-        if self.relays.renewals.open.remove(&purpose).is_some()
-            && let Some(why) = self.progress.loss.clone()
-        {
+    /// A relay of this component has come, in place of one that was lost, if this candidate is it.
+    pub(crate) fn renewed_by(&mut self, purpose: Purpose, candidate: &Candidate) {
+        if candidate.kind() != CandidateKind::Relayed {
+            return;
+        }
+        let gatherer = &self.gatherer;
+        let is_here = |&(of, parent, server): &Lost, renewal: &Renewal| {
+            of == purpose && renewal.again_at.is_none() && !gatherer.is_asking(parent, server)
+        };
+        let before = self.relays.renewals.open.len();
+        self.relays.renewals.open.retain(|lost, renewal| !is_here(lost, renewal));
+        if self.relays.renewals.open.len() < before {
+            self.note_renewal_over(purpose);
+        }
+    }
+
+    /// It will not come.
+    fn give_up_renewal(&mut self, lost: Lost) {
+        if self.relays.renewals.open.remove(&lost).is_some() {
+            self.note_renewal_over(lost.0);
+        }
+    }
+
+    fn note_renewal_over(&mut self, purpose: Purpose) {
+        if let Some(why) = self.progress.loss.clone() {
             self.note_cut_off(purpose, why);
         }
     }
 
-    /// The same, if this candidate is it.
-    pub(crate) fn renewed_by(&mut self, purpose: Purpose, candidate: &Candidate) {
-        if candidate.kind() == CandidateKind::Relayed {
-            self.renewed(purpose);
-        }
-    }
-
     /// Nothing can be asked for any more from a socket that is gone.
-    pub(crate) fn forget_renewals_of(&mut self, parent: BaseId) {
-        self.relays.renewals.open.retain(|_, renewal| renewal.parent != parent);
+    pub(crate) fn forget_renewals_of(&mut self, socket: BaseId) {
+        self.relays.renewals.open.retain(|(_, parent, _), _| *parent != socket);
+        self.relays.renewals.short.retain(|(_, parent, _), _| *parent != socket);
     }
 
     /// It has not come from here. A server that was restarted takes its time.
     pub(crate) fn not_renewed(&mut self, now: Instant, purpose: Purpose, server: ServerId) {
-        let Some(renewal) = self.relays.renewals.open.get_mut(&purpose) else { return };
-        // Another of its places is asked now, or it is another server's failure, or another socket's.
-        let asking = self.gatherer.is_asking(renewal.parent, renewal.server);
-        if renewal.server != server || renewal.again_at.is_some() || asking {
-            return;
+        let gatherer = &self.gatherer;
+        // Another of its places is asked now, or it is another socket's failure.
+        let failed = |&(of, parent, by): &Lost, renewal: &Renewal| {
+            (of, by) == (purpose, server) && renewal.again_at.is_none() && !gatherer.is_asking(parent, by)
+        };
+        let mut over = Vec::new();
+        for (&lost, renewal) in &mut self.relays.renewals.open {
+            if !failed(&lost, renewal) {
+                continue;
+            }
+            if renewal.failures < MAX_FAILURES {
+                renewal.again_at = Some(now + FIRST_WAIT * 2_u32.pow(renewal.failures));
+                renewal.failures += 1;
+            } else {
+                over.push(lost);
+            }
         }
-        if renewal.failures < MAX_FAILURES {
-            renewal.again_at = Some(now + FIRST_WAIT * 2_u32.pow(renewal.failures));
-            renewal.failures += 1;
-        } else {
-            self.renewed(purpose);
-        }
+        over.into_iter().for_each(|lost| self.give_up_renewal(lost));
     }
 
     /// Asks again for what has not come.
     pub(crate) fn renew_again(&mut self, now: Instant) {
-        for purpose in self.relays.renewals.due(now) {
-            let Some(&Renewal { parent, server, .. }) = self.relays.renewals.open.get(&purpose) else {
-                continue;
-            };
+        for lost in self.relays.renewals.due(now) {
+            let (_, parent, server) = lost;
             if !self.gatherer.renew(now, parent, server) {
-                self.renewed(purpose);
+                self.give_up_renewal(lost);
             }
         }
     }

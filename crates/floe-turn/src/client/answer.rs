@@ -38,10 +38,15 @@ impl Client {
                 self.rest_permitted(flight, asked_at);
             }
             Verdict::Again(request, wait) => {
-                for request in flight.rest.iter().rev().copied().chain([request]) {
-                    match wait {
-                        None => self.queue.push_first(request),
-                        Some(wait) => self.queue.push_later(now + wait, request),
+                // What was answered together was refused or in trouble together.
+                let Request { challenges, troubles, in_doubt, .. } = request;
+                let rest =
+                    flight.rest.iter().map(|other| Request { challenges, troubles, in_doubt, ..*other });
+                let all: Vec<_> = [request].into_iter().chain(rest).collect();
+                match wait {
+                    None => all.into_iter().rev().for_each(|request| self.queue.push_first(request)),
+                    Some(wait) => {
+                        all.into_iter().for_each(|request| self.queue.push_later(now + wait, request));
                     }
                 }
             }

@@ -151,7 +151,15 @@ impl Client {
     /// Whatever is under way or waits for this is of no use any more.
     pub(super) fn abandon(&mut self, ask: Ask) {
         self.queue.remove(ask);
-        // What it was asked for together with goes on.
-        self.open.retain(|flight| flight.request.ask != ask || !flight.rest.is_empty());
+        // What it was asked for together with goes on, where anybody still waits for that.
+        let permissions = &self.permissions;
+        let is_awaited = |request: &Request| match request.ask {
+            Ask::Permit(ip) => permissions.is_awaited(ip),
+            _ => false,
+        };
+        self.open.retain(|flight| {
+            let mut all = [flight.request].into_iter().chain(flight.rest.iter().copied());
+            !flight.asks_for(ask) || (!flight.rest.is_empty() && all.any(|request| is_awaited(&request)))
+        });
     }
 }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, time::Instant};
 
 use floe_core::address;
 
-use super::Client;
+use super::{Client, PATIENCE};
 use crate::{
     AddressFamily,
     reason::RequestError,
@@ -79,6 +79,7 @@ impl Client {
                 | RequestError::AllocationMismatch
                 | RequestError::Refused(_)
                 | RequestError::StaleNonce
+                | RequestError::Other(500..=599)
         );
         if flight.rest.is_empty() || !is_refusal {
             for request in all() {
@@ -96,8 +97,11 @@ impl Client {
         for request in lapsed {
             self.failed(now, request, why.clone());
         }
-        for request in wanted.into_iter().rev() {
-            self.queue.push_first(Request { alone: true, ..request });
+        // A renewal that did not wait any more when they were one does so now that they are several.
+        let mut numbered: Vec<_> = wanted.into_iter().zip(1..).collect();
+        while let Some((request, nth)) = numbered.pop() {
+            let overdue = request.overdue.map(|_| now + PATIENCE * nth);
+            self.queue.push_first(Request { alone: true, overdue, ..request });
         }
     }
 }

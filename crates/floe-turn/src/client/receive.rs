@@ -101,7 +101,6 @@ impl Client {
             return Handled::Dropped(DropReason::NoTransaction);
         };
         let mut flight = open.key().clone();
-        self.heard = true;
         // The first of the answers may be lost, or late, but on a stream. What asked without credentials got a challenge
         // at most.
         flight.request.in_doubt |= flight.credential.is_some() && !self.config.transport.is_reliable();

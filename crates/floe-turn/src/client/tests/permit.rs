@@ -135,3 +135,41 @@ fn a_mismatch_loses_the_allocation_once() {
     assert_eq!(events(&mut rig), [Event::Lost(RequestError::AllocationMismatch)]);
     assert!(rig.client.is_closed());
 }
+
+#[test]
+fn what_ended_unanswered_does_not_fail_what_is_asked_for_anew() {
+    let mut rig = wanting(&[public(1), public(2)]);
+    rig.grant();
+    assert_eq!(events(&mut rig).len(), 2);
+    // The renewal is not answered, and after 300 s the permissions are over.
+    let ended = rig.start + seconds(310);
+    while rig.now < ended {
+        rig.run_to(ended);
+        while rig.client.start_next(rig.now).is_some() {}
+        rig.sent();
+    }
+    events(&mut rig);
+    rig.client.permit(rig.now, public(1)).unwrap();
+    let request = rig.slot();
+    assert_eq!(named(&request), [public(1)]);
+    // Nobody waits for the answer to the old one, nor for its end.
+    rig.run_to(ended + seconds(35));
+    assert_eq!(events(&mut rig), []);
+}
+
+#[test]
+fn a_server_in_trouble_is_asked_for_all_of_them_again_and_no_more_often_than_for_one() {
+    let mut rig = wanting(&[public(1), public(2)]);
+    let mut asked = 0;
+    while events(&mut rig).is_empty() {
+        assert!(asked < 10, "without end");
+        asked += 1;
+        let request = rig.slot();
+        assert_eq!(named(&request), [public(1), public(2)]);
+        rig.refuse(&request, 500);
+        while !rig.client.has_next() && rig.client.out.len() == 0 {
+            rig.run(seconds(60));
+        }
+    }
+    assert_eq!(asked, 5, "five times in all");
+}
