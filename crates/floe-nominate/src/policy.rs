@@ -215,7 +215,7 @@ pub(crate) fn worth_waiting_for<'a>(
     outlook: &'a Outlook,
     pair: &ValidPair,
 ) -> impl Iterator<Item = &'a Contender> {
-    let (class, relays) = (Class::of(pair.kinds), score::relays(pair.kinds));
+    let ((class, _), relays) = (score::rank(pair), score::relays(pair.kinds));
     better(outlook, pair).filter(move |contender| {
         class != Class::Relayed
             || Class::of(contender.kinds) != class

@@ -20,8 +20,8 @@ pub(crate) struct Pace {
 /// Whom slots are first offered to, round after round of eight.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Turns {
-    /// The place in the round.
-    place: u8,
+    /// The place in the rounds: how many slots there were, but those that were put off.
+    place: usize,
     /// How many checks that could not wait have taken the slot of this place.
     put_off: u8,
 }
@@ -35,7 +35,7 @@ const ROUND: [SlotFor; 8] = {
     [Checks, Servers, Checks, Checks, Servers, Checks, Checks, Later]
 };
 /// Where a round begins for a peer that comes late, so that servers have had their turn.
-const LATE: u8 = 2;
+const LATE: usize = 2;
 
 /// Whom a slot is first offered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,14 +118,14 @@ impl Pace {
 
 impl Turns {
     fn whose(self) -> SlotFor {
-        ROUND.get(usize::from(self.place)).copied().unwrap_or(SlotFor::Checks)
+        ROUND.get(self.place % ROUND.len()).copied().unwrap_or(SlotFor::Checks)
     }
 
     fn next(&mut self, is_urgent: bool) {
         if is_urgent && self.put_off < MAX_PUT_OFF && self.whose() != SlotFor::Checks {
             self.put_off += 1;
         } else {
-            *self = Self { place: (self.place + 1) % 8, put_off: 0 };
+            *self = Self { place: self.place.wrapping_add(1), put_off: 0 };
         }
     }
 }
@@ -199,6 +199,11 @@ mod tests {
         assert_eq!(offered(&[false; 5]), ROUND[..5]);
         pace.meet();
         assert_eq!((pace.turn(false), pace.turns.place), (Checks, LATE));
+        // Also where gathering came round to the servers' place again.
+        pace.turns = Turns { place: 9, put_off: 0 };
+        assert_eq!(pace.turn(false), Servers);
+        pace.meet();
+        assert_eq!(pace.turn(false), Checks);
     }
 
     #[test]

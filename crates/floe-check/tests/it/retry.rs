@@ -8,13 +8,18 @@ use crate::common::*;
 const NAT: &str = "203.0.113.7:4000";
 const RELAY: &str = "198.51.100.7:5000";
 
-/// The pair to the peer's NAT is in progress, and the one to its relay is next.
-fn lost() -> Bench {
+/// The pair to the peer's NAT is in progress, by this check, and the one to its relay is next.
+fn sent() -> (Bench, Seen) {
     let mut bench = Bench::ready(Role::Controlling);
     bench.remote(S0, &Cand::srflx(NAT));
     bench.remote(S0, &Cand::relay(RELAY));
-    assert_eq!(bench.next().to, addr(NAT));
-    bench
+    let first = bench.next();
+    assert_eq!(first.to, addr(NAT));
+    (bench, first)
+}
+
+fn lost() -> Bench {
+    sent().0
 }
 
 fn to_nat(bench: &Bench) -> PairState {
@@ -48,10 +53,7 @@ fn a_direct_check_that_left_once_is_made_again_when_the_peer_is_heard_over_a_rel
 
 #[test]
 fn the_answer_to_the_first_try_still_counts() {
-    let mut bench = Bench::ready(Role::Controlling);
-    bench.remote(S0, &Cand::srflx(NAT));
-    bench.remote(S0, &Cand::relay(RELAY));
-    let first = bench.next();
+    let (mut bench, first) = sent();
     bench.checked_from(BASE, RELAY);
     assert_eq!(to_nat(&bench), PairState::Waiting);
     assert_eq!(bench.answer(&first, "10.0.0.1:1000"), Outcome::Handled);

@@ -160,6 +160,8 @@ impl Session {
         let lived = lost.since.is_some_and(|since| now.saturating_duration_since(since) >= WORTH_RENEWING);
         let renewals = &mut self.relays.renewals;
         let key = (lost.purpose, lost.parent, lost.server);
+        // What came in its place before, and is lost again, is not waited for any more.
+        renewals.open.remove(&key);
         let again_at = match renewals.note_lost(key, lived) {
             0 if self.gatherer.renew(now, lost.parent, lost.server) => None,
             short @ 1..=MAX_FAILURES => Some(now + FIRST_WAIT * 2_u32.pow(short - 1)),

@@ -38,10 +38,11 @@ fn joins(request: &Request) -> Option<Place> {
 
 impl Client {
     /// What this request is sent as: where it asks for a permission, one for all peers that wait, are where it is and fit in.
-    /// Those that are where the relayed address is go before the others.
+    /// Those that are where the relayed address is go before the others, but not out of their slot: what does not wait for one
+    /// any more goes as it is.
     pub(super) fn with_others(&mut self, request: Request) -> (Request, Vec<Request>) {
         let Some(wanted) = joins(&request) else { return (request, Vec::new()) };
-        let request = self.first_of_all(request, wanted);
+        let request = if request.overdue.is_some() { request } else { self.first_of_all(request, wanted) };
         let wanted = joins(&request);
         let rest = self.queue.take(MOST - 1, |other| joins(other) == wanted);
         (request, rest)
