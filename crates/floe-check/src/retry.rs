@@ -1,16 +1,22 @@
-//! A second try of direct paths, once the peer is heard over a relay.
+//! A second try of direct paths: what was sent before the peer had opened its NAT is lost.
 //!
 //! The first check towards a NAT that filters is lost where the peer has not sent yet, and is repeated only half a second
 //! later (RFC 8445 14.3). Behind a NAT with a mapping for each destination there is no check of the peer's that would bring it
 //! back sooner (7.3.1.4): what the peer sends goes to another port. What comes over a relay tells as much, that the peer is
 //! sending by now.
+//!
+//! Where our own address outside was found late, the peer could send nothing at all until it was signalled, and what is
+//! under way has used up most of its requests; the next one may be eight or sixteen seconds away (RFC 8489 6.2.1).
 
-use floe_core::{CandidateKind, PairId};
+use floe_core::{BaseId, CandidateKind, ComponentId, PairId, StreamId};
 
 use crate::{
     CheckSet, Event,
     pair::{Ends, PairState},
 };
+
+/// After so many requests the next is two seconds away (RFC 8489 6.2.1).
+const LATE: u64 = 3;
 
 impl CheckSet {
     /// The peer was heard on this pair. Where that is relayed, direct checks towards its NAT that have left once are made
@@ -18,7 +24,7 @@ impl CheckSet {
     /// already, and behind them where it has not.
     pub(crate) fn retry_direct(&mut self, heard: PairId) {
         let Some(ends) = self.pairs.get(heard).map(|pair| pair.ends.clone()) else { return };
-        if !self.kinds(&ends).is_some_and(is_relayed) || self.has_direct(&ends) {
+        if !self.kinds(&ends).is_some_and(is_relayed) || self.has_direct(ends.stream, ends.component) {
             return;
         }
         let list = self.lists.get(&ends.stream);
@@ -43,22 +49,52 @@ impl CheckSet {
         let Ends { stream, component, .. } = ends;
         self.out.events.push_back(Event::Changed { stream, component });
         for id in lost {
-            let Some(pair) = self.pairs.get_mut(id) else { continue };
-            // It counts as sent from the second try on, for those who wait for its answer.
-            pair.first_sent = None;
-            if let Some(transaction) = pair.transaction.take() {
-                self.transactions.stop_retransmitting(transaction);
-            }
-            self.pairs.set_state(id, PairState::Waiting);
+            self.withdraw(id);
             let Some(list) = self.lists.get_mut(&stream) else { continue };
             if has_path { list.triggered.push_first(id) } else { list.triggered.push(id) }
         }
     }
 
+    /// A reflexive candidate of this base was found: from now on the peer can send to it. Checks under way that will hardly
+    /// be sent again are made anew, while there is no direct path.
+    pub(crate) fn retry_from(&mut self, base: BaseId) {
+        let Some((stream, component)) = self.locals.base(base).map(|base| (base.stream, base.component)) else {
+            return;
+        };
+        if self.has_direct(stream, component) {
+            return;
+        }
+        let in_progress = self.pairs.in_state(stream, PairState::InProgress);
+        let late: Vec<_> = in_progress.filter(|&id| self.is_late(id, base)).collect();
+        for id in late {
+            self.withdraw(id);
+            if let Some(list) = self.lists.get_mut(&stream) {
+                list.triggered.push(id);
+            }
+        }
+    }
+
+    /// The check under way is sent no more; its answer still counts.
+    fn withdraw(&mut self, id: PairId) {
+        let Some(pair) = self.pairs.get_mut(id) else { return };
+        // It counts as sent from the second try on, for those who wait for its answer.
+        pair.first_sent = None;
+        if let Some(transaction) = pair.transaction.take() {
+            self.transactions.stop_retransmitting(transaction);
+        }
+        self.pairs.set_state(id, PairState::Waiting);
+    }
+
     /// Whether a direct path is valid already.
-    fn has_direct(&self, of: &Ends) -> bool {
+    fn has_direct(&self, stream: StreamId, component: ComponentId) -> bool {
         let kinds = |id| self.pairs.get(id).and_then(|pair| self.kinds(&pair.ends));
-        self.pairs.valid(of.stream, of.component).filter_map(kinds).any(|kinds| !is_relayed(kinds))
+        self.pairs.valid(stream, component).filter_map(kinds).any(|kinds| !is_relayed(kinds))
+    }
+
+    /// Whether a check from this base waits two seconds or more for its next request.
+    fn is_late(&self, id: PairId, base: BaseId) -> bool {
+        let Some(pair) = self.pairs.get(id) else { return false };
+        pair.ends.base == base && !pair.nominating && pair.counts.requests_sent >= LATE
     }
 
     fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {

@@ -145,8 +145,11 @@ impl CheckSet {
             _ if is_base => {}
             _ => return Err(AddLocalError::UnknownBase),
         }
-        let id = self.locals.insert(stream, local);
+        let (base, id) = (local.base, self.locals.insert(stream, local));
         self.pair_local(now, id);
+        if !is_base {
+            self.retry_from(base);
+        }
         self.out.events.push_back(Event::Changed { stream, component });
         Ok(())
     }

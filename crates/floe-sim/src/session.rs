@@ -1,13 +1,13 @@
 //! An ICE session as a node.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use floe_core::{Candidate, ComponentId, Interface, StreamId};
+use floe_core::{Candidate, ComponentId, Interface, ServerTransport, StreamId};
 use floe_session::{
     AddRemoteError, Disposition, DropReason, Event, LocalParameters, Output, RemoteDescription, Session,
     SetRemoteError, SocketId,
@@ -63,6 +63,8 @@ pub struct SessionNode {
     session: Session,
     addresses: BTreeMap<SocketId, SocketAddr>,
     sockets: BTreeMap<SocketAddr, SocketId>,
+    /// Those that are to reach one server only, until they are bound.
+    links: BTreeSet<SocketId>,
     actions: VecDeque<Action>,
     signals: VecDeque<Signal>,
     events: Vec<(Instant, Event)>,
@@ -133,6 +135,7 @@ impl SessionNode {
             session,
             addresses: BTreeMap::new(),
             sockets: BTreeMap::new(),
+            links: BTreeSet::new(),
             actions: VecDeque::new(),
             signals: VecDeque::new(),
             events: Vec::new(),
@@ -225,7 +228,12 @@ impl SessionNode {
                 Output::Resolve { server, .. } => {
                     self.session.handle_resolved(now, server, Err("there are no names here".to_owned()));
                 }
-                // Servers of the simulator are reached over UDP only.
+                // Over UDP that is one more port for a server.
+                Output::Connect { socket, from, transport: ServerTransport::Udp, .. } => {
+                    self.links.insert(socket);
+                    self.actions.push_back(Action::Bind { tag: socket.0.into(), address: from });
+                }
+                // Servers of the simulator speak nothing else.
                 Output::Connect { socket, transport, .. } => {
                     let why = format!("no connections over {transport} here");
                     self.session.handle_connected(now, socket, Err(why));
@@ -290,7 +298,12 @@ impl Node for SessionNode {
             self.addresses.insert(socket, address);
             self.sockets.insert(address, socket);
         }
-        self.session.handle_bound(now, socket, result.map_err(|error| error.to_string()));
+        let result = result.map_err(|error| error.to_string());
+        if self.links.remove(&socket) {
+            self.session.handle_connected(now, socket, result.map(drop));
+        } else {
+            self.session.handle_bound(now, socket, result);
+        }
         self.collect(now);
     }
 

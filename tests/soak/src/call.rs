@@ -61,9 +61,9 @@ pub struct Call {
     pub(crate) simulation: Simulation<SessionNode>,
     pub(crate) hosts: [HostId; 2],
     pub(crate) start: Instant,
-    /// How long the sides took to come back to the best class, which they had left for its loss.
+    /// How long the sides took to come back to the best class, which they had left or avoided for its loss.
     pub(crate) away: Duration,
-    /// Whether they have stayed there then; so they have where they never left it.
+    /// Whether they have stayed there then; so they have where it was no question.
     pub(crate) stayed: bool,
 }
 
@@ -135,11 +135,14 @@ impl Call {
         self.told = self.told(manner);
     }
 
-    /// Where both sides were on the best class, and have left it because it lost what was sent: goes on until both have
-    /// been on it again for a while.
+    /// Where both sides were on the best class, and have left it because it lost what was sent, or where it has lost so
+    /// much from the beginning that they have never gone there: goes on until both have been on it for a while.
     fn come_back(&mut self, signalling: &floe_sim::Call) {
         let Some(best) = self.best else { return };
-        if !course(&self.simulation, self.hosts).iter().any(|step| step.left_for_loss(best)) {
+        let before = course(&self.simulation, self.hosts);
+        let loses = self.world.core.loss > 0.0 || self.world.core.bursts.is_some();
+        let avoided = loses && before.last().is_some_and(|step| step.class < best);
+        if !avoided && !before.iter().any(|step| step.left_for_loss(best)) {
             return;
         }
         let hosts = self.hosts;
@@ -154,7 +157,8 @@ impl Call {
         let spun = signalling.run_while(&mut self.simulation, end, |simulation| !stays(simulation));
         self.stayed = spun.expect("invariant: sessions come to rest");
         let course = course(&self.simulation, hosts);
-        let left = course.iter().rfind(|step| step.left_for_loss(best)).map(|step| step.at);
+        let left = course.iter().rfind(|step| step.left_for_loss(best)).or_else(|| course.first());
+        let left = left.map(|step| step.at);
         self.away = left.zip(course.last()).map_or(Duration::ZERO, |(left, back)| back.at - left);
     }
 

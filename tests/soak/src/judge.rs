@@ -29,8 +29,8 @@ pub struct Outcome {
     pub selected: Option<Duration>,
     /// How often the controlling side moved its selection.
     pub moves: usize,
-    /// How long they were away from the best class in the end, which they had left because it lost what was sent, until they
-    /// came back to stay.
+    /// How long they were away from the best class in the end, which they had left or avoided because it lost what was sent,
+    /// until they came to stay.
     pub away: Duration,
     /// When both sides had failed.
     pub failed: Option<Duration>,

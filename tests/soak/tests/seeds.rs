@@ -20,3 +20,24 @@ fn a_repetition_of_a_relayed_check_does_not_overtake_the_first_while_that_waits_
     let outcome = floe_soak::play(1_053);
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
 }
+
+#[test]
+fn a_reflexive_candidate_that_is_found_late_has_checks_under_way_made_again() {
+    // The peer's firewall opened for the fifth of seven requests, and the last two were lost.
+    let outcome = floe_soak::play(30_416_971_680_660);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}
+
+#[test]
+fn a_server_that_says_437_four_times_is_asked_from_another_port() {
+    // Each time the answer that an allocation was made had been lost.
+    let outcome = floe_soak::play(70_126_604);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}
+
+#[test]
+fn a_direct_path_that_loses_much_at_first_is_gone_to_later() {
+    // Four answers in a row came only after a minute.
+    let outcome = floe_soak::play(70_142_656);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}

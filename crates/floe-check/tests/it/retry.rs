@@ -94,3 +94,47 @@ fn a_check_between_hosts_is_not_made_again() {
     bench.checked_from(BASE, RELAY);
     assert_eq!(bench.state(pair), PairState::InProgress);
 }
+
+/// Our own reflexive address, found late.
+const OURS: &str = "192.0.2.9:1000";
+
+#[test]
+fn checks_that_have_used_up_most_requests_are_made_again_when_the_peer_learns_of_an_address_it_can_send_to() {
+    let (mut bench, first) = sent();
+    bench.at(1_600);
+    assert_eq!(to_nat(&bench), PairState::InProgress);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    assert_eq!(to_nat(&bench), PairState::Waiting);
+    let again = bench.next();
+    assert_eq!((again.to, to_nat(&bench)), (addr(NAT), PairState::InProgress));
+    assert_ne!(again.id, first.id);
+    // It has all of its requests.
+    let sent = bench.at(1_600 + 40_000);
+    assert_eq!(sent.iter().filter(|(_, seen)| seen.id == again.id).count(), 6);
+    assert!(sent.iter().all(|(_, seen)| seen.id != first.id), "the first is sent no more");
+}
+
+#[test]
+fn checks_that_are_sent_again_soon_or_from_another_base_go_on_when_a_reflexive_candidate_is_found() {
+    let mut bench = lost();
+    bench.at(600);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    assert_eq!(to_nat(&bench), PairState::InProgress, "two requests have left, the next is a second away");
+    let other = bench.local(S0, &Cand::host("10.0.0.2:1000"));
+    bench.at(1_600);
+    bench.reflexive(S0, &Cand::srflx("192.0.2.9:2000"), other, "10.0.0.2:1000");
+    let ours = bench.pairs().into_iter().find(|pair| {
+        pair.remote.socket_addr() == Some(addr(NAT)) && pair.local.socket_addr() == Some(addr("10.0.0.1:1000"))
+    });
+    assert_eq!(ours.unwrap().state, PairState::InProgress);
+}
+
+#[test]
+fn where_a_direct_path_is_there_a_late_reflexive_candidate_changes_nothing() {
+    let mut bench = lost();
+    bench.checked_from(BASE, "203.0.113.7:4001");
+    bench.succeed_next();
+    bench.at(1_600);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    assert_eq!(to_nat(&bench), PairState::InProgress);
+}
