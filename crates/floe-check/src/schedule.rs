@@ -107,14 +107,20 @@ impl CheckSet {
             || self.rotation().into_iter().any(|stream| self.has_next_of(stream))
     }
 
+    /// Whether [`start_next_by`](Self::start_next_by) has something to send, where it is asked like this.
+    #[must_use]
+    pub fn has_next_by(&self, least: Readiness, judge: &Judge<'_>) -> bool {
+        let has_ordinary = |stream: StreamId| self.next_ordinary(stream, (least, judge)).is_some();
+        self.has_urgent(judge)
+            || (!self.config.lite
+                && (self.has_warm() || self.rotation().into_iter().any(has_ordinary)))
+    }
+
     /// Whether what it has to send comes before ordinary checks: it is for consent, nominates, answers a check of the peer's
     /// and would not be held, or data waits for it.
     #[must_use]
     pub fn has_urgent(&self, judge: &Judge<'_>) -> bool {
-        let leaves = |id: PairId| {
-            let ends = self.pairs.get(id).map(|pair| &pair.ends);
-            ends.is_some_and(|ends| judge(ends.base, ends.to) != Readiness::Held)
-        };
+        let leaves = |id: PairId| self.readiness(id, judge) != Readiness::Held;
         let is_triggered =
             |stream: StreamId| self.lists.get(&stream).is_some_and(|list| list.triggered.iter().any(leaves));
         !self.config.lite
@@ -163,25 +169,30 @@ impl CheckSet {
     fn next_of(
         &mut self,
         stream: StreamId,
-        (least, judge): (Readiness, &Judge<'_>),
+        judge: (Readiness, &Judge<'_>),
     ) -> Option<(PairId, CheckKind)> {
-        let readiness = |id: PairId| {
-            self.pairs.get(id).map_or(Readiness::Ready, |pair| judge(pair.ends.base, pair.ends.to))
-        };
         let mut triggered = self.lists.get(&stream)?.triggered.iter();
-        if let Some(pair) = triggered.find(|&id| readiness(id) != Readiness::Held) {
+        if let Some(pair) = triggered.find(|&id| self.readiness(id, judge.1) != Readiness::Held) {
             drop(triggered);
             self.lists.get_mut(&stream)?.triggered.remove(pair);
             return Some((pair, CheckKind::Triggered));
         }
         drop(triggered);
-        let is_wanted = |id: &PairId| readiness(*id) <= least.min(Readiness::Doubtful);
-        if let Some(pair) = self.first_waiting(stream, readiness).filter(is_wanted) {
-            return Some((pair, CheckKind::Ordinary));
-        }
-        let pair = self.pairs.first_to_thaw(stream).filter(is_wanted)?;
+        let pair = self.next_ordinary(stream, judge)?;
         self.pairs.set_state(pair, PairState::Waiting);
         Some((pair, CheckKind::Ordinary))
+    }
+
+    /// The next ordinary check of a list: of a pair that waits, or else of one that may be thawed.
+    fn next_ordinary(&self, stream: StreamId, (least, judge): (Readiness, &Judge<'_>)) -> Option<PairId> {
+        let readiness = |id: PairId| self.readiness(id, judge);
+        let is_wanted = |id: &PairId| readiness(*id) <= least.min(Readiness::Doubtful);
+        let waiting = self.first_waiting(stream, readiness).filter(is_wanted);
+        waiting.or_else(|| self.pairs.first_to_thaw(stream).filter(is_wanted))
+    }
+
+    fn readiness(&self, id: PairId, judge: &Judge<'_>) -> Readiness {
+        self.pairs.get(id).map_or(Readiness::Ready, |pair| judge(pair.ends.base, pair.ends.to))
     }
 
     /// The best of the waiting pairs that is ready; without one, the best that is not held.

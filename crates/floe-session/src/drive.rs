@@ -11,7 +11,7 @@ use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit, addres
 use floe_nominate::{Decision, Why};
 
 use crate::{
-    Event, IceState, Output, Reason, Session, pace::SlotFor, route::Change, session::Item, sockets::Purpose,
+    Event, IceState, Output, Reason, Session, pace::SlotFor, relay::Relays, route::Change, session::Item, sockets::Purpose,
 };
 
 /// What a drive has come across so far.
@@ -169,7 +169,7 @@ impl Session {
     /// request, and there are two candidates. Then comes a check that cannot wait, but not before others again and again. Of
     /// eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is for where that
     /// does not work: it gets the slots of servers that no other server wants, those that no good check wants, and every
-    /// eighth.
+    /// eighth. A slot that only a doubtful check wants stays free for a while for a connection that is being made.
     fn next_transaction(&mut self, now: Instant, is_urgent: bool) -> Option<(Transmit, bool)> {
         if let Some(transmit) = self.relays.start_half_done(now) {
             return Some((transmit, false));
@@ -189,19 +189,24 @@ impl Session {
         if let Some(transmit) = server {
             return Some((transmit, false));
         }
-        let check = good_check.or_else(|| self.start_check(now, Readiness::Doubtful));
-        check.or_else(|| self.check.start_next(now)).map(|transmit| (transmit, true))
+        let free = self.doubt_ends().is_none_or(|at| at <= now);
+        let least = if free { Readiness::Doubtful } else { Readiness::Ready };
+        let check = good_check.or_else(|| self.start_check(now, least));
+        let check = check.or_else(|| if free { self.check.start_next(now) } else { None });
+        check.map(|transmit| (transmit, true))
     }
 
     /// A check that gets somewhere, or that may: what a relay would hold leaves the slot to the permission that it waits for.
     fn start_check(&mut self, now: Instant, least: Readiness) -> Option<Transmit> {
-        let relays = &self.relays;
-        // Once the session is connected the better paths have their turn in any case: a nomination waits for them.
+        let (relays, doubt) = (&self.relays, self.state() == IceState::Checking);
+        self.check.start_next_by(now, least, &|base, to| judge(relays, doubt, base, to))
+    }
+
+    /// Whether a check could be started now that is worth more than what may come over a connection that is being made.
+    pub(crate) fn has_good_check(&self) -> bool {
         let doubt = self.state() == IceState::Checking;
-        self.check.start_next_by(now, least, &|base, to| match relays.readiness(base, to) {
-            Readiness::Doubtful if !doubt => Readiness::Ready,
-            readiness => readiness,
-        })
+        let judge = |base, to| judge(&self.relays, doubt, base, to);
+        self.check.has_next_by(Readiness::Ready, &judge)
     }
 
     fn update_routes(&mut self, now: Instant, work: &Work) {
@@ -236,5 +241,14 @@ impl Session {
             None | Some(FailReason::BaseClosed | FailReason::Consent(_)) => {}
             Some(&why) => self.progress.loss = Some(Reason::PathLost { stream, component, why }),
         }
+    }
+}
+
+/// What becomes of a check. Once the session is connected none is doubted: the better paths have their turn in any case, for
+/// a nomination waits for them.
+fn judge(relays: &Relays, doubt: bool, base: BaseId, to: SocketAddr) -> Readiness {
+    match relays.readiness(base, to) {
+        Readiness::Doubtful if !doubt => Readiness::Ready,
+        readiness => readiness,
     }
 }

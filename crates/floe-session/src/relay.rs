@@ -265,6 +265,11 @@ impl Relays {
         Some((relay, link))
     }
 
+    /// Whether a connection to a server is being made.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.links.is_connecting()
+    }
+
     pub(crate) fn has_next(&self) -> bool {
         self.all.values().any(|relay| relay.client.has_next())
     }

@@ -228,12 +228,21 @@ impl Session {
     /// Whether a transaction waits for its slot.
     pub(crate) fn has_next(&self, now: Instant) -> bool {
         let gathers = self.gatherer.has_next() && self.next_link().is_none_or(|at| at <= now);
-        gathers || self.check.has_next() || self.relays.has_next()
+        let checks = match self.doubt_ends() {
+            Some(at) if at > now => self.has_good_check(),
+            _ => self.check.has_next(),
+        };
+        gathers || checks || self.relays.has_next()
     }
 
     /// When the next connection to a server may be begun, if one is what gathering wants next.
     pub(crate) fn next_link(&self) -> Option<Instant> {
         self.pace.next_link().filter(|_| self.gatherer.needs_connection())
+    }
+
+    /// Until when doubtful checks leave a free slot to a connection that is being made: what goes over it is better.
+    pub(crate) fn doubt_ends(&self) -> Option<Instant> {
+        self.pace.next_link().filter(|_| self.relays.is_connecting())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None` where nothing is. It may lie in the past: then it
@@ -245,8 +254,10 @@ impl Session {
         }
         let slots = self.pace.next_slot().into_iter().chain(self.turn.next(self.clock.latest()));
         let slot = slots.max();
-        let link = self.next_link().map(|at| slot.map_or(at, |slot| at.max(slot)));
+        let later = [self.next_link(), self.doubt_ends().filter(|_| self.check.has_next())];
+        let later = later.map(|at| at.map(|at| slot.map_or(at, |slot| at.max(slot))));
         let slot = slot.filter(|_| self.clock.latest().is_some_and(|now| self.has_next(now)));
+        let [link, doubt] = later;
         let deadlines = [
             self.clock.due(),
             self.gatherer.poll_timeout(),
@@ -256,6 +267,7 @@ impl Session {
             self.progress.release_at,
             slot,
             link,
+            doubt,
         ];
         deadlines.into_iter().flatten().min()
     }

@@ -46,6 +46,11 @@ impl Links {
         known.map(|known| known.job = wanted.job).is_some()
     }
 
+    /// Whether one is being made.
+    pub(super) fn is_connecting(&self) -> bool {
+        self.0.values().any(|link| matches!(link, Link::Connecting(_)))
+    }
+
     /// What came of it is known.
     fn settled(&mut self, socket: SocketId) -> Option<Wanted> {
         match self.0.remove(&socket)? {

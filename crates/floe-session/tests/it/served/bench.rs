@@ -125,6 +125,12 @@ impl Bench {
         self
     }
 
+    /// The host has this address, too.
+    pub(super) fn also(mut self, ip: &str) -> Self {
+        self.addresses.push(ip.parse().unwrap());
+        self
+    }
+
     /// Begins to gather.
     pub(super) fn gather(mut self) -> Self {
         let addresses = self.addresses.iter().map(|&ip| InterfaceAddress::new(ip, 24)).collect();

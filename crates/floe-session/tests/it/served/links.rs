@@ -1,16 +1,16 @@
 //! Servers that are reached by a connection: what becomes of it becomes of the allocation (RFC 8656 3.1).
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use floe_core::ServerTransport;
-use floe_session::{Disposition, DropReason, Event, IceServer, ServerKind, Session, Target};
+use floe_session::{Disposition, DropReason, Event, IceServer, RemoteDescription, ServerKind, Session, Target};
 use floe_stun::ChannelData;
 
 use super::{
     bench::{Bench, Door},
     script::{MAPPED, at, known, turn},
 };
-use crate::wire::ms;
+use crate::wire::{STREAM, controlled, ms};
 
 const SERVER: &str = "198.51.100.1:443";
 const OTHER: &str = "198.51.100.1:3478";
@@ -300,4 +300,28 @@ fn connections_are_begun_one_in_each_interval() {
     let mut bench = Bench::new(servers).gather();
     bench.run_to(ms(500));
     assert_eq!(bench.asked.iter().map(|asked| asked.at).collect::<Vec<_>>(), [0, 50, 100].map(ms));
+}
+
+#[test]
+fn a_slot_that_only_a_doubtful_check_wants_is_kept_for_a_connection_that_is_being_made() {
+    // When the connection is there, when the relay's first request has left, and when the check.
+    for (opens, allocates, checks) in [(60, 60, 110), (150, 150, 100)] {
+        let mut bench = Bench::new([known(IceServer::turn(at(OTHER), "", "")), turn_at([tcp(SERVER)])])
+            .also("fe80::1")
+            .gather();
+        let local = Session::new(controlled()).local(STREAM).unwrap();
+        bench.drive(|session, now| {
+            session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
+            let peer = "candidate:1 1 udp 2130706431 fe80::9 7000 typ host".parse().unwrap();
+            assert!(session.add_remote(now, STREAM, peer).is_ok());
+        });
+        bench.run_to(ms(opens));
+        let socket = bench.asked[0].socket;
+        bench.connected(socket, Ok(()));
+        bench.run_to(ms(300));
+        let first = |to: SocketAddr| bench.sent.iter().find(|sent| sent.to == to).unwrap().at;
+        assert_eq!((bench.asked[0].at, bench.sent[0].at), (ms(50), ms(0)));
+        assert_eq!(first(at(SERVER)), ms(allocates));
+        assert_eq!(first("[fe80::9%2]:7000".parse().unwrap()), ms(checks), "opened at {opens}");
+    }
 }
