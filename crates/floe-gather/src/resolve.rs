@@ -43,7 +43,7 @@ pub enum Question {
 ///
 /// It asks the DNS by [`poll_question`](Self::poll_question), several questions at once where it can, and takes the answers
 /// in any order by [`handle_naptr`](Self::handle_naptr), [`handle_srv`](Self::handle_srv) and
-/// [`handle_addresses`](Self::handle_addresses). When all is answered, [`poll_result`](Self::poll_result) has the
+/// [`handle_addresses`](Self::handle_addresses). When enough is answered, [`poll_result`](Self::poll_result) has the
 /// addresses, in the order in which they are to be tried. There is no time in it: who asks the DNS and gets no answer says
 /// so as an error.
 ///
@@ -56,6 +56,8 @@ pub enum Question {
 /// | a transport | SRV records, then addresses of their hosts (step 3) |
 /// | neither, TURN | NAPTR records of the service `RELAY` (step 4), without any as for STUN (step 5) |
 /// | neither, STUN | SRV records for each transport (RFC 8489 8.1) |
+///
+/// Most domains have no such records, so the addresses of the host are asked for at the same time.
 ///
 /// Without SRV records the host itself is taken, with the default port. The servers of SRV records are ordered by
 /// priority and weight (RFC 2782), and the addresses of a host take turns by family, so that a family that does not work
@@ -113,6 +115,7 @@ impl Resolution {
             done: false,
         };
         resolution.go_on();
+        resolution.ask_ahead();
         Ok(resolution)
     }
 
@@ -147,8 +150,8 @@ impl Resolution {
         }
     }
 
-    /// What came of it, once: when the last question is answered, or as soon as it is known that nothing can come of it.
-    /// There is at least one address, and no more than 32; none comes twice by the same transport.
+    /// What came of it, once: when the last question that matters is answered, or as soon as it is known that nothing can
+    /// come of it. There is at least one address, and no more than 32; none comes twice by the same transport.
     pub fn poll_result(&mut self) -> Option<Result<Vec<Target>, ResolveError>> {
         self.result.take()
     }
@@ -168,6 +171,24 @@ impl Resolution {
         self.to_ask.extend(new);
         if missing.is_empty() {
             self.end(outcome);
+        }
+    }
+
+    /// Asks at once for what is needed where the domain has no records for its services, as most have none: a resolver that
+    /// leaves the questions for them without an answer costs its patience once, and not twice.
+    fn ask_ahead(&mut self) {
+        let mut supposed = Known::default();
+        while !self.done {
+            let missing = Walk::over(&self.plan, &supposed).missing;
+            if missing.is_empty() {
+                return;
+            }
+            for question in missing {
+                supposed.suppose_none(&question);
+                if self.asked.insert(question.clone()) {
+                    self.to_ask.push_back(question);
+                }
+            }
         }
     }
 

@@ -46,6 +46,15 @@ impl Known {
         self.addresses.insert(name.to_owned(), answer.map(interleave));
     }
 
+    /// As if there were no such records.
+    pub(super) fn suppose_none(&mut self, question: &Question) {
+        match question {
+            Question::Naptr(name) => drop(self.naptr.insert(name.clone(), Ok(Vec::new()))),
+            Question::Srv(name) => drop(self.srv.insert(name.clone(), Ok(Vec::new()))),
+            Question::Addresses(name) => drop(self.addresses.insert(name.clone(), Ok(Vec::new()))),
+        }
+    }
+
     pub(super) fn has(&self, question: &Question) -> bool {
         match question {
             Question::Naptr(name) => self.naptr.contains_key(name),

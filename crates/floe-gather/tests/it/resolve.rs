@@ -387,7 +387,7 @@ fn a_stun_server_is_found_by_srv_records_or_else_as_a_host_of_both_families() {
         let mut dns =
             Dns::default().srv(service, 1, 5001, "a.example.org").host("a.example.org", &["192.0.2.1"]);
         assert_eq!(dns.table(uri, &[transport]), [expected]);
-        assert_eq!(dns.asked, [srv(service), addresses("a.example.org")]);
+        assert_eq!(dns.asked, [srv(service), addresses("example.org"), addresses("a.example.org")]);
     }
     let mut dns = Dns::default().host("example.org.", &["2001:db8::1", "192.0.2.1"]);
     let both = ["udp [2001:db8::1]:3478", "udp 192.0.2.1:3478"];
@@ -412,6 +412,24 @@ fn an_error_says_what_failed() {
         .broken(addresses("a.org"))
         .host("b.org", &["192.0.2.1"]);
     assert_eq!(dns.table("stun:example.org", &[Udp]), ["udp 192.0.2.1:2"]);
+}
+
+#[test]
+fn what_a_domain_without_records_needs_is_asked_for_at_once() {
+    let uri: ServerUri = "turn:example.org".parse().unwrap();
+    let mut resolution = Resolution::new(&uri, &[Udp, Tcp], ChaCha20Rng::seed_from_u64(7)).unwrap();
+    let (udp, tcp) = ("_turn._udp.example.org", "_turn._tcp.example.org");
+    let mut asked: Vec<_> = std::iter::from_fn(|| resolution.poll_question()).collect();
+    asked.sort();
+    assert_eq!(asked, [naptr("example.org"), srv(tcp), srv(udp), addresses("example.org")]);
+    // The address is there first, and still counts only once the others have said nothing.
+    resolution.handle_addresses("example.org", Ok(vec!["192.0.2.1".parse().unwrap()]));
+    resolution.handle_srv(udp, Err("no answer".to_owned()));
+    resolution.handle_srv(tcp, Err("no answer".to_owned()));
+    assert_eq!((resolution.poll_question(), resolution.poll_result()), (None, None));
+    resolution.handle_naptr("example.org", Err("no answer".to_owned()));
+    assert_eq!(resolution.poll_result().unwrap().unwrap().len(), 2);
+    assert_eq!(resolution.poll_question(), None);
 }
 
 #[test]
