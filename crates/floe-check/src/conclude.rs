@@ -1,6 +1,6 @@
 //! Failing pairs and lists, nominating, selecting (RFC 8445 7.2.5.2, 7.2.5.4, 8.1).
 
-use std::time::Instant;
+use std::{net::IpAddr, time::Instant};
 
 use floe_core::{BaseId, ComponentId, PairId, Role, StreamId};
 
@@ -164,6 +164,20 @@ impl CheckSet {
             } else {
                 self.set_failed(id);
             }
+        }
+    }
+
+    /// The TURN server of this base relays nothing to this peer (RFC 8656 10.3): the pairs there that have not been valid will
+    /// not be, unless the peer is heard on one of them.
+    pub fn forbid(&mut self, now: Instant, base: BaseId, peer: IpAddr) {
+        let open = |pair: &&Pair| {
+            (pair.ends.base, pair.ends.to.ip()) == (base, peer)
+                && pair.is_listed()
+                && !matches!(pair.state(), PairState::Succeeded | PairState::Failed)
+        };
+        let forbidden: Vec<_> = self.pairs.iter().filter(open).map(|pair| pair.id).collect();
+        for id in forbidden {
+            self.fail(now, id, FailReason::Forbidden);
         }
     }
 

@@ -58,7 +58,8 @@ impl CheckSet {
     /// A reflexive candidate of this base was found: from now on the peer can send to it. Checks under way that will hardly
     /// be sent again are made anew, while there is no direct path.
     pub(crate) fn retry_from(&mut self, base: BaseId) {
-        let Some((stream, component)) = self.locals.base(base).map(|base| (base.stream, base.component)) else {
+        let Some((stream, component)) = self.locals.base(base).map(|base| (base.stream, base.component))
+        else {
             return;
         };
         if self.has_direct(stream, component) {

@@ -112,8 +112,7 @@ impl CheckSet {
     pub fn has_next_by(&self, least: Readiness, judge: &Judge<'_>) -> bool {
         let has_ordinary = |stream: StreamId| self.next_ordinary(stream, (least, judge)).is_some();
         self.has_urgent(judge)
-            || (!self.config.lite
-                && (self.has_warm() || self.rotation().into_iter().any(has_ordinary)))
+            || (!self.config.lite && (self.has_warm() || self.rotation().into_iter().any(has_ordinary)))
     }
 
     /// Whether what it has to send comes before ordinary checks: it is for consent, nominates, answers a check of the peer's
@@ -166,11 +165,7 @@ impl CheckSet {
             || self.pairs.first_to_thaw(stream).is_some()
     }
 
-    fn next_of(
-        &mut self,
-        stream: StreamId,
-        judge: (Readiness, &Judge<'_>),
-    ) -> Option<(PairId, CheckKind)> {
+    fn next_of(&mut self, stream: StreamId, judge: (Readiness, &Judge<'_>)) -> Option<(PairId, CheckKind)> {
         let mut triggered = self.lists.get(&stream)?.triggered.iter();
         if let Some(pair) = triggered.find(|&id| self.readiness(id, judge.1) != Readiness::Held) {
             drop(triggered);

@@ -236,14 +236,37 @@ impl Round {
         let next = self.next_target(base, query, shared).filter(|_| may_go_elsewhere(&why));
         let maps = query.method == Method::Allocate && may_map(&shared.config, query, &why);
         self.tell_failed(component, query.server, base, why, shared);
-        let put_off = self.jobs.binding(base, query.address).filter(|_| query.method == Method::Allocate);
-        let known = put_off.is_some();
-        if let Some((_, Job { state: state @ State::PutOff { .. }, .. })) = put_off {
+        if let Some(query) = next {
+            self.queue(place, component, Task::Ask { base, query }, shared);
+        }
+        if query.method == Method::Allocate && !self.resume_binding(base, query.address) && maps {
+            self.ask_binding(base, query, shared);
+        }
+    }
+
+    /// The allocation has not told how the server sees this base. Whether it is asked for that already.
+    fn resume_binding(&mut self, base: BaseId, to: SocketAddr) -> bool {
+        let known = self.jobs.binding(base, to);
+        let is_known = known.is_some();
+        if let Some((_, Job { state: state @ State::PutOff { .. }, .. })) = known {
             *state = State::Waiting;
         }
-        let mapping = Query { method: Method::Binding, ..query };
-        for query in next.into_iter().chain((maps && !known).then_some(mapping)) {
-            self.queue(place, component, Task::Ask { base, query }, shared);
+        is_known
+    }
+
+    fn ask_binding(&mut self, base: BaseId, query: Query, shared: &mut Shared) {
+        let Some(Base { place, component, .. }) = self.bases.get(&base) else { return };
+        let task = Task::Ask { base, query: Query { method: Method::Binding, ..query } };
+        self.queue(*place, *component, task, shared);
+    }
+
+    /// The allocation was made from another port than this base, or its server does not say how it sees the base: a Binding
+    /// request tells, over UDP.
+    pub(crate) fn map_unmapped(&mut self, base: BaseId, query: Query, shared: &mut Shared) {
+        let useful = shared.config.tells(CandidateKind::ServerReflexive);
+        let wanted = useful && query.transport == ServerTransport::Udp;
+        if wanted && !self.resume_binding(base, query.address) {
+            self.ask_binding(base, query, shared);
         }
     }
 

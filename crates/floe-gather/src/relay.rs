@@ -36,10 +36,13 @@ impl Round {
         (id, query, allocated): (BaseId, Query, Allocated),
         shared: &mut Shared,
     ) {
-        self.drop_put_off(id, query.address);
+        let mapped = allocated.mapped;
+        match mapped {
+            Some(_) => self.drop_put_off(id, query.address),
+            None => self.map_unmapped(id, query, shared),
+        }
         let Some(base) = self.bases.get(&id).cloned() else { return };
         let mut told = Vec::new();
-        let mapped = allocated.mapped;
         match mapped.map_or(Ok(None), |mapped| self.reflexive(id, query, mapped, shared)) {
             Ok(reflexive) => told.extend(reflexive),
             Err(why) => self.tell_failed(base.component, query.server, id, why, shared),

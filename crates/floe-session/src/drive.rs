@@ -11,7 +11,8 @@ use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit, addres
 use floe_nominate::{Decision, Why};
 
 use crate::{
-    Event, IceState, Output, Reason, Session, pace::SlotFor, relay::Relays, route::Change, session::Item, sockets::Purpose,
+    Event, IceState, Output, Reason, Session, pace::SlotFor, relay::Relays, route::Change, session::Item,
+    sockets::Purpose,
 };
 
 /// What a drive has come across so far.

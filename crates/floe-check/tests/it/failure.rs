@@ -168,3 +168,30 @@ fn patience_stands_in_for_an_end_of_candidates_that_never_comes_and_a_late_candi
     assert_eq!(bench.set.list_state(S0), Some(ListState::Failed));
     assert!(bench.try_next().is_none());
 }
+
+#[test]
+fn what_a_relay_may_not_reach_fails_but_for_what_works() {
+    let mut bench = Bench::ready(Role::Controlling);
+    let relay = bench.local(S0, &Cand::relay("198.51.100.1:5000"));
+    for remote in ["203.0.113.7:1", "203.0.113.7:2", "203.0.113.8:1"] {
+        bench.remote(S0, &Cand::host(remote));
+    }
+    bench.checked_from(relay, "203.0.113.7:2");
+    let check = bench.next();
+    let _ = bench.answer(&check, "198.51.100.1:5000");
+    bench.set.forbid(bench.now, relay, "203.0.113.7".parse().unwrap());
+    let state = |bench: &Bench, local, remote| bench.state(bench.pair(local, remote));
+    assert_eq!(state(&bench, "198.51.100.1:5000", "203.0.113.7:1"), PairState::Failed);
+    assert_eq!(state(&bench, "198.51.100.1:5000", "203.0.113.7:2"), PairState::Succeeded);
+    for (local, remote) in [("198.51.100.1:5000", "203.0.113.8:1"), ("10.0.0.1:1000", "203.0.113.7:1")] {
+        assert_ne!(state(&bench, local, remote), PairState::Failed, "{local} to {remote}");
+    }
+    let why = |event: &Event| match event {
+        Event::Failed { why, .. } => Some(*why),
+        _ => None,
+    };
+    assert_eq!(bench.news().iter().filter_map(why).collect::<Vec<_>>(), [FailReason::Forbidden]);
+    // Who is heard all the same is answered, and checked.
+    bench.checked_from(relay, "203.0.113.7:1");
+    assert_eq!(state(&bench, "198.51.100.1:5000", "203.0.113.7:1"), PairState::Waiting);
+}

@@ -124,7 +124,8 @@ fn checks_that_are_sent_again_soon_or_from_another_base_go_on_when_a_reflexive_c
     bench.at(1_600);
     bench.reflexive(S0, &Cand::srflx("192.0.2.9:2000"), other, "10.0.0.2:1000");
     let ours = bench.pairs().into_iter().find(|pair| {
-        pair.remote.socket_addr() == Some(addr(NAT)) && pair.local.socket_addr() == Some(addr("10.0.0.1:1000"))
+        pair.remote.socket_addr() == Some(addr(NAT))
+            && pair.local.socket_addr() == Some(addr("10.0.0.1:1000"))
     });
     assert_eq!(ours.unwrap().state, PairState::InProgress);
 }

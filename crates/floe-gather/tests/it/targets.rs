@@ -163,16 +163,30 @@ fn a_turn_server_over_anything_but_udp_gives_no_reflexive_candidate_and_is_asked
 }
 
 #[test]
-fn an_allocation_that_tells_no_mapped_address_gives_a_relayed_candidate_only() {
-    let mut bench = Bench::lone(&[turn(TURN)]);
-    let (job, _) = wanted(&mut bench);
-    bench.events();
-    let allocated =
+fn where_an_allocation_tells_no_mapped_address_a_binding_request_over_udp_does() {
+    let other_base =
         floe_gather::Allocated { base: floe_core::BaseId(9), relayed: address(RELAYED), mapped: None };
-    bench.gatherer.allocated(bench.now, job, Ok(allocated));
-    assert_eq!(bench.told(), ["relay 198.51.100.2:49152 on b9 raddr 0.0.0.0:9"]);
-    bench.advance(Duration::from_secs(60));
-    assert_eq!((bench.next(), bench.gatherer.is_gathering()), (None, false));
+    let relay = "relay 198.51.100.2:49152 on b9 raddr 0.0.0.0:9";
+    // Whether the user has named it as a STUN server, too: then the request is there already, put off.
+    for servers in [&[turn(TURN)][..], &[turn(TURN), stun(TURN)]] {
+        let mut bench = Bench::lone(servers);
+        let (job, _) = wanted(&mut bench);
+        bench.events();
+        bench.gatherer.allocated(bench.now, job, Ok(other_base));
+        assert_eq!(bench.told(), [relay]);
+        let request = bench.request();
+        assert_eq!(request.to, address(TURN));
+        bench.answer(&request, MAPPED);
+        assert_eq!(bench.told(), ["srflx 203.0.113.1:61000 on b0 raddr 192.0.2.1:50000"]);
+        assert_eq!((bench.next(), bench.gatherer.is_gathering()), (None, false));
+    }
+    for transport in [Tcp, Tls, Dtls] {
+        let mut bench = Bench::lone(&[turn_at(&[target(TURN, transport)])]);
+        let (job, _) = wanted(&mut bench);
+        bench.events();
+        bench.gatherer.allocated(bench.now, job, Ok(other_base));
+        assert_eq!((bench.told(), bench.next()), (vec![relay.to_owned()], None), "{transport}");
+    }
 }
 
 #[test]

@@ -203,6 +203,9 @@ impl Session {
             (&TurnEvent::Departed { transaction, .. }, _) => self.check.note_departed(now, transaction),
             (event, _) => {
                 tracing::debug!(%base, ?event, "of a relay");
+                if let TurnEvent::PermissionFailed { ip, .. } = *event {
+                    self.check.forbid(now, base, ip);
+                }
                 // Data may go another way to the server now: by channel, by indication, or not at all.
                 self.relays.changed.insert(relay.purpose);
             }

@@ -3,7 +3,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use floe_core::ServerTransport;
-use floe_session::{Disposition, DropReason, Event, IceServer, RemoteDescription, ServerKind, Session, Target};
+use floe_session::{
+    Disposition, DropReason, Event, IceServer, RemoteDescription, ServerKind, Session, Target,
+};
 use floe_stun::ChannelData;
 
 use super::{

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use floe_core::ServerTransport;
-use floe_session::{Event, IceServer};
+use floe_session::{Event, FailReason, IceServer, RemoteDescription, Session};
 use floe_stun::{
-    Class, Message,
+    Class, Message, Method,
     attribute::{AlternateDomain, AlternateServer, ErrorCode, WriteAttribute},
 };
 use floe_turn::method;
@@ -14,6 +14,7 @@ use super::{
     bench::{Bench, Door},
     script::{MAPPED, REALM, Script, at, challenge, key, known, turn, write},
 };
+use crate::wire::{STREAM, controlled};
 
 const A: &str = "198.51.100.1:3478";
 const B: &str = "198.51.100.2:3478";
@@ -24,9 +25,14 @@ fn seconds(seconds: u64) -> Duration {
 
 /// A server that refuses to allocate, and vouches for it; the rest it does as it should.
 fn refuses(code: u16, attributes: Vec<Box<dyn WriteAttribute>>) -> Script {
+    refuses_all(method::ALLOCATE, code, attributes)
+}
+
+/// A server that refuses what is asked for by this method.
+fn refuses_all(refused: Method, code: u16, attributes: Vec<Box<dyn WriteAttribute>>) -> Script {
     let mut works = turn("198.51.100.1:49152", MAPPED);
     Box::new(move |request| {
-        if request.method() != method::ALLOCATE {
+        if request.method() != refused {
             return works(request);
         }
         if request.verify_integrity(&key()).is_err() {
@@ -127,6 +133,74 @@ fn where_the_port_is_taken_two_others_are_tried_and_then_the_server_has_two_minu
     assert_eq!(bench.failed().len(), 3, "and that is said");
 }
 
+#[test]
+fn what_another_port_is_granted_is_the_relay_of_the_socket_whose_own_was_taken() {
+    let (mut refuses, mut works) = (refuses(437, Vec::new()), turn("198.51.100.1:49152", MAPPED));
+    // Each port takes its allocation back three times before it is given up.
+    let mut left = 4;
+    let script: Script = Box::new(move |request| {
+        let is_asked = request.method() == method::ALLOCATE && request.verify_integrity(&key()).is_ok();
+        if !is_asked || left == 0 {
+            return works(request);
+        }
+        left -= 1;
+        refuses(request)
+    });
+    let mut bench = Bench::new([at_a()]).serve(A, script).door(A, Door::Opens).gather();
+    bench.run_to_end();
+    assert_eq!(bench.asked.len(), 1, "one other port");
+    let came: Vec<_> = bench.told().into_iter().map(|(_, told)| told).collect();
+    assert_eq!(came, ["host 192.0.2.1:5000", "relay 198.51.100.1:49152", "srflx 203.0.113.1:61000"]);
+    assert_eq!(bench.failed(), []);
+    // It goes with the socket: when that goes, the port is closed, too.
+    bench.drive(|session, now| session.handle_interfaces(now, &[]));
+    assert!(bench.closed.iter().any(|(_, socket)| *socket == bench.asked[0].socket));
+}
+
+#[test]
+fn pairs_fail_at_once_where_the_server_gives_no_permission_for_the_peer() {
+    let script = refuses_all(method::CREATE_PERMISSION, 403, Vec::new());
+    let mut bench = Bench::relay_only([at_a()]).serve(A, script).gather();
+    let local = Session::new(controlled()).local(STREAM).unwrap();
+    bench.drive(|session, now| {
+        session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
+        for port in [7000, 7001] {
+            let peer = format!("candidate:{port} 1 udp 2130706431 203.0.113.9 {port} typ host");
+            assert!(session.add_remote(now, STREAM, peer.parse().unwrap()).is_ok());
+        }
+    });
+    bench.run_to(seconds(1));
+    let failed: Vec<_> = bench
+        .events
+        .iter()
+        .filter_map(|(_, event)| match event {
+            Event::PairFailed { why, .. } => Some(*why),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(failed, [FailReason::Forbidden; 2]);
+}
+
+#[test]
+fn a_relay_that_was_lost_is_not_asked_for_again_where_its_socket_is_gone() {
+    for stays in [true, false] {
+        let mut bench = Bench::new([at_a()]).serve(A, forgets(2)).gather();
+        let is_lost = |(_, event): &(Duration, Event)| matches!(event, Event::RelayLost { .. });
+        let lost = (1..100).find(|tenth| {
+            bench.run_to(Duration::from_millis(tenth * 100));
+            bench.events.iter().any(is_lost)
+        });
+        assert!(lost.is_some());
+        // It waits for a second before it is asked for again.
+        let before = allocates(&bench, A);
+        if !stays {
+            bench.drive(|session, now| session.handle_interfaces(now, &[]));
+        }
+        bench.run_to(bench.elapsed() + seconds(120));
+        assert_eq!(allocates(&bench, A) > before, stays);
+    }
+}
+
 // proves: 8656-7.4-b, 5928-3-c
 #[test]
 fn a_server_without_room_is_left_alone_for_a_minute_whatever_restarts() {
@@ -150,30 +224,25 @@ fn a_server_without_room_is_left_alone_for_a_minute_whatever_restarts() {
 #[test]
 fn an_allocation_that_was_forgotten_is_asked_for_anew_and_one_that_never_lives_only_a_few_times() {
     for (after, lives) in [(seconds(0), false), (seconds(30), true)] {
-        let mut works = turn("198.51.100.1:49152", MAPPED);
-        let script: Script = Box::new(move |request| {
-            if request.method() != method::REFRESH {
-                return works(request);
-            }
-            let code = ErrorCode::new(437, "Allocation Mismatch");
-            let id = request.transaction_id();
-            vec![write(Class::Error, method::REFRESH, id, &[&code], Some(&key()))]
-        });
         let lifetime = if lives { 600 } else { 2 };
-        let mut short = turn_for("198.51.100.1:49152", lifetime);
-        let mut script = script;
-        let both: Script =
-            Box::new(
-                move |request| {
-                    if request.method() == method::ALLOCATE { short(request) } else { script(request) }
-                },
-            );
-        let mut bench = Bench::new([at_a()]).serve(A, both).gather();
+        let mut bench = Bench::new([at_a()]).serve(A, forgets(lifetime)).gather();
         bench.run_to(after + seconds(560));
         let lost = bench.events.iter().filter(|(_, event)| matches!(event, Event::RelayLost { .. })).count();
         assert_eq!(lost, if lives { 1 } else { 6 }, "{lifetime}");
         assert_eq!(allocates(&bench, A), if lives { 4 } else { 12 }, "{lifetime}");
     }
+}
+
+/// A server whose allocations live so long, and that has forgotten them by then.
+fn forgets(lifetime: u32) -> Script {
+    let mut works = turn_for("198.51.100.1:49152", lifetime);
+    Box::new(move |request| {
+        if request.method() != method::REFRESH {
+            return works(request);
+        }
+        let code = ErrorCode::new(437, "Allocation Mismatch");
+        vec![write(Class::Error, method::REFRESH, request.transaction_id(), &[&code], Some(&key()))]
+    })
 }
 
 /// A server whose allocations live so long.
