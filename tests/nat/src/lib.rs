@@ -40,5 +40,5 @@ pub use cell::{Cell, Expected, Group, QUICK_TA, cells};
 pub use gateway::Gateway;
 pub use hold::{Held, Hold, Restarted};
 pub use needs::{aioice_python, missing, missing_aioice};
-pub use table::{Report, Row};
+pub use table::{MODES, Mode, Report, Row};
 pub use task::{Task, main_inside, run};

@@ -10,7 +10,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Parser as _;
-use floe_nat_lab::{Cell, Held, Hold, Measurement, Programs, Report, Row, Signalling, Task};
+use floe_nat_lab::{Cell, Held, Hold, MODES, Measurement, Mode, Programs, Report, Row, Task};
 
 /// The NAT matrix on real kernels.
 #[derive(Debug, clap::Parser)]
@@ -76,22 +76,16 @@ fn measure(options: &Options) -> anyhow::Result<bool> {
 
 fn row(cell: Cell, floe: &Programs, aioice: Option<&Programs>) -> Row {
     eprintln!("{}", cell.name);
-    let call = |programs: &Programs, signalling| {
+    let call = |programs: &Programs, mode: Mode| {
         let programs = [programs.clone(), programs.clone()];
-        let task = Task::Call { cell: Box::new(cell.clone()), programs, signalling };
+        let cell = if mode.quick { cell.clone().paced(floe_nat_lab::QUICK_TA) } else { cell.clone() };
+        let task = Task::Call { cell: Box::new(cell), programs, signalling: mode.signalling };
         floe_nat_lab::run::<Measurement>(&task).map_err(|error| format!("{error:#}"))
     };
-    let trickled = call(floe, Signalling::Trickled);
-    let gathered = call(floe, Signalling::Gathered);
-    let quick = cell.clone().paced(floe_nat_lab::QUICK_TA);
-    let task = Task::Call {
-        cell: Box::new(quick),
-        programs: [floe.clone(), floe.clone()],
-        signalling: Signalling::Gathered,
-    };
-    let quick = floe_nat_lab::run::<Measurement>(&task).map_err(|error| format!("{error:#}"));
-    let aioice = aioice.filter(|_| cell.suits_aioice()).map(|aioice| call(aioice, Signalling::Gathered));
-    Row { cell, trickled, gathered, quick, aioice }
+    let [_, gathered, ..] = MODES;
+    let calls = MODES.map(|mode| call(floe, mode));
+    let aioice = aioice.filter(|_| cell.suits_aioice()).map(|aioice| call(aioice, gathered));
+    Row { cell, floe: calls, aioice }
 }
 
 fn hold(floe: &Programs, options: &Options) -> (Hold, Result<Held, String>) {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{Cell, Class, Expected, Group, Held, Hold, Measurement};
+use crate::{Cell, Class, Expected, Group, Held, Hold, Measurement, QUICK_TA, Signalling};
 
 /// What the project asks of itself, in milliseconds, at no latency: until data can flow.
 const CONNECTED: f64 = 300.0;
@@ -11,17 +11,39 @@ const SELECTED_DIRECT: f64 = 300.0;
 /// And where it is relayed.
 const SELECTED_RELAYED: f64 = 500.0;
 
+/// A way in which two floe peers call each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mode {
+    /// When they are told of each other.
+    pub signalling: Signalling,
+    /// Whether they propose [`QUICK_TA`] and not the default.
+    pub quick: bool,
+}
+
+/// All of them, in the order of the columns.
+pub const MODES: [Mode; 4] = [
+    Mode { signalling: Signalling::Trickled, quick: false },
+    Mode { signalling: Signalling::Gathered, quick: false },
+    Mode { signalling: Signalling::Trickled, quick: true },
+    Mode { signalling: Signalling::Gathered, quick: true },
+];
+
+impl Mode {
+    fn name(self) -> String {
+        let quick = self.quick.then(|| format!("at {QUICK_TA} ms"));
+        let gathered = (self.signalling == Signalling::Gathered).then(|| "gathered first".to_owned());
+        let parts: Vec<_> = quick.into_iter().chain(gathered).collect();
+        if parts.is_empty() { "floe".to_owned() } else { parts.join(", ") }
+    }
+}
+
 /// What came of one cell.
 #[derive(Debug)]
 pub struct Row {
     /// Which.
     pub cell: Cell,
-    /// Two floe peers, told of each other at once; or why it failed.
-    pub trickled: Result<Measurement, String>,
-    /// Two floe peers, told of each other when they have gathered.
-    pub gathered: Result<Measurement, String>,
-    /// The same, with a shorter pacing interval.
-    pub quick: Result<Measurement, String>,
+    /// Two floe peers, in each of [`MODES`]; or why it failed.
+    pub floe: [Result<Measurement, String>; MODES.len()],
     /// Two aioice agents; `None` where aioice is not there.
     pub aioice: Option<Result<Measurement, String>>,
 }
@@ -38,13 +60,12 @@ pub struct Report {
 impl Row {
     /// What is wrong with floe's results, if anything.
     fn faults(&self) -> Vec<String> {
-        let runs = [("trickled", &self.trickled), ("gathered first", &self.gathered), ("quick", &self.quick)];
-        let faults = runs.into_iter().filter_map(|(run, outcome)| {
+        let faults = MODES.iter().zip(&self.floe).filter_map(|(mode, outcome)| {
             let fault = match outcome {
                 Ok(measurement) => self.cell.verdict(measurement).err()?,
                 Err(error) => error.clone(),
             };
-            Some(format!("{} ({run}): {fault}", self.cell.name))
+            Some(format!("{} ({}): {fault}", self.cell.name, mode.name()))
         });
         faults.collect()
     }
@@ -98,10 +119,24 @@ impl Report {
                 let _ = write!(page, "\n## {title}\n\n{}", table(&rows));
             }
         }
+        let _ = write!(page, "\n## Above the bounds\n\n{}", self.above());
         if let Some((hold, outcome)) = &self.held {
             let _ = write!(page, "\n## An allocation held\n\n{}", held(hold, outcome));
         }
         page
+    }
+}
+
+impl Report {
+    /// In which cells a time of floe's is above a bound.
+    fn above(&self) -> String {
+        let line = |(number, mode): (usize, &Mode)| {
+            let slow = self.rows.iter().filter(|row| row.floe[number].as_ref().is_ok_and(is_slow));
+            let names: Vec<_> = slow.map(|row| row.cell.name.as_str()).collect();
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            format!("- {}: {names}\n", mode.name())
+        };
+        MODES.iter().enumerate().map(line).collect()
     }
 }
 
@@ -129,8 +164,8 @@ Times are in milliseconds, on the slower of the two sides, counted from when bot
   counts. `data` is when both were connected: both had a pair that works. `selected` is when both had selected the pair that they kept.
   `packets` is what both hosts sent until then, gathering included, as the kernel counts.
 - **floe, gathered first**: the same, told of each other only when both have gathered: what can be compared with aioice.
-- **at 10 ms**: the same again, with a pacing interval of 10 ms that both propose (RFC 8445 14.2; `floe peer --ta 10`) in place
-  of the default of 50 ms.
+- **at 10 ms**: both again, with a pacing interval of 10 ms that both propose (RFC 8445 14.2; `floe peer --ta 10`) in place of the
+  default of 50 ms.
 - **aioice**: two aioice 0.13, which gather before they can begin; that is not counted. It paces its
   checks by 20 ms and agrees on that with nobody. It takes one TURN server, so where UDP is
   blocked it is told the one that works, and TURN over DTLS it does not know. It tells of no pair before it has nominated one: its one time is `selected`.
@@ -141,20 +176,15 @@ A time above the project's bounds is marked with (!): 300 for data, 300 for a di
 ";
 
 fn table(rows: &[&Row]) -> String {
-    let mut table = String::from(
-        "| place | floe: path | data | selected | packets | gathered first: data | selected | packets | at 10 ms: data | selected | packets | aioice: path | selected | packets |\n\
-         |---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|---|--:|--:|\n",
-    );
+    let columns = |mode: &Mode| format!(" {}: data | selected | packets |", mode.name());
+    let columns: String = MODES.iter().map(columns).collect();
+    let mut table = format!("| place | path |{columns} aioice: path | selected | packets |\n|---|---|");
+    table += &"--:|".repeat(3 * MODES.len());
+    table += "---|--:|--:|\n";
     for row in rows {
-        let _ = writeln!(
-            table,
-            "| {} {} {} {} {}",
-            row.cell.name,
-            floe(&row.trickled),
-            after(&row.gathered),
-            after(&row.quick),
-            other(row)
-        );
+        let [first, others @ ..] = &row.floe;
+        let others: Vec<_> = others.iter().map(after).collect();
+        let _ = writeln!(table, "| {} {} {} {}", row.cell.name, floe(first), others.join(" "), other(row));
     }
     let _ = writeln!(table, "{}", medians(rows));
     table
@@ -171,9 +201,19 @@ fn after(outcome: &Result<Measurement, String>) -> String {
     outcome.as_ref().map_or_else(|_| "| **failed** | | ".to_owned(), times)
 }
 
+fn is_slow(it: &Measurement) -> bool {
+    it.connected_ms > CONNECTED || it.selected_ms > selected_bound(it)
+}
+
+const fn selected_bound(it: &Measurement) -> f64 {
+    match it.class {
+        Class::Direct => SELECTED_DIRECT,
+        Class::Relayed => SELECTED_RELAYED,
+    }
+}
+
 fn times(it: &Measurement) -> String {
-    let selected = if it.class == Class::Direct { SELECTED_DIRECT } else { SELECTED_RELAYED };
-    let (data, selected) = (time(it.connected_ms, CONNECTED), time(it.selected_ms, selected));
+    let (data, selected) = (time(it.connected_ms, CONNECTED), time(it.selected_ms, selected_bound(it)));
     format!("| {data} | {selected} | {} ", it.packets)
 }
 
@@ -199,29 +239,31 @@ fn path(it: &Measurement) -> String {
 }
 
 fn medians(rows: &[&Row]) -> String {
-    let of = |pick: &dyn Fn(&Row) -> Option<f64>| {
-        let mut values: Vec<_> = rows.iter().filter_map(|row| pick(row)).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).map_or_else(String::new, |median| format!("{median:.0}"))
-    };
-    let trickled = |read: fn(&Measurement) -> f64| of(&|row| row.trickled.as_ref().ok().map(read));
-    let gathered = |read: fn(&Measurement) -> f64| of(&|row| row.gathered.as_ref().ok().map(read));
-    let quick = |read: fn(&Measurement) -> f64| of(&|row| row.quick.as_ref().ok().map(read));
-    let aioice = |read: fn(&Measurement) -> f64| of(&|row| row.aioice.as_ref()?.as_ref().ok().map(read));
     #[allow(clippy::cast_precision_loss, reason = "a few hundred packets")]
     let packets: fn(&Measurement) -> f64 = |it| it.packets as f64;
-    format!(
-        "| **median** | | {} | {} | {} | {} | {} | {} | {} | {} | {} | | {} | {} |",
-        trickled(|it| it.connected_ms),
-        trickled(|it| it.selected_ms),
-        trickled(packets),
-        gathered(|it| it.connected_ms),
-        gathered(|it| it.selected_ms),
-        gathered(packets),
-        quick(|it| it.connected_ms),
-        quick(|it| it.selected_ms),
-        quick(packets),
-        aioice(|it| it.selected_ms),
-        aioice(packets),
-    )
+    let mut line = String::from("| **median** | |");
+    for mode in 0..MODES.len() {
+        let reads: [fn(&Measurement) -> f64; 3] = [|it| it.connected_ms, |it| it.selected_ms, packets];
+        for read in reads {
+            let _ = write!(
+                line,
+                " {} |",
+                median(rows.iter().filter_map(|row| row.floe[mode].as_ref().ok()).map(read))
+            );
+        }
+    }
+    let aioice = || rows.iter().filter_map(|row| row.aioice.as_ref()?.as_ref().ok());
+    let _ = write!(
+        line,
+        " | {} | {} |",
+        median(aioice().map(|it| it.selected_ms)),
+        median(aioice().map(packets))
+    );
+    line
+}
+
+fn median(values: impl Iterator<Item = f64>) -> String {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).map_or_else(String::new, |median| format!("{median:.0}"))
 }
