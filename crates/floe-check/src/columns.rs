@@ -136,9 +136,10 @@ impl Columns {
         self.active
     }
 
-    /// The best frozen pair of this list whose foundation has nothing Waiting or In-Progress (RFC 8445 6.1.4.2).
-    pub(crate) fn first_to_thaw(&self, stream: StreamId) -> Option<PairId> {
-        self.thawable.get(&stream)?.first().map(|&(.., id)| id)
+    /// The best frozen pair of this list for each foundation that has nothing Waiting or In-Progress, the best first (RFC 8445
+    /// 6.1.4.2).
+    pub(crate) fn to_thaw(&self, stream: StreamId) -> impl Iterator<Item = PairId> + '_ {
+        self.thawable.get(&stream).into_iter().flatten().map(|&(.., id)| id)
     }
 
     /// The frozen pairs of this foundation in all lists.

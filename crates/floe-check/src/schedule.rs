@@ -162,7 +162,7 @@ impl CheckSet {
         let triggered = self.lists.get(&stream).is_some_and(|list| !list.triggered.is_empty());
         triggered
             || self.pairs.count_in_state(stream, PairState::Waiting) > 0
-            || self.pairs.first_to_thaw(stream).is_some()
+            || self.pairs.to_thaw(stream).next().is_some()
     }
 
     fn next_of(&mut self, stream: StreamId, judge: (Readiness, &Judge<'_>)) -> Option<(PairId, CheckKind)> {
@@ -179,28 +179,30 @@ impl CheckSet {
     }
 
     /// The next ordinary check of a list: of a pair that waits, or else of one that may be thawed.
-    fn next_ordinary(&self, stream: StreamId, (least, judge): (Readiness, &Judge<'_>)) -> Option<PairId> {
-        let readiness = |id: PairId| self.readiness(id, judge);
-        let is_wanted = |id: &PairId| readiness(*id) <= least.min(Readiness::Doubtful);
-        let waiting = self.first_waiting(stream, readiness).filter(is_wanted);
-        waiting.or_else(|| self.pairs.first_to_thaw(stream).filter(is_wanted))
+    fn next_ordinary(&self, stream: StreamId, judge: (Readiness, &Judge<'_>)) -> Option<PairId> {
+        let waiting = self.best_of(self.pairs.in_state(stream, PairState::Waiting), judge);
+        waiting.or_else(|| self.best_of(self.pairs.to_thaw(stream), judge))
     }
 
-    fn readiness(&self, id: PairId, judge: &Judge<'_>) -> Readiness {
-        self.pairs.get(id).map_or(Readiness::Ready, |pair| judge(pair.ends.base, pair.ends.to))
-    }
-
-    /// The best of the waiting pairs that is ready; without one, the best that is not held.
-    fn first_waiting(&self, stream: StreamId, readiness: impl Fn(PairId) -> Readiness) -> Option<PairId> {
+    /// The first of these pairs that is ready; without one, the first that is doubtful, if such may be started.
+    fn best_of(
+        &self,
+        pairs: impl Iterator<Item = PairId>,
+        (least, judge): (Readiness, &Judge<'_>),
+    ) -> Option<PairId> {
         let mut doubtful = None;
-        for id in self.pairs.in_state(stream, PairState::Waiting) {
-            match readiness(id) {
+        for id in pairs {
+            match self.readiness(id, judge) {
                 Readiness::Ready => return Some(id),
                 Readiness::Doubtful => doubtful = doubtful.or(Some(id)),
                 Readiness::Held => {}
             }
         }
-        doubtful
+        doubtful.filter(|_| least >= Readiness::Doubtful)
+    }
+
+    fn readiness(&self, id: PairId, judge: &Judge<'_>) -> Readiness {
+        self.pairs.get(id).map_or(Readiness::Ready, |pair| judge(pair.ends.base, pair.ends.to))
     }
 
     /// Writes and registers the check of a pair; `None` where it cannot be written.

@@ -242,9 +242,10 @@ impl PairTable {
         self.columns.active()
     }
 
-    /// The best frozen pair of this list whose foundation has nothing Waiting or In-Progress (RFC 8445 6.1.4.2).
-    pub(crate) fn first_to_thaw(&self, stream: StreamId) -> Option<PairId> {
-        self.columns.first_to_thaw(stream)
+    /// The best frozen pair of this list for each foundation that has nothing Waiting or In-Progress, the best first (RFC 8445
+    /// 6.1.4.2).
+    pub(crate) fn to_thaw(&self, stream: StreamId) -> impl Iterator<Item = PairId> + '_ {
+        self.columns.to_thaw(stream)
     }
 
     /// The frozen pairs of this foundation in all lists.
@@ -384,7 +385,7 @@ mod tests {
                 };
                 let frozen = |p: &Pair| p.ends.stream == stream && p.state() == PairState::Frozen;
                 let thawable = self.listed(|pair| frozen(pair) && idle(pair), by_rank);
-                assert_eq!(table.first_to_thaw(stream), thawable.first().copied());
+                assert_eq!(table.to_thaw(stream).next(), thawable.first().copied());
                 assert_eq!(
                     table.count_listed(stream),
                     self.listed(|p| p.ends.stream == stream, by_rank).len()

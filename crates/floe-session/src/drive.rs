@@ -11,8 +11,12 @@ use floe_core::{BaseId, ComponentId, Outlook, PairId, StreamId, Transmit, addres
 use floe_nominate::{Decision, Why};
 
 use crate::{
-    Event, IceState, Output, Reason, Session, pace::SlotFor, relay::Relays, route::Change, session::Item,
-    sockets::Purpose,
+    Event, IceState, Output, Reason, Session,
+    pace::SlotFor,
+    relay::Relays,
+    route::Change,
+    session::Item,
+    sockets::{Purpose, Sockets},
 };
 
 /// What a drive has come across so far.
@@ -199,15 +203,20 @@ impl Session {
 
     /// A check that gets somewhere, or that may: what a relay would hold leaves the slot to the permission that it waits for.
     fn start_check(&mut self, now: Instant, least: Readiness) -> Option<Transmit> {
-        let (relays, doubt) = (&self.relays, self.state() == IceState::Checking);
-        self.check.start_next_by(now, least, &|base, to| judge(relays, doubt, base, to))
+        let view = View { paths: self.paths(), sockets: &self.sockets, relays: &self.relays };
+        self.check.start_next_by(now, least, &|base, to| view.readiness(base, to))
     }
 
     /// Whether a check could be started now that is worth more than what may come over a connection that is being made.
     pub(crate) fn has_good_check(&self) -> bool {
-        let doubt = self.state() == IceState::Checking;
-        let judge = |base, to| judge(&self.relays, doubt, base, to);
-        self.check.has_next_by(Readiness::Ready, &judge)
+        let view = View { paths: self.paths(), sockets: &self.sockets, relays: &self.relays };
+        self.check.has_next_by(Readiness::Ready, &|base, to| view.readiness(base, to))
+    }
+
+    /// The components that have a valid pair.
+    fn paths(&self) -> BTreeSet<Purpose> {
+        let has_path = |&(stream, component): &Purpose| self.check.best_valid(stream, component).is_some();
+        self.components().filter(has_path).collect()
     }
 
     fn update_routes(&mut self, now: Instant, work: &Work) {
@@ -245,11 +254,23 @@ impl Session {
     }
 }
 
-/// What becomes of a check. Once the session is connected none is doubted: the better paths have their turn in any case, for
-/// a nomination waits for them.
-fn judge(relays: &Relays, doubt: bool, base: BaseId, to: SocketAddr) -> Readiness {
-    match relays.readiness(base, to) {
-        Readiness::Doubtful if !doubt => Readiness::Ready,
-        readiness => readiness,
+/// What a check is judged by.
+struct View<'a> {
+    /// The components that have one.
+    paths: BTreeSet<Purpose>,
+    sockets: &'a Sockets,
+    relays: &'a Relays,
+}
+
+impl View<'_> {
+    /// What becomes of a check. Where the component has a path none is doubted: the better ones have their turn in any case, for
+    /// a nomination waits for them.
+    fn readiness(&self, base: BaseId, to: SocketAddr) -> Readiness {
+        let purpose = self.relays.purpose(base).or_else(|| self.sockets.purpose(base));
+        let has_path = || purpose.is_some_and(|purpose| self.paths.contains(&purpose));
+        match self.relays.readiness(base, to) {
+            Readiness::Doubtful if has_path() => Readiness::Ready,
+            readiness => readiness,
+        }
     }
 }

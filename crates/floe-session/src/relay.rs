@@ -150,6 +150,11 @@ impl Relays {
         self.resolving.remove(&server);
     }
 
+    /// What the allocation behind this base is for.
+    pub(crate) fn purpose(&self, base: BaseId) -> Option<Purpose> {
+        self.all.get(&base).map(|relay| relay.purpose)
+    }
+
     /// The socket of the host that this relayed base goes with.
     pub(crate) fn parent_of(&self, base: BaseId) -> Option<BaseId> {
         self.open(base).map(|relay| relay.parent)

@@ -121,6 +121,11 @@ impl Sockets {
         self.by_base.get(&base).copied()
     }
 
+    /// What the socket behind this base is for.
+    pub(crate) fn purpose(&self, base: BaseId) -> Option<Purpose> {
+        self.socket(base).and_then(|socket| self.all.get(&socket)).map(|socket| socket.purpose)
+    }
+
     /// The open socket that serves this purpose already on the IP address of `like`, behind the same NAT64 or none, where
     /// there is one, with its address.
     pub(crate) fn serving(

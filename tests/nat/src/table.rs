@@ -58,6 +58,11 @@ pub struct Report {
 }
 
 impl Row {
+    /// What came of this one of [`MODES`].
+    fn of(&self, mode: usize) -> Option<&Measurement> {
+        self.floe.get(mode)?.as_ref().ok()
+    }
+
     /// What is wrong with floe's results, if anything.
     fn faults(&self) -> Vec<String> {
         let faults = MODES.iter().zip(&self.floe).filter_map(|(mode, outcome)| {
@@ -131,7 +136,7 @@ impl Report {
     /// In which cells a time of floe's is above a bound.
     fn above(&self) -> String {
         let line = |(number, mode): (usize, &Mode)| {
-            let slow = self.rows.iter().filter(|row| row.floe[number].as_ref().is_ok_and(is_slow));
+            let slow = self.rows.iter().filter(|row| row.of(number).is_some_and(is_slow));
             let names: Vec<_> = slow.map(|row| row.cell.name.as_str()).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             format!("- {}: {names}\n", mode.name())
@@ -245,11 +250,7 @@ fn medians(rows: &[&Row]) -> String {
     for mode in 0..MODES.len() {
         let reads: [fn(&Measurement) -> f64; 3] = [|it| it.connected_ms, |it| it.selected_ms, packets];
         for read in reads {
-            let _ = write!(
-                line,
-                " {} |",
-                median(rows.iter().filter_map(|row| row.floe[mode].as_ref().ok()).map(read))
-            );
+            let _ = write!(line, " {} |", median(rows.iter().filter_map(|row| row.of(mode)).map(read)));
         }
     }
     let aioice = || rows.iter().filter_map(|row| row.aioice.as_ref()?.as_ref().ok());

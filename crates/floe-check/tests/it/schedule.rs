@@ -347,7 +347,10 @@ fn held_checks_leave_the_slot_and_doubtful_ones_come_after_ready_ones() {
     };
     let next = |bench: &mut Bench, least| {
         let now = bench.now;
-        bench.set.start_next_by(now, least, &judge).map(|transmit| transmit.to)
+        let told = bench.set.has_next_by(least, &judge);
+        let next = bench.set.start_next_by(now, least, &judge).map(|transmit| transmit.to);
+        assert_eq!(told, next.is_some());
+        next
     };
     assert_eq!(next(&mut bench, Readiness::Ready), Some(last));
     assert_eq!(next(&mut bench, Readiness::Ready), None);
@@ -362,4 +365,34 @@ fn held_checks_leave_the_slot_and_doubtful_ones_come_after_ready_ones() {
     assert!(!bench.set.has_urgent(&judge));
     assert_eq!(next(&mut bench, Readiness::Doubtful), None);
     assert_eq!(bench.next().to, best);
+}
+
+#[test]
+fn a_frozen_pair_that_would_be_held_keeps_no_other_frozen_one_back() {
+    // On the second list all is frozen: each foundation has a check under way on the first.
+    let streams: [(StreamId, &[floe_core::ComponentId]); 2] = [(S0, &[RTP]), (S1, &[RTP])];
+    let mut bench = Bench::with(CheckConfig::default().role(Role::Controlling), &streams);
+    let own = Cand::host("10.0.0.1:1000").foundation("l");
+    bench.local(S0, &own);
+    bench.local(S1, &Cand::host("10.0.0.1:1001").foundation("l"));
+    for stream in [S0, S1] {
+        bench.describe(stream);
+        for port in [1, 2] {
+            bench.remote(stream, &numbered(port).foundation(&format!("r{port}")));
+        }
+    }
+    let first: Vec<_> =
+        bench.pairs().iter().filter(|pair| pair.state == PairState::Frozen).map(|p| p.id).collect();
+    assert_eq!(first.len(), 2);
+    for check in [bench.next(), bench.next()] {
+        let _ = bench.refuse(&check, 400);
+    }
+    // Both may be thawed now. The better one would only be held.
+    let held = bench.view(first[0]).remote.socket_addr();
+    let judge = move |_: BaseId, to: SocketAddr| {
+        if Some(to) == held { Readiness::Held } else { Readiness::Ready }
+    };
+    let now = bench.now;
+    let started = bench.set.start_next_by(now, Readiness::Ready, &judge).map(|transmit| transmit.to);
+    assert_eq!(started, bench.view(first[1]).remote.socket_addr());
 }
