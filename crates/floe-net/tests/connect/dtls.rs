@@ -35,9 +35,22 @@ struct Server {
     task: JoinHandle<Seen>,
 }
 
+/// What comes to the client before every datagram of the server's, in the server's name.
+#[derive(Debug, Clone, Copy, Default)]
+struct Noise {
+    /// Until the first message has come.
+    handshake: &'static [&'static [u8]],
+    /// From then on.
+    session: &'static [&'static [u8]],
+}
+
 /// Echoes until the client has closed, or the handshake has failed. Of what it sends in the handshake, those of these numbers
 /// are lost.
 async fn serve(name: &str, lost: &'static [usize]) -> Server {
+    serve_with(name, lost, Noise::default()).await
+}
+
+async fn serve_with(name: &str, lost: &'static [usize], noise: Noise) -> Server {
     let provider = rtc_crypto::default_provider().unwrap();
     let certificate = Certificate::generate_self_signed(vec![name.to_owned()], provider.crypto()).unwrap();
     let root = pem(&certificate.certificate[0]);
@@ -50,14 +63,18 @@ async fn serve(name: &str, lost: &'static [usize]) -> Server {
     let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = udp.local_addr().unwrap();
     let endpoint = Endpoint::new(address, TransportProtocol::UDP, Some(Arc::new(config)));
-    Server { address, root, task: tokio::spawn(run(udp, endpoint, lost)) }
+    Server { address, root, task: tokio::spawn(run(udp, endpoint, lost, noise)) }
 }
 
-async fn run(udp: UdpSocket, mut endpoint: Endpoint, lost: &'static [usize]) -> Seen {
+async fn run(udp: UdpSocket, mut endpoint: Endpoint, lost: &'static [usize], noise: Noise) -> Seen {
     let (mut seen, mut peer, mut sent) = (Seen::default(), None, 0);
     let mut buffer = vec![0; 65_535];
     loop {
         while let Some(transmit) = endpoint.poll_transmit() {
+            let noise = if seen.data.is_empty() { noise.handshake } else { noise.session };
+            for junk in noise {
+                udp.send_to(junk, transmit.transport.peer_addr).await.unwrap();
+            }
             if !lost.contains(&sent) || !seen.data.is_empty() {
                 let _ = udp.send_to(&transmit.message, transmit.transport.peer_addr).await;
             }
@@ -127,6 +144,36 @@ async fn a_handshake_survives_what_is_lost_of_it() {
     // Whatever of the handshake the server still repeats is no message.
     socket.try_send_to(&stun("floe"), server.address).unwrap();
     assert_eq!(receive(&*socket).await.unwrap(), stun("floe"));
+}
+
+#[tokio::test]
+async fn datagrams_that_are_no_records_change_nothing() {
+    // Nothing, a byte, words, the beginning of a record, and one that ends too soon.
+    const NO_RECORDS: &[&[u8]] = &[
+        b"",
+        b"\x16",
+        b"this is not DTLS",
+        b"\x16\xfe\xfd\0\0\0\0\0\0\0\0",
+        b"\x16\xfe\xfd\0\0\0\0\0\0\0\0\x02\0abc",
+    ];
+    // An alert that nobody vouches for, of the epoch of the handshake and of the session; data alike.
+    const FORGED: &[&[u8]] = &[
+        b"",
+        b"this is not DTLS",
+        b"\x15\xfe\xfd\0\0\0\0\0\0\0\x63\0\x02\x02\x28",
+        b"\x15\xfe\xfd\0\x01\0\0\0\0\0\x63\0\x02\x02\x28",
+        b"\x17\xfe\xfd\0\x01\0\0\0\0\0\x64\0\x04data",
+    ];
+    let noise = Noise { handshake: NO_RECORDS, session: FORGED };
+    let server = serve_with("turn.example.org", &[], noise).await;
+    let socket = connect(&server.net(), server.address, Dtls, Some("turn.example.org")).await.unwrap();
+    let all = vec![stun("floe"), channel(5, b'a'), channel(1200, b'b')];
+    for message in &all {
+        socket.try_send_to(message, server.address).unwrap();
+        assert_eq!(receive(&*socket).await.unwrap(), *message);
+    }
+    drop(socket);
+    assert_eq!(server.task.await.unwrap(), Seen { data: all, closed: true, failed: false });
 }
 
 // proves: 8489-6.2.3-a
