@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use floe_core::ServerTransport;
-use floe_session::{Event, FailReason, IceServer, RemoteDescription, Session};
+use floe_session::{Event, FailReason, IceServer, IceState, RemoteDescription, Session};
 use floe_stun::{
     Class, Message, Method,
     attribute::{AlternateDomain, AlternateServer, ErrorCode, WriteAttribute},
@@ -231,6 +231,21 @@ fn an_allocation_that_was_forgotten_is_asked_for_anew_and_one_that_never_lives_o
         assert_eq!(lost, if lives { 1 } else { 6 }, "{lifetime}");
         assert_eq!(allocates(&bench, A), if lives { 4 } else { 12 }, "{lifetime}");
     }
+}
+
+#[test]
+fn when_the_last_of_several_relays_that_never_live_is_lost_the_session_fails() {
+    let mut bench = Bench::relay_only([at_a()]).serve(A, forgets(2)).gather();
+    let local = Session::new(controlled()).local(STREAM).unwrap();
+    bench.drive(|session, now| {
+        session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
+        let peer = "candidate:1 1 udp 2130706431 203.0.113.9 7000 typ host".parse().unwrap();
+        assert!(session.add_remote(now, STREAM, peer).is_ok());
+        session.end_of_remote(now, STREAM, None).unwrap();
+    });
+    bench.run_to(seconds(300));
+    let lost = bench.events.iter().filter(|(_, event)| matches!(event, Event::RelayLost { .. })).count();
+    assert_eq!((lost, bench.session.state()), (6, IceState::Failed));
 }
 
 /// A server whose allocations live so long, and that has forgotten them by then.
