@@ -356,7 +356,7 @@ impl Round {
 
 /// Whether another target of the server may give what this one did not.
 fn may_go_elsewhere(why: &ServerError) -> bool {
-    !matches!(why, ServerError::Allocate(AllocateError::Credentials(_)))
+    !matches!(why, ServerError::Allocate(why) if why.is_about_credentials())
 }
 
 /// Whether a Binding request is worth while after an allocation that failed.

@@ -55,7 +55,8 @@ pub struct GatherConfig {
     /// How long a STUN server has for its answer to one base, from the first send. Default: 39.5 s, which is all that
     /// the retransmissions of RFC 8489 6.2.1 wait.
     pub server_timeout: Duration,
-    /// How long one allocation may take, from when it is asked for. Default: 39.5 s.
+    /// How long one allocation may take, from when it is asked for. Default: 40 s: a request that nobody answers ends after
+    /// 39.5 s, and whoever made it can say what came in its place.
     pub allocate_timeout: Duration,
     /// How long an answer or an allocation may take where the server has another [target](Server::targets) that can be
     /// asked instead. Default: 5 s.
@@ -89,7 +90,7 @@ impl Default for GatherConfig {
             bind_timeout: Duration::from_secs(5),
             resolve_timeout: Duration::from_secs(10),
             server_timeout: Duration::from_millis(39_500),
-            allocate_timeout: Duration::from_millis(39_500),
+            allocate_timeout: Duration::from_secs(40),
             next_target_timeout: Duration::from_secs(5),
             keepalive: Duration::from_secs(15),
             max_candidates: 64,

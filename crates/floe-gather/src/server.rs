@@ -10,6 +10,7 @@ use floe_core::{
     BaseId, CandidateKind, ComponentId, ServerTransport, StreamId, Transmit,
     address::{self, Family, Redacted, Unusable},
 };
+use floe_stun::{long_term::Refusal, redirect::RedirectError};
 
 use crate::{GatherConfig, JobId, Target, place::Place};
 
@@ -138,15 +139,55 @@ pub enum AllocateError {
     /// The server has nothing left to give: 508, or 486 for this user. It may still say which address it sees.
     #[error("the server has nothing left to allocate")]
     Capacity,
-    /// The server does not take the credentials: it would not take them at another address either.
+    /// There are no credentials for the server.
+    #[error("there are no credentials for it")]
+    NoCredentials,
+    /// The server does not take the credentials, or asks for them in a way that is not safe.
     #[error("{0}")]
-    Credentials(String),
+    Credentials(Refusal),
+    /// 441: there is an allocation that was made with other credentials.
+    #[error("the allocation was made with other credentials")]
+    OtherCredentials,
     /// Nobody answers there.
     #[error("the server does not answer")]
     Silent,
-    /// Anything else, such as a connection that broke. The text is for people.
+    /// Only answers came that nothing vouches for: someone on the way forges them, or the server has another password.
+    #[error("only answers came that nothing vouches for")]
+    Forged,
+    /// Every fresh nonce was called stale: a broken server.
+    #[error("the server calls every nonce stale")]
+    StaleNonce,
+    /// The server names another one, which is not gone to (RFC 8489 10).
+    #[error("{0}")]
+    Redirect(RedirectError),
+    /// 437: the port is taken, and so are others.
+    #[error("the server has another idea of the allocation")]
+    PortTaken,
+    /// 440: the server has no addresses of this family.
+    #[error("the server has no addresses of this family")]
+    NoFamily,
+    /// The server allocated an address of another family than was asked for. It was given back.
+    #[error("the server allocated an address of the other family")]
+    OtherFamily,
+    /// The answer is authentic and lacks what it has to have, or makes no sense.
+    #[error("the answer makes no sense")]
+    Malformed,
+    /// The connection to the server could not be made, or broke. The text is for people.
+    #[error("{0}")]
+    Connection(String),
+    /// The socket that it was asked for from is gone.
+    #[error("its socket is gone")]
+    SocketGone,
+    /// Anything else. The text is for people.
     #[error("{0}")]
     Other(String),
+}
+
+impl AllocateError {
+    /// Whether it is about who asks: the answer would be the same at another address of the server.
+    pub(crate) const fn is_about_credentials(&self) -> bool {
+        matches!(self, Self::NoCredentials | Self::Credentials(_) | Self::OtherCredentials)
+    }
 }
 
 /// Why a server gives no candidate.

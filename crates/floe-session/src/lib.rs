@@ -131,11 +131,12 @@ pub use floe_check::{
     PairState, PairView, ReconcileError,
 };
 pub use floe_gather::{
-    GatherConfig, GatherError, Question, Resolution, ResolveError, ServerError, ServerId, ServerKind,
-    ServerUri, Target, UriError,
+    AllocateError, GatherConfig, GatherError, Question, Resolution, ResolveError, ServerError, ServerId,
+    ServerKind, ServerUri, Target, UriError,
 };
 pub use floe_gather::{Host as ServerHost, Policy as CandidatePolicy};
 pub use floe_nominate::{Choice, Nomination, Policy, Why};
+pub use floe_stun::{long_term::Refusal as CredentialsRefusal, redirect::RedirectError};
 pub use floe_turn::{Prefix, RelayHeader};
 pub use relay::SendError;
 pub use route::{RelayRoute, Route};

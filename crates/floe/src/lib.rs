@@ -99,10 +99,10 @@ pub use floe_core::{
 };
 pub use floe_net::{Arrival, DatagramSocket, Dscp, Link, Net, SystemNet};
 pub use floe_session::{
-    AddedRemote, Agreed, CandidatePolicy, CheckKind, Choice, Counters, DropReason, Event, FailReason,
-    GatherConfig, IceServer, IceState, LocalParameters, Nomination, PairCounters, PairState, PairView,
-    Policy, Reason, Refusal, RemoteDescription, ServerError, ServerHost, ServerId, ServerKind, ServerUri,
-    SharedPace, Target, UriError, Why,
+    AddedRemote, Agreed, AllocateError, CandidatePolicy, CheckKind, Choice, Counters, CredentialsRefusal,
+    DropReason, Event, FailReason, GatherConfig, IceServer, IceState, LocalParameters, Nomination,
+    PairCounters, PairState, PairView, Policy, Reason, RedirectError, Refusal, RemoteDescription,
+    ServerError, ServerHost, ServerId, ServerKind, ServerUri, SharedPace, Target, UriError, Why,
 };
 pub use path::TrafficCounts;
 pub use selected::SelectedPair;

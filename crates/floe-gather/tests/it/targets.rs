@@ -97,7 +97,7 @@ fn wrong_credentials_are_wrong_in_every_place() {
     let mut bench = Bench::lone(&[turn_at(&[target(TURN, Udp), target(SECOND, Udp)])]);
     let (job, _) = wanted(&mut bench);
     bench.events();
-    let why = AllocateError::Credentials("wrong password".to_owned());
+    let why = AllocateError::Credentials(floe_stun::long_term::Refusal::Unauthenticated);
     refuse(&mut bench, job, why.clone());
     assert_eq!(bench.events(), [failed(0, 0, ServerError::Allocate(why)), end(S0, G0)]);
     assert_eq!(bench.next(), None);

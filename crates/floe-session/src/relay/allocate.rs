@@ -117,8 +117,7 @@ impl Session {
         let Wanted { server, target, tried, .. } = wanted;
         let index = usize::try_from(server.0).unwrap_or(usize::MAX);
         let user = self.relays.servers.get(index).and_then(IceServer::credentials);
-        let missing = || AllocateError::Credentials("there are no credentials for it".to_owned());
-        let user = user.ok_or_else(missing)?;
+        let user = user.ok_or(AllocateError::NoCredentials)?;
         let config = ClientConfig::new(host, target.address, &user.name, &user.password)
             .transport(target.transport)
             .software(self.relays.software.clone());
@@ -217,7 +216,7 @@ impl Session {
         match self.relays.all.get(&base).map(|relay| relay.phase) {
             Some(Phase::Asked(job)) => {
                 self.remove_relay(base);
-                self.gatherer.allocated(now, job, Err(AllocateError::Other(why.to_owned())));
+                self.gatherer.allocated(now, job, Err(AllocateError::Connection(why.to_owned())));
             }
             Some(Phase::Open(_)) => self.lose_relay(now, base, why),
             Some(Phase::Closing) => drop(self.remove_relay(base)),

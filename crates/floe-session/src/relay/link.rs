@@ -108,7 +108,7 @@ impl Session {
         // What could not be asked for over it takes no connection.
         self.client_config(wanted.parent, &wanted)?;
         let from = self.sockets.address(wanted.parent);
-        let mut from = from.ok_or_else(|| AllocateError::Other("its socket is gone".to_owned()))?;
+        let mut from = from.ok_or(AllocateError::SocketGone)?;
         from.set_port(0);
         let socket = self.sockets.name_socket();
         let to = self.on_wire(wanted.parent, wanted.target.address);
@@ -134,7 +134,7 @@ impl Session {
             }
             (Some(_), Ok(())) => self.put(Output::Close { socket }),
             (Some(wanted), Err(why)) => {
-                self.gatherer.allocated(now, wanted.job, Err(AllocateError::Other(why)));
+                self.gatherer.allocated(now, wanted.job, Err(AllocateError::Connection(why)));
             }
             (None, _) if is_there && self.relays.links.open(socket).is_none() => {
                 self.put(Output::Close { socket });
@@ -158,7 +158,7 @@ impl Session {
     /// A connection broke, and the allocation over it with it. Whether it was one.
     pub(crate) fn handle_broken_link(&mut self, now: Instant, socket: SocketId, why: &str) -> bool {
         if let Some(wanted) = self.relays.links.settled(socket) {
-            self.gatherer.allocated(now, wanted.job, Err(AllocateError::Other(why.to_owned())));
+            self.gatherer.allocated(now, wanted.job, Err(AllocateError::Connection(why.to_owned())));
             return true;
         }
         let Some((host, _)) = self.relays.links.open(socket) else { return false };

@@ -133,7 +133,7 @@ impl Session {
                         wanted.tried.ports = 1;
                         self.ask(now, &Wanted { target, ..wanted });
                     }
-                    Err(circle) => self.give_up(now, &wanted, AllocateError::Other(circle.to_string())),
+                    Err(circle) => self.give_up(now, &wanted, AllocateError::Redirect(circle)),
                 }
             }
             // RFC 8656 7.4: of the other family, where nothing else was tried before.
@@ -266,9 +266,15 @@ fn refusal(why: &RequestError) -> AllocateError {
     match why {
         RequestError::QuotaReached | RequestError::InsufficientCapacity => AllocateError::Capacity,
         RequestError::TimedOut => AllocateError::Silent,
-        RequestError::Refused(_) | RequestError::WrongCredentials => {
-            AllocateError::Credentials(why.to_string())
-        }
+        RequestError::IntegrityViolated => AllocateError::Forged,
+        RequestError::Refused(refusal) => AllocateError::Credentials(refusal.clone()),
+        RequestError::WrongCredentials => AllocateError::OtherCredentials,
+        RequestError::StaleNonce => AllocateError::StaleNonce,
+        RequestError::AllocationMismatch => AllocateError::PortTaken,
+        RequestError::AddressFamilyNotSupported => AllocateError::NoFamily,
+        RequestError::OtherFamily => AllocateError::OtherFamily,
+        RequestError::Malformed => AllocateError::Malformed,
+        RequestError::ConnectionBroken(_) => AllocateError::Connection(why.to_string()),
         other => AllocateError::Other(other.to_string()),
     }
 }

@@ -14,7 +14,7 @@ use crate::wire::ms;
 
 const BAD: &str = "198.51.100.1:3478";
 const GOOD: &str = "198.51.100.2:3478";
-const SILENT: &str = "no allocation within 39.5s";
+const SILENT: &str = "the allocation failed: the server does not answer";
 
 fn turn_at(address: &str, password: &str) -> IceServer {
     IceServer::turn(at(address), "ann", password)
@@ -126,8 +126,9 @@ fn a_success_that_nothing_vouches_for_gives_nothing() {
         let mapped = XorMappedAddress(at("203.0.113.66:6666"));
         vec![forged(&[&relayed, &mapped, &Lifetime::from_seconds(600)])]
     };
-    let (when, _, sent) = outcome("secret", Box::new(script));
+    let (when, why, sent) = outcome("secret", Box::new(script));
     assert_eq!((when, sent), (39_500, 7), "whoever forges ends nothing, and is not believed");
+    assert_eq!(why, text("only answers came that nothing vouches for"));
 }
 
 #[test]
