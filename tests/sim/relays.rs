@@ -263,6 +263,42 @@ fn the_channel_of_a_selected_relay_is_bound_when_ice_has_completed_and_not_befor
     assert_eq!(&got.payload[..], b"hello");
 }
 
+#[test]
+fn a_peer_is_let_in_no_longer_where_data_has_moved_away_from_it() {
+    let mut world = hard(5);
+    let other = world.ends[1][0].clone();
+    world.ends[1].push(other);
+    let mut call = Relayed::new(&world, |config| config);
+    call.begin();
+    call.run_to(seconds(30));
+    let remote = |call: &Relayed| {
+        let events = call.simulation.node(call.hosts[0]).unwrap().events();
+        let selected = events.iter().rev().find_map(|(at, event)| match event {
+            Event::Selected { remote, .. } => Some((*at - call.start, remote.socket_addr().unwrap().ip())),
+            _ => None,
+        });
+        selected.unwrap()
+    };
+    let (_, before) = remote(&call);
+    // The peer loses the interface in use.
+    let now = call.simulation.now();
+    let interfaces = call.simulation.network().host(call.hosts[1]).unwrap().interfaces().to_vec();
+    let node = call.simulation.node_mut(call.hosts[1]).unwrap();
+    node.drive(now, |session| session.handle_interfaces(now, &interfaces[1..]));
+    call.run_to(seconds(1_000));
+    let (moved, after) = remote(&call);
+    assert!(after != before && moved > seconds(30), "{before} {after} {moved:?}");
+    // A channel renews the permission as well.
+    let asks = |ip: IpAddr| {
+        let methods = [method::CREATE_PERMISSION, method::CHANNEL_BIND];
+        call.times(0, |m| m.class() == Class::Request && methods.contains(&m.method()) && peer(m).ip() == ip)
+    };
+    let (before, after) = (asks(before), asks(after));
+    assert!(after.last().unwrap() > &seconds(700), "{after:?}");
+    // The pair there has a last check, of 39.5 s.
+    assert!(before.last().unwrap() < &(moved + seconds(60)), "{before:?} after {moved:?}");
+}
+
 // proves: 8445-7.3.1.2-a
 #[test]
 fn a_check_through_a_relay_is_answered_with_the_address_that_the_relay_saw_it_come_from() {

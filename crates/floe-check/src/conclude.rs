@@ -167,8 +167,9 @@ impl CheckSet {
         }
     }
 
-    /// The TURN server of this base relays nothing to this peer (RFC 8656 10.3): the pairs there that have not been valid will
-    /// not be, unless the peer is heard on one of them.
+    /// The TURN server of this base relays nothing to this peer (RFC 8656 10.3): the pairs there that are not valid fail, with
+    /// [`FailReason::Forbidden`]. One on which the peer is heard all the same is checked again; a permission that is granted
+    /// later brings none back.
     pub fn forbid(&mut self, now: Instant, base: BaseId, peer: IpAddr) {
         let open = |pair: &&Pair| {
             (pair.ends.base, pair.ends.to.ip()) == (base, peer)

@@ -39,9 +39,9 @@ impl PairState {
     ///
     /// ```text
     ///   from \ to    Frozen  Waiting  InProgress  Succeeded  Failed
-    ///   Frozen         -     thawed       -       made valid base gone
-    ///   Waiting        -       -        sent      late / valid base gone
-    ///   InProgress     -   triggered      -       answered   timeout, error
+    ///   Frozen         -     thawed       -       made valid base gone, forbidden
+    ///   Waiting        -       -        sent      late / valid base gone, forbidden
+    ///   InProgress     - triggered, anew  -       answered   timeout, error, forbidden
     ///   Succeeded      -       -          -           -      nomination failed
     ///   Failed         -   triggered      -       made valid    -
     /// ```

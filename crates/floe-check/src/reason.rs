@@ -87,7 +87,8 @@ pub enum FailReason {
     /// The check could not be written: the user names are too long for one datagram.
     #[error("the check does not fit into a datagram")]
     Unsendable,
-    /// Its TURN server relays nothing to the peer: it refused the permission, or did not answer (RFC 8656 10.3).
+    /// Its TURN server relays nothing to the peer: it refused the permission, or did not answer (RFC 8656 10.3). Another server
+    /// may allow it.
     #[error("the TURN server gives no permission for the peer")]
     Forbidden,
     /// Consent to send on its path was lost, and is not sought again without a restart (RFC 7675 5.1).

@@ -8,15 +8,18 @@
 //! Where our own address outside was found late, the peer could send nothing at all until it was signalled, and what is
 //! under way has used up most of its requests; the next one may be eight or sixteen seconds away (RFC 8489 6.2.1).
 
-use floe_core::{BaseId, CandidateKind, ComponentId, PairId, StreamId};
+use std::time::{Duration, Instant};
+
+use floe_core::{BaseId, CandidateKind, ComponentId, PairId, StreamId, address};
+use floe_stun::Transaction;
 
 use crate::{
     CheckSet, Event,
     pair::{Ends, PairState},
 };
 
-/// After so many requests the next is two seconds away (RFC 8489 6.2.1).
-const LATE: u64 = 3;
+/// A check whose next request is so far away is made anew: as it mostly is after the third, whose wait is two seconds.
+const FAR: Duration = Duration::from_millis(1_500);
 
 impl CheckSet {
     /// The peer was heard on this pair. Where that is relayed, direct checks towards its NAT that have left once are made
@@ -55,9 +58,9 @@ impl CheckSet {
         }
     }
 
-    /// A reflexive candidate of this base was found: from now on the peer can send to it. Checks under way that will hardly
-    /// be sent again are made anew, while there is no direct path.
-    pub(crate) fn retry_from(&mut self, base: BaseId) {
+    /// A reflexive candidate of this base was found: from now on the peer can send to it. Checks under way towards where a NAT
+    /// or a relay may be, whose next request is far away, are made anew, while there is no direct path.
+    pub(crate) fn retry_from(&mut self, now: Instant, base: BaseId) {
         let Some((stream, component)) = self.locals.base(base).map(|base| (base.stream, base.component))
         else {
             return;
@@ -66,7 +69,7 @@ impl CheckSet {
             return;
         }
         let in_progress = self.pairs.in_state(stream, PairState::InProgress);
-        let late: Vec<_> = in_progress.filter(|&id| self.is_late(id, base)).collect();
+        let late: Vec<_> = in_progress.filter(|&id| self.is_late(now, id, base)).collect();
         for id in late {
             self.withdraw(id);
             if let Some(list) = self.lists.get_mut(&stream) {
@@ -92,10 +95,13 @@ impl CheckSet {
         self.pairs.valid(stream, component).filter_map(kinds).any(|kinds| !is_relayed(kinds))
     }
 
-    /// Whether a check from this base waits two seconds or more for its next request.
-    fn is_late(&self, id: PairId, base: BaseId) -> bool {
-        let Some(pair) = self.pairs.get(id) else { return false };
-        pair.ends.base == base && !pair.nominating && pair.counts.requests_sent >= LATE
+    /// Whether the check of this pair comes from this base, may lead through a NAT, and is not sent again for long.
+    fn is_late(&self, now: Instant, id: PairId, base: BaseId) -> bool {
+        let Some(pair) = self.pairs.get(id).filter(|pair| pair.ends.base == base) else { return false };
+        let to = pair.ends.to.ip();
+        let check = pair.transaction.and_then(|id| self.transactions.get(id));
+        let is_far = check.map(Transaction::due).is_some_and(|due| due >= now + FAR);
+        is_far && !pair.nominating && !address::is_private(to) && !address::is_link_local(to)
     }
 
     fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {

@@ -148,7 +148,7 @@ impl CheckSet {
         let (base, id) = (local.base, self.locals.insert(stream, local));
         self.pair_local(now, id);
         if !is_base {
-            self.retry_from(base);
+            self.retry_from(now, base);
         }
         self.out.events.push_back(Event::Changed { stream, component });
         Ok(())

@@ -140,7 +140,9 @@ impl Jobs {
             (Task::Bind { .. }, Task::Bind { .. }) => other.component < job.component,
             (Task::Bind { .. }, Task::Ask { .. }) => other.component <= job.component,
             (Task::Ask { query: one, .. }, Task::Ask { query: two, .. }) => {
-                one.server == two.server && other.component < job.component
+                // What a server sees of a socket holds no relay back.
+                let as_good = one.method == Method::Allocate || two.method == Method::Binding;
+                one.server == two.server && other.component < job.component && as_good
             }
             _ => false,
         };

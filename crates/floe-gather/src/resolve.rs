@@ -89,6 +89,8 @@ pub struct Resolution {
     /// All questions so far, answered or not.
     asked: BTreeSet<Question>,
     to_ask: VecDeque<Question>,
+    /// Those that were on the way, and not only supposed to be: they are counted.
+    needed: BTreeSet<Question>,
     result: Option<Result<Vec<Target>, ResolveError>>,
     done: bool,
 }
@@ -111,6 +113,7 @@ impl Resolution {
             rng,
             asked: BTreeSet::new(),
             to_ask: VecDeque::new(),
+            needed: BTreeSet::new(),
             result: None,
             done: false,
         };
@@ -163,10 +166,11 @@ impl Resolution {
     /// Goes the way again from its start, over what is known by now, and asks for what is missing.
     fn go_on(&mut self) {
         let Walk { missing, outcome, .. } = Walk::over(&self.plan, &self.known);
-        let new = missing.difference(&self.asked).cloned().collect::<Vec<_>>();
-        if self.asked.len() + new.len() > MAX_QUESTIONS {
+        self.needed.extend(missing.iter().cloned());
+        if self.needed.len() > MAX_QUESTIONS {
             return self.end(Err(ResolveError::TooManyQuestions(MAX_QUESTIONS)));
         }
+        let new = missing.difference(&self.asked).cloned().collect::<Vec<_>>();
         self.asked.extend(new.iter().cloned());
         self.to_ask.extend(new);
         if missing.is_empty() {

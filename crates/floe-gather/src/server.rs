@@ -117,7 +117,7 @@ pub struct Allocated {
     /// The relayed address: XOR-RELAYED-ADDRESS.
     pub relayed: SocketAddr,
     /// The address that the server sees of the base: XOR-MAPPED-ADDRESS. `None` where it did not say, or sees something else,
-    /// as when a connection asked: then there is no server-reflexive candidate.
+    /// as when a connection asked. Over UDP a Binding request is sent then; otherwise there is no server-reflexive candidate.
     pub mapped: Option<SocketAddr>,
 }
 
@@ -397,7 +397,8 @@ fn relays(config: &GatherConfig, server: &Server) -> bool {
     server.kind == ServerKind::Turn && config.tells(CandidateKind::Relayed)
 }
 
-/// Whether this Binding request follows an allocation that failed: the server's other places have had their turn by it.
+/// Whether this Binding request follows an allocation, which failed or did not say what the server sees: the server's other places
+/// have had their turn by it.
 pub(crate) fn is_afterthought(config: &GatherConfig, query: Query) -> bool {
     query.method == Method::Binding && at(config, query.server).is_some_and(|server| relays(config, server))
 }

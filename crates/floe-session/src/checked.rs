@@ -44,6 +44,7 @@ impl Session {
             CheckEvent::Failed { stream, component, pair, why } => {
                 work.touch(stream, component);
                 work.failures.insert((stream, component), why);
+                self.release_later(now);
                 self.tell(Event::PairFailed { stream, component, pair, why });
             }
             CheckEvent::ConsentLost { stream, component, why, .. } => {

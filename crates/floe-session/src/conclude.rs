@@ -105,6 +105,14 @@ impl Session {
         if facts.routed { self.why_silent() } else { self.progress.loss.clone() }
     }
 
+    /// Something is not needed any more, perhaps: what a selection that was left has used, a pair that has failed, or a peer that
+    /// was let in late.
+    pub(crate) fn release_later(&mut self, now: Instant) {
+        if self.state() == IceState::Completed {
+            self.progress.release_at.get_or_insert(now + RELEASE_AFTER);
+        }
+    }
+
     /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed: those of a
     /// stream that has failed as well, so that only a restart brings it back. A better
     /// pair that an aggressive peer has nominated, or this side has, may still take the place of the selected one: its

@@ -78,8 +78,9 @@ impl Session {
     pub(crate) fn send(&mut self, now: Instant, transmit: &Transmit) {
         if let Some((socket, to)) = self.way_out(transmit.base, transmit.to) {
             self.put(Output::Send { socket, to, data: transmit.payload.clone() });
-        } else {
-            self.relays.send(now, transmit);
+        } else if self.relays.send(now, transmit) {
+            // The permission was refused before there was a pair.
+            self.check.forbid(now, transmit.base, transmit.to.ip());
         }
     }
 
@@ -128,6 +129,7 @@ impl Session {
         if self.state() == IceState::Completed {
             self.bind_channel(now, pair);
         }
+        self.release_later(now);
         // Two lite agents nominate by what they know already.
         let why = if self.check.is_without_checks(stream) { Why::AlreadyNominated } else { why };
         let Some(view) = self.check.describe(pair) else { return };
@@ -151,6 +153,9 @@ impl Session {
         }
         if !self.has_next(now) {
             self.turn.leave();
+            if self.check.has_next() {
+                self.pace.keep(now);
+            }
             return false;
         }
         if !self.turn.take(now) {
@@ -174,7 +179,7 @@ impl Session {
     /// request, and there are two candidates. Then comes a check that cannot wait, but not before others again and again. Of
     /// eight slots checks have the first choice of five, servers of two. What is not reached over plain UDP is for where that
     /// does not work: it gets the slots of servers that no other server wants, those that no good check wants, and every
-    /// eighth. A slot that only a doubtful check wants stays free for a while for a connection that is being made.
+    /// eighth. A slot that only a doubtful check wants stays free for a connection that is being made, for one interval.
     fn next_transaction(&mut self, now: Instant, is_urgent: bool) -> Option<(Transmit, bool)> {
         if let Some(transmit) = self.relays.start_half_done(now) {
             return Some((transmit, false));
@@ -194,11 +199,13 @@ impl Session {
         if let Some(transmit) = server {
             return Some((transmit, false));
         }
-        let free = self.doubt_ends().is_none_or(|at| at <= now);
-        let least = if free { Readiness::Doubtful } else { Readiness::Ready };
-        let check = good_check.or_else(|| self.start_check(now, least));
-        let check = check.or_else(|| if free { self.check.start_next(now) } else { None });
-        check.map(|transmit| (transmit, true))
+        let check = good_check.or_else(|| self.start_check(now, Readiness::Ready));
+        if check.is_none() && self.doubt_ends().is_some_and(|at| at > now) {
+            self.pace.keep(now);
+            return None;
+        }
+        let check = check.or_else(|| self.start_check(now, Readiness::Doubtful));
+        check.or_else(|| self.check.start_next(now)).map(|transmit| (transmit, true))
     }
 
     /// A check that gets somewhere, or that may: what a relay would hold leaves the slot to the permission that it waits for.
@@ -256,7 +263,7 @@ impl Session {
 
 /// What a check is judged by.
 struct View<'a> {
-    /// The components that have one.
+    /// The components that have a valid pair.
     paths: BTreeSet<Purpose>,
     sockets: &'a Sockets,
     relays: &'a Relays,
@@ -272,5 +279,34 @@ impl View<'_> {
             Readiness::Doubtful if has_path() => Readiness::Ready,
             readiness => readiness,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng as _, rngs::ChaCha20Rng};
+
+    use super::*;
+    use crate::sockets::tests::jobs;
+
+    #[test]
+    fn doubt_ends_for_each_component_when_it_has_a_path() {
+        let relays = Relays::new(Vec::new(), Vec::new(), None, ChaCha20Rng::seed_from_u64(1));
+        let mut sockets = Sockets::default();
+        let [first, second] = [ComponentId::RTP, ComponentId::RTCP].map(|component| {
+            let [job, _] = jobs();
+            let socket = sockets.ask(job, (StreamId(0), component));
+            let (_, base) = sockets.open(socket, "[fe80::1%2]:5000".parse().unwrap(), None).unwrap();
+            base
+        });
+        let paths = BTreeSet::from([(StreamId(0), ComponentId::RTCP)]);
+        let view = View { paths, sockets: &sockets, relays: &relays };
+        let [link_local, other] = ["[fe80::9]:7000", "192.0.2.9:7000"].map(|to| to.parse().unwrap());
+        let readiness = |base, to| view.readiness(base, to);
+        assert_eq!(
+            (readiness(first, link_local), readiness(first, other)),
+            (Readiness::Doubtful, Readiness::Ready)
+        );
+        assert_eq!(readiness(second, link_local), Readiness::Ready);
     }
 }

@@ -13,6 +13,8 @@ pub(crate) struct Pace {
     last: Option<Instant>,
     /// When a connection to a server was last begun.
     linked: Option<Instant>,
+    /// Since when a slot is kept free for such a connection.
+    kept: Option<Instant>,
     /// Whose turn it is.
     turns: Turns,
 }
@@ -56,6 +58,7 @@ impl Pace {
             ta: Pacing::agreed(Some(proposed), Some(proposed)),
             last: None,
             linked: None,
+            kept: None,
             turns: Turns::default(),
         }
     }
@@ -93,6 +96,18 @@ impl Pace {
         self.linked = Some(now);
     }
 
+    /// Until when a slot is kept free for the connection that was begun last: for one interval at most, however many more
+    /// are begun meanwhile.
+    pub(crate) fn kept_until(&self) -> Option<Instant> {
+        let end = self.kept.and_then(|kept| kept.checked_add(self.ta));
+        self.next_link().map(|link| end.map_or(link, |end| end.min(link)))
+    }
+
+    /// A slot is kept free.
+    pub(crate) fn keep(&mut self, now: Instant) {
+        self.kept.get_or_insert(now);
+    }
+
     pub(crate) fn may_start(&self, now: Instant) -> bool {
         self.next_slot().is_none_or(|slot| slot <= now)
     }
@@ -104,7 +119,7 @@ impl Pace {
 
     /// A transaction started.
     pub(crate) fn started(&mut self, now: Instant, is_urgent: bool) {
-        self.last = Some(now);
+        (self.last, self.kept) = (Some(now), None);
         self.turns.next(is_urgent);
     }
 
@@ -154,7 +169,7 @@ mod tests {
         assert_eq!(pace.next_slot(), Some(at(160)));
         let proposed = Pacing::from_millis(50).unwrap();
         let turns = Turns { place: 2, put_off: 0 };
-        let expected = Pace { proposed, ta: ms(70), last: Some(at(90)), linked: None, turns };
+        let expected = Pace { proposed, ta: ms(70), last: Some(at(90)), linked: None, kept: None, turns };
         assert_eq!(pace, expected);
     }
 

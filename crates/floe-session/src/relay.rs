@@ -303,13 +303,14 @@ impl Relays {
         }
     }
 
-    /// A datagram of ICE's own over a relay. One that the relay does not take is lost, as on any network.
-    pub(crate) fn send(&mut self, now: Instant, transmit: &Transmit) {
-        if let Some(client) = self.client(transmit.base)
-            && let Err(why) = client.send(now, transmit.to, &transmit.payload)
-        {
-            tracing::debug!(base = %transmit.base, %why, "a datagram was not relayed");
-        }
+    /// A datagram of ICE's own over a relay. One that the relay does not take is lost, as on any network. Whether it takes none
+    /// to this peer.
+    pub(crate) fn send(&mut self, now: Instant, transmit: &Transmit) -> bool {
+        let Some(client) = self.client(transmit.base) else { return false };
+        let Err(why) = client.send(now, transmit.to, &transmit.payload) else { return false };
+        tracing::debug!(base = %transmit.base, %why, "a datagram was not relayed");
+        use floe_turn::SendError::{NotPermitted, TooManyPeers, UnreachablePeer};
+        matches!(why, NotPermitted | TooManyPeers | UnreachablePeer)
     }
 }
 

@@ -242,7 +242,7 @@ impl Session {
 
     /// Until when doubtful checks leave a free slot to a connection that is being made: what goes over it is better.
     pub(crate) fn doubt_ends(&self) -> Option<Instant> {
-        self.pace.next_link().filter(|_| self.relays.is_connecting())
+        self.pace.kept_until().filter(|_| self.relays.is_connecting())
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is due; `None` where nothing is. It may lie in the past: then it

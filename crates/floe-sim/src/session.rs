@@ -1,7 +1,7 @@
 //! An ICE session as a node.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, VecDeque},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -63,8 +63,8 @@ pub struct SessionNode {
     session: Session,
     addresses: BTreeMap<SocketId, SocketAddr>,
     sockets: BTreeMap<SocketAddr, SocketId>,
-    /// Those that are to reach one server only, until they are bound.
-    links: BTreeSet<SocketId>,
+    /// Those that reach one server only, and which.
+    links: BTreeMap<SocketId, SocketAddr>,
     actions: VecDeque<Action>,
     signals: VecDeque<Signal>,
     events: Vec<(Instant, Event)>,
@@ -135,7 +135,7 @@ impl SessionNode {
             session,
             addresses: BTreeMap::new(),
             sockets: BTreeMap::new(),
-            links: BTreeSet::new(),
+            links: BTreeMap::new(),
             actions: VecDeque::new(),
             signals: VecDeque::new(),
             events: Vec::new(),
@@ -218,7 +218,9 @@ impl SessionNode {
         while let Some(output) = self.session.poll_output() {
             match output {
                 Output::Send { socket, to, data } => {
-                    if let Some(&from) = self.addresses.get(&socket) {
+                    let is_for = |server: &SocketAddr| *server == to;
+                    let leads_there = self.links.get(&socket).is_none_or(is_for);
+                    if let Some(&from) = self.addresses.get(&socket).filter(|_| leads_there) {
                         self.actions.push_back(Action::Send { from, to, payload: data });
                     }
                 }
@@ -229,8 +231,8 @@ impl SessionNode {
                     self.session.handle_resolved(now, server, Err("there are no names here".to_owned()));
                 }
                 // Over UDP that is one more port for a server.
-                Output::Connect { socket, from, transport: ServerTransport::Udp, .. } => {
-                    self.links.insert(socket);
+                Output::Connect { socket, from, to, transport: ServerTransport::Udp, .. } => {
+                    self.links.insert(socket, to);
                     self.actions.push_back(Action::Bind { tag: socket.0.into(), address: from });
                 }
                 // Servers of the simulator speak nothing else.
@@ -239,6 +241,7 @@ impl SessionNode {
                     self.session.handle_connected(now, socket, Err(why));
                 }
                 Output::Close { socket } => {
+                    self.links.remove(&socket);
                     if let Some(address) = self.addresses.remove(&socket) {
                         self.sockets.remove(&address);
                         self.actions.push_back(Action::Close(address));
@@ -271,6 +274,9 @@ impl SessionNode {
 impl Node for SessionNode {
     fn handle_datagram(&mut self, now: Instant, local: SocketAddr, from: SocketAddr, payload: &[u8]) {
         let Some(&socket) = self.sockets.get(&local) else { return };
+        if self.links.get(&socket).is_some_and(|server| *server != from) {
+            return;
+        }
         match self.session.handle_datagram(now, socket, from, payload) {
             Disposition::Consumed => {}
             Disposition::Data { stream, component } => {
@@ -299,7 +305,7 @@ impl Node for SessionNode {
             self.sockets.insert(address, socket);
         }
         let result = result.map_err(|error| error.to_string());
-        if self.links.remove(&socket) {
+        if self.links.contains_key(&socket) {
             self.session.handle_connected(now, socket, result.map(drop));
         } else {
             self.session.handle_bound(now, socket, result);

@@ -91,6 +91,12 @@ impl<K> Transaction<K> {
         self.times.get(..self.sends as usize).unwrap_or_default()
     }
 
+    /// When it is sent again, or ends.
+    #[must_use]
+    pub fn due(&self) -> Instant {
+        self.deadline
+    }
+
     /// Whether [`Transactions::stop_retransmitting`] was called.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {

@@ -133,10 +133,10 @@ impl Report {
 }
 
 impl Report {
-    /// In which cells a time of floe's is above a bound.
+    /// In which cells a time of floe's is above a bound, or there is none because it failed.
     fn above(&self) -> String {
         let line = |(number, mode): (usize, &Mode)| {
-            let slow = self.rows.iter().filter(|row| row.of(number).is_some_and(is_slow));
+            let slow = self.rows.iter().filter(|row| row.of(number).is_none_or(is_slow));
             let names: Vec<_> = slow.map(|row| row.cell.name.as_str()).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             format!("- {}: {names}\n", mode.name())

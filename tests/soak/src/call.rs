@@ -17,7 +17,7 @@ const STREAM: StreamId = StreamId(0);
 
 /// How long after both sides have come to an end the call is still looked at: a better path may be found, and taken.
 const AFTERMATH: Duration = Duration::from_secs(60);
-/// Where the sides have left the best class for its loss by then, they have so long to come back to it.
+/// Where the sides have left the best class for its loss by then, or have never gone to it, they have so long to come to it.
 const RETURN: Duration = Duration::from_secs(600);
 /// And stay there for so long.
 const STAY: Duration = Duration::from_secs(60);
@@ -141,7 +141,7 @@ impl Call {
         let Some(best) = self.best else { return };
         let before = course(&self.simulation, self.hosts);
         let loses = self.world.core.loss > 0.0 || self.world.core.bursts.is_some();
-        let avoided = loses && before.last().is_some_and(|step| step.class < best);
+        let avoided = loses && !before.is_empty() && before.iter().all(|step| step.class < best);
         if !avoided && !before.iter().any(|step| step.left_for_loss(best)) {
             return;
         }

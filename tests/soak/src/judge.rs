@@ -127,7 +127,7 @@ fn check_class(call: &Call, best: PathClass) -> Result<(), String> {
     match class(call) {
         Some(class) if class == best && call.stayed => Ok(()),
         Some(class) if class == best => {
-            Err(format!("they left {best:?} for its loss, and do not stay there"))
+            Err(format!("they left or avoided {best:?} for its loss, and do not stay there"))
         }
         class => Err(format!("the best path is {best:?}, and they ended on {class:?}")),
     }

@@ -115,6 +115,29 @@ fn checks_that_have_used_up_most_requests_are_made_again_when_the_peer_learns_of
 }
 
 #[test]
+fn what_was_made_again_just_now_is_not_when_another_reflexive_candidate_is_found() {
+    let (mut bench, first) = sent();
+    bench.at(1_600);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    let again = bench.next();
+    assert_ne!(again.id, first.id);
+    bench.at(1_700);
+    bench.reflexive(S0, &Cand::srflx("192.0.2.9:1001"), BASE, "10.0.0.1:1000");
+    assert_eq!(to_nat(&bench), PairState::InProgress, "its next request comes soon");
+}
+
+#[test]
+fn what_no_nat_keeps_out_is_not_made_again() {
+    let mut bench = Bench::ready(Role::Controlling);
+    bench.remote(S0, &Cand::host("10.0.9.1:1000"));
+    let pair = bench.pair("10.0.0.1:1000", "10.0.9.1:1000");
+    bench.next();
+    bench.at(1_600);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    assert_eq!(bench.state(pair), PairState::InProgress);
+}
+
+#[test]
 fn checks_that_are_sent_again_soon_or_from_another_base_go_on_when_a_reflexive_candidate_is_found() {
     let mut bench = lost();
     bench.at(600);

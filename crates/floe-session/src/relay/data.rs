@@ -99,6 +99,7 @@ impl Session {
         for relay in relays.filter(|relay| matches!(relay.phase, Phase::Open(_))) {
             relay.permit(now, peer);
         }
+        self.release_later(now);
     }
 
     /// A relay is new: what is known of the peer is let in.

@@ -6,7 +6,7 @@ use floe_net::Net;
 use floe_session::{Question, Resolution, Target};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 
-/// Asks until all is answered, several questions at a time.
+/// Asks until enough is answered, several questions at a time.
 pub(super) async fn resolve(
     net: Arc<dyn Net>,
     mut resolution: Box<Resolution>,

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use floe_core::ServerTransport;
-use floe_session::{Event, FailReason, IceServer, IceState, RemoteDescription, Session};
+use floe_session::{
+    CandidatePolicy, Event, FailReason, IceServer, IceState, RemoteDescription, Session, SessionConfig,
+    StreamConfig,
+};
 use floe_stun::{
     Class, Message, Method,
     attribute::{AlternateDomain, AlternateServer, ErrorCode, WriteAttribute},
@@ -170,15 +173,41 @@ fn pairs_fail_at_once_where_the_server_gives_no_permission_for_the_peer() {
         }
     });
     bench.run_to(seconds(1));
-    let failed: Vec<_> = bench
-        .events
-        .iter()
-        .filter_map(|(_, event)| match event {
-            Event::PairFailed { why, .. } => Some(*why),
-            _ => None,
-        })
-        .collect();
-    assert_eq!(failed, [FailReason::Forbidden; 2]);
+    assert_eq!(forbidden(&bench), 2);
+}
+
+#[test]
+fn so_does_a_pair_that_is_formed_when_the_permission_has_been_refused() {
+    let mut script = refuses_all(method::CREATE_PERMISSION, 403, Vec::new());
+    // The first component's request is never answered, and the second's relay is told after it.
+    let mut ignored = None;
+    let script: Script = Box::new(move |request| {
+        let id = request.transaction_id();
+        if *ignored.get_or_insert(id) == id { Vec::new() } else { script(request) }
+    });
+    let two = vec![StreamConfig { components: 2 }];
+    let relays_only = |mut config: SessionConfig| {
+        config.gather = config.gather.policy(CandidatePolicy::Relay);
+        config.streams(two.clone())
+    };
+    let mut bench = Bench::with(relays_only, [at_a()]).serve(A, script).gather();
+    let local = Session::new(controlled().streams(two.clone())).local(STREAM).unwrap();
+    bench.drive(|session, now| {
+        session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
+        for component in [1, 2] {
+            let peer = format!("candidate:1 {component} udp 2130706431 203.0.113.9 7000 typ host");
+            assert!(session.add_remote(now, STREAM, peer.parse().unwrap()).is_ok());
+        }
+    });
+    bench.run_to(seconds(39));
+    assert_eq!((relays(&bench).len(), forbidden(&bench)), (0, 0));
+    bench.run_to(seconds(45));
+    assert_eq!((relays(&bench).len(), forbidden(&bench)), (1, 1));
+}
+
+fn forbidden(bench: &Bench) -> usize {
+    let is = |event: &Event| matches!(event, Event::PairFailed { why: FailReason::Forbidden, .. });
+    bench.events.iter().filter(|(_, event)| is(event)).count()
 }
 
 #[test]
