@@ -1,4 +1,5 @@
-//! Two `floe peer` behind real NATs, in every cell of the matrix that `cargo xtask nat-matrix` measures.
+//! Two `floe peer` behind real NATs, in every cell of the matrix that `cargo xtask nat-matrix` measures; and `floe nat` behind
+//! each kind of NAT.
 //!
 //! Each must connect, directly where two hosts can reach each other and by a relay where they cannot. How long it takes
 //! is not judged here.
@@ -11,7 +12,7 @@
 use std::process::ExitCode;
 
 use floe_nat_lab::{
-    Cell, Hold, Measurement, Programs, Restarted, Signalling, Task, cells, main_inside, missing, run,
+    Cell, Gateway, Hold, Measurement, Programs, Restarted, Signalling, Task, cells, main_inside, missing, run,
 };
 use libtest_mimic::{Arguments, Failed, Trial};
 
@@ -25,8 +26,16 @@ fn main() -> ExitCode {
         run::<Restarted>(&Task::Restart([floe(), floe()]))?;
         Ok(())
     }));
+    trials.extend(behaviours(lacks.as_deref()));
+    trials.push(trial(
+        "an_allocation_is_held_while_nonces_and_permissions_end".to_owned(),
+        lacks.as_deref(),
+        || held(SHORT),
+    ));
     // It takes two minutes, and runs by its name: `cargo test -p floe-cli --test nat_matrix -- --ignored held`.
-    trials.push(Trial::test("an_allocation_is_held_over_short_lifetimes", held).with_ignored_flag(true));
+    trials.push(
+        Trial::test("an_allocation_is_held_over_short_lifetimes", || held(120)).with_ignored_flag(true),
+    );
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -43,6 +52,29 @@ fn connects(cell: Cell, lacks: Option<&str>) -> Trial {
     })
 }
 
+/// What `floe nat` says of each gateway, and what that means for a call.
+fn behaviours(lacks: Option<&str>) -> Vec<Trial> {
+    const NONE: &str = "endpoint-independent";
+    const ADDRESS: &str = "address-dependent";
+    const BOTH: &str = "address-and-port-dependent";
+    let expected = [
+        (Gateway::FullCone, NONE, NONE),
+        (Gateway::AddressRestricted, NONE, ADDRESS),
+        (Gateway::PortRestricted, NONE, BOTH),
+        (Gateway::Symmetric, BOTH, BOTH),
+    ];
+    let trials = expected.into_iter().map(|(gateway, mapping, filtering)| {
+        let name = format!("floe_nat_behind_{}", gateway.name().replace('-', "_"));
+        trial(name, lacks, move || {
+            let report: serde_json::Value = run(&Task::Tell(env!("CARGO_BIN_EXE_floe").into(), gateway))?;
+            let said = ["mapping", "filtering"].map(|what| report[what]["value"].as_str());
+            assert_eq!(said, [Some(mapping), Some(filtering)], "{report}");
+            Ok(())
+        })
+    });
+    trials.collect()
+}
+
 /// A test in a lab. Where none can be built it is left out by name, and under CI=true it fails.
 fn trial(
     name: String,
@@ -57,8 +89,11 @@ fn trial(
     Trial::test(name, move || Err(lacks.into())).with_ignored_flag(!strict)
 }
 
-fn held() -> Result<(), Failed> {
-    let held: floe_nat_lab::Held = run(&Task::Hold(Hold::new([floe(), floe()], 120)))?;
+/// For how long nonces of 20 s are outlived, and permissions are renewed once or twice.
+const SHORT: u64 = 45;
+
+fn held(seconds: u64) -> Result<(), Failed> {
+    let held: floe_nat_lab::Held = run(&Task::Hold(Hold::new([floe(), floe()], seconds)))?;
     if held.lost() == 0 {
         Ok(())
     } else {

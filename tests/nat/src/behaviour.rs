@@ -3,6 +3,8 @@
 use std::{
     io,
     net::{SocketAddr, UdpSocket},
+    path::Path,
+    process::Child,
     time::Duration,
 };
 
@@ -14,6 +16,7 @@ use floe_stun::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    commands::{feed, inside},
     coturn,
     gateway::Gateway,
     task::{Task, run_in},
@@ -75,11 +78,24 @@ impl WriteAttribute for Change {
     }
 }
 
-/// Builds a lab with this gateway, and looks at it from behind.
-pub(crate) fn observe(gateway: Gateway) -> anyhow::Result<Behaviour> {
+/// Builds a lab with this gateway and a server.
+fn behind(gateway: Gateway) -> anyhow::Result<Child> {
     let access = |gateway| Access { gateway, carrier: None, families: Families::V4 };
     build(Plan::Apart([access(gateway), access(Gateway::None)])).context("cannot build the lab")?;
-    let _server = coturn::start(&[]).context("cannot start the server")?;
+    coturn::start(&[]).context("cannot start the server")
+}
+
+/// What `floe nat --json` says behind this gateway.
+pub(crate) fn tell(floe: &Path, gateway: Gateway) -> anyhow::Result<serde_json::Value> {
+    let _server = behind(gateway)?;
+    let mut command = inside(HOSTS[0], &floe.to_string_lossy());
+    let said = feed(command.args(["nat", "--json", "--stun", "stun:198.51.100.10:3478"]), "")?;
+    serde_json::from_str(&said).with_context(|| format!("floe nat said {said}"))
+}
+
+/// Builds a lab with this gateway, and looks at it from behind.
+pub(crate) fn observe(gateway: Gateway) -> anyhow::Result<Behaviour> {
+    let _server = behind(gateway)?;
     let request = |to: &str, change| to.parse().map(|to| Request { to, change });
     let mapping = [
         request("198.51.100.10:3478", Change::Nothing)?,

@@ -1,6 +1,9 @@
 //! What is done inside a lab, and how it gets in and its result out.
 
-use std::process::{ExitCode, Stdio};
+use std::{
+    path::PathBuf,
+    process::{ExitCode, Stdio},
+};
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -33,6 +36,8 @@ pub enum Task {
     },
     /// Find out how this gateway behaves: a [`behaviour::Behaviour`].
     Observe(Gateway),
+    /// Run `floe nat`, the program at this path, behind this gateway: its report.
+    Tell(PathBuf, Gateway),
     /// Hold an allocation: a [`crate::hold::Held`].
     Hold(Hold),
     /// Kill the server under a call between these and start it anew: a [`crate::hold::Restarted`].
@@ -74,6 +79,10 @@ fn perform(task: Task) -> anyhow::Result<serde_json::Value> {
         Task::Restart(programs) => {
             end_with_parent();
             serde_json::to_value(restart(&programs)?)
+        }
+        Task::Tell(floe, gateway) => {
+            end_with_parent();
+            return behaviour::tell(&floe, gateway);
         }
         Task::Observe(gateway) => {
             end_with_parent();
