@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use floe_session::{Event, IceServer};
 use floe_stun::{Class, Message, attribute::XorMappedAddress};
-use floe_turn::{Lifetime, XorRelayedAddress, method};
+use floe_turn::{AddressFamily, Lifetime, RequestedAddressFamily, XorRelayedAddress, method};
 
 use super::{
     bench::Bench,
-    script::{MAPPED, REALM, Script, at, challenge, grant, key, refuse, turn, write},
+    script::{MAPPED, REALM, Script, at, challenge, grant, key, refuse, refuses, turn, write},
 };
 use crate::wire::ms;
 
@@ -224,4 +224,36 @@ fn a_stun_server_that_is_dead_delays_no_other() {
         bench.told(),
         [(0, "host 192.0.2.1:5000".to_owned()), (50, "srflx 203.0.113.1:61000".to_owned())]
     );
+}
+
+// proves: 8656-7.4-b
+#[test]
+fn an_error_that_no_remedy_is_for_is_told_as_it_is() {
+    for (code, said) in [
+        (400, "the server calls the request malformed"),
+        (403, "the server forbids it"),
+        (441, "the allocation was made with other credentials"),
+        (442, "the server does not relay over this transport"),
+        (499, "the server answers 499"),
+    ] {
+        let (why, sent) = at_once("secret", refuses(method::ALLOCATE, code, Vec::new()));
+        assert_eq!(why, text(said));
+        assert!(sent <= 3, "{code}: {sent}");
+    }
+}
+
+#[test]
+fn a_server_without_addresses_of_its_own_family_is_asked_for_the_other() {
+    let mut refuses_v4 = refuses(method::ALLOCATE, 440, Vec::new());
+    let mut grants_v6 = turn("[2001:db8::1]:49152", MAPPED);
+    let script = move |request: &Message<'_>| {
+        let family = request.attribute::<RequestedAddressFamily>().unwrap();
+        let wants_v6 = family == Some(RequestedAddressFamily(AddressFamily::Ipv6));
+        if wants_v6 { grants_v6(request) } else { refuses_v4(request) }
+    };
+    let mut bench = Bench::new([turn_at(BAD, "secret")]).serve(BAD, Box::new(script)).gather();
+    bench.run_to_end();
+    let told: Vec<_> = bench.told().into_iter().map(|(_, told)| told).collect();
+    assert_eq!(told, ["host 192.0.2.1:5000", "srflx 203.0.113.1:61000", "relay [2001:db8::1]:49152"]);
+    assert_eq!(bench.failed(), []);
 }

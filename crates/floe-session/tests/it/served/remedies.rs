@@ -8,14 +8,14 @@ use floe_session::{
     StreamConfig,
 };
 use floe_stun::{
-    Class, Message, Method,
+    Class, Message,
     attribute::{AlternateDomain, AlternateServer, ErrorCode, WriteAttribute},
 };
 use floe_turn::method;
 
 use super::{
     bench::{Bench, Door},
-    script::{MAPPED, REALM, Script, at, challenge, key, known, turn, write},
+    script::{self, MAPPED, REALM, Script, at, challenge, key, known, turn, write},
 };
 use crate::wire::{STREAM, controlled};
 
@@ -28,24 +28,7 @@ fn seconds(seconds: u64) -> Duration {
 
 /// A server that refuses to allocate, and vouches for it; the rest it does as it should.
 fn refuses(code: u16, attributes: Vec<Box<dyn WriteAttribute>>) -> Script {
-    refuses_all(method::ALLOCATE, code, attributes)
-}
-
-/// A server that refuses what is asked for by this method.
-fn refuses_all(refused: Method, code: u16, attributes: Vec<Box<dyn WriteAttribute>>) -> Script {
-    let mut works = turn("198.51.100.1:49152", MAPPED);
-    Box::new(move |request| {
-        if request.method() != refused {
-            return works(request);
-        }
-        if request.verify_integrity(&key()).is_err() {
-            return vec![challenge(request, 401, REALM, "n")];
-        }
-        let code = ErrorCode::standard(code);
-        let all: Vec<&dyn WriteAttribute> =
-            std::iter::once(&code as &dyn WriteAttribute).chain(attributes.iter().map(|a| &**a)).collect();
-        vec![write(Class::Error, request.method(), request.transaction_id(), &all, Some(&key()))]
-    })
+    script::refuses(method::ALLOCATE, code, attributes)
 }
 
 /// A server that sends everybody to this one.
@@ -162,7 +145,7 @@ fn what_another_port_is_granted_is_the_relay_of_the_socket_whose_own_was_taken()
 
 #[test]
 fn pairs_fail_at_once_where_the_server_gives_no_permission_for_the_peer() {
-    let script = refuses_all(method::CREATE_PERMISSION, 403, Vec::new());
+    let script = script::refuses(method::CREATE_PERMISSION, 403, Vec::new());
     let mut bench = Bench::relay_only([at_a()]).serve(A, script).gather();
     let local = Session::new(controlled()).local(STREAM).unwrap();
     bench.drive(|session, now| {
@@ -178,7 +161,7 @@ fn pairs_fail_at_once_where_the_server_gives_no_permission_for_the_peer() {
 
 #[test]
 fn so_does_a_pair_that_is_formed_when_the_permission_has_been_refused() {
-    let mut script = refuses_all(method::CREATE_PERMISSION, 403, Vec::new());
+    let mut script = script::refuses(method::CREATE_PERMISSION, 403, Vec::new());
     // The first component's request is never answered, and the second's relay is told after it.
     let mut ignored = None;
     let script: Script = Box::new(move |request| {

@@ -87,3 +87,20 @@ pub(super) fn turn(relayed: &str, mapped: &str) -> Script {
         vec![grant(request, attributes)]
     })
 }
+
+/// A server that refuses what is asked for by this method.
+pub(super) fn refuses(refused: Method, code: u16, attributes: Vec<Box<dyn WriteAttribute>>) -> Script {
+    let mut works = turn("198.51.100.1:49152", MAPPED);
+    Box::new(move |request| {
+        if request.method() != refused {
+            return works(request);
+        }
+        if request.verify_integrity(&key()).is_err() {
+            return vec![challenge(request, 401, REALM, "n")];
+        }
+        let code = ErrorCode::standard(code);
+        let all: Vec<&dyn WriteAttribute> =
+            std::iter::once(&code as &dyn WriteAttribute).chain(attributes.iter().map(|a| &**a)).collect();
+        vec![write(Class::Error, request.method(), request.transaction_id(), &all, Some(&key()))]
+    })
+}
