@@ -67,7 +67,8 @@ fn behaviours(lacks: Option<&str>) -> Vec<Trial> {
         let name = format!("floe_nat_behind_{}", gateway.name().replace('-', "_"));
         trial(name, lacks, move || {
             let report: serde_json::Value = run(&Task::Tell(env!("CARGO_BIN_EXE_floe").into(), gateway))?;
-            let said = ["mapping", "filtering"].map(|what| report[what]["value"].as_str());
+            let said = ["/mapping/value", "/filtering/value"]
+                .map(|at| report.pointer(at).and_then(serde_json::Value::as_str));
             assert_eq!(said, [Some(mapping), Some(filtering)], "{report}");
             Ok(())
         })
