@@ -18,7 +18,9 @@ use crate::{
     pair::{Ends, PairState},
 };
 
-/// A check whose next request is so far away is made anew: as it mostly is after the third, whose wait is two seconds.
+/// A check is made anew that has sent so many requests, and whose next one is so far away: at the shortest waits that is two
+/// seconds after the third.
+const MANY: u32 = 3;
 const FAR: Duration = Duration::from_millis(1_500);
 
 impl CheckSet {
@@ -100,8 +102,11 @@ impl CheckSet {
         let Some(pair) = self.pairs.get(id).filter(|pair| pair.ends.base == base) else { return false };
         let to = pair.ends.to.ip();
         let check = pair.transaction.and_then(|id| self.transactions.get(id));
-        let is_far = check.map(Transaction::due).is_some_and(|due| due >= now + FAR);
-        is_far && !pair.nominating && !address::is_private(to) && !address::is_link_local(to)
+        let is_far = |check: &Transaction<_>| check.sends() >= MANY && check.due() >= now + FAR;
+        check.is_some_and(is_far)
+            && !pair.nominating
+            && !address::is_private(to)
+            && !address::is_link_local(to)
     }
 
     fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {

@@ -30,11 +30,12 @@ fn main() -> ExitCode {
     trials.push(trial(
         "an_allocation_is_held_while_nonces_and_permissions_end".to_owned(),
         lacks.as_deref(),
-        || held(SHORT),
+        || held(Hold::new([floe(), floe()], SHORT).permissions_of(30)),
     ));
     // It takes two minutes, and runs by its name: `cargo test -p floe-cli --test nat_matrix -- --ignored held`.
     trials.push(
-        Trial::test("an_allocation_is_held_over_short_lifetimes", || held(120)).with_ignored_flag(true),
+        Trial::test("an_allocation_is_held_over_short_lifetimes", || held(Hold::new([floe(), floe()], 120)))
+            .with_ignored_flag(true),
     );
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -90,11 +91,11 @@ fn trial(
     Trial::test(name, move || Err(lacks.into())).with_ignored_flag(!strict)
 }
 
-/// For how long nonces of 20 s are outlived, and permissions are renewed once or twice.
+/// For how long nonces of 20 s are outlived, and permissions and channels of 30 s.
 const SHORT: u64 = 45;
 
-fn held(seconds: u64) -> Result<(), Failed> {
-    let held: floe_nat_lab::Held = run(&Task::Hold(Hold::new([floe(), floe()], seconds)))?;
+fn held(hold: Hold) -> Result<(), Failed> {
+    let held: floe_nat_lab::Held = run(&Task::Hold(hold))?;
     if held.lost() == 0 {
         Ok(())
     } else {

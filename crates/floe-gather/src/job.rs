@@ -140,9 +140,7 @@ impl Jobs {
             (Task::Bind { .. }, Task::Bind { .. }) => other.component < job.component,
             (Task::Bind { .. }, Task::Ask { .. }) => other.component <= job.component,
             (Task::Ask { query: one, .. }, Task::Ask { query: two, .. }) => {
-                // What a server sees of a socket holds no relay back.
-                let as_good = one.method == Method::Allocate || two.method == Method::Binding;
-                one.server == two.server && other.component < job.component && as_good
+                one.server == two.server && other.component < job.component
             }
             _ => false,
         };

@@ -139,16 +139,16 @@ pub enum AllocateError {
     /// The server has nothing left to give: 508, or 486 for this user. It may still say which address it sees.
     #[error("the server has nothing left to allocate")]
     Capacity,
-    /// There are no credentials for the server.
+    /// There are no credentials for the server. Configure some.
     #[error("there are no credentials for it")]
     NoCredentials,
-    /// The server does not take the credentials, or asks for them in a way that is not safe.
+    /// The server does not take the credentials, or asks for them in a way that is not safe. Correct them; a restart asks again.
     #[error("{0}")]
     Credentials(Refusal),
-    /// 441: there is an allocation that was made with other credentials.
+    /// 441: there is an allocation that was made with other credentials. It ends within ten minutes.
     #[error("the allocation was made with other credentials")]
     OtherCredentials,
-    /// Nobody answers there.
+    /// Nobody answers there: the server is down, or something on the way drops this transport. Offer another.
     #[error("the server does not answer")]
     Silent,
     /// Only answers came that nothing vouches for: someone on the way forges them, or the server has another password.
@@ -160,10 +160,10 @@ pub enum AllocateError {
     /// The server names another one, which is not gone to (RFC 8489 10).
     #[error("{0}")]
     Redirect(RedirectError),
-    /// 437: the port is taken, and so are others.
-    #[error("the server has another idea of the allocation")]
+    /// 437: the server takes the port for another client's, and other ports as well. It is left alone for two minutes.
+    #[error("the server takes its ports for another client's")]
     PortTaken,
-    /// 440: the server has no addresses of this family.
+    /// 440: the server has no addresses of this family, nor of the other one.
     #[error("the server has no addresses of this family")]
     NoFamily,
     /// The server allocated an address of another family than was asked for. It was given back.
@@ -184,7 +184,7 @@ pub enum AllocateError {
 }
 
 impl AllocateError {
-    /// Whether it is about who asks: the answer would be the same at another address of the server.
+    /// Whether it is about who asks: another address of the server is not asked, since it most likely says the same.
     pub(crate) const fn is_about_credentials(&self) -> bool {
         matches!(self, Self::NoCredentials | Self::Credentials(_) | Self::OtherCredentials)
     }

@@ -32,6 +32,7 @@ impl Session {
             }
             CheckEvent::Validated { stream, component, pair, rtt, .. } => {
                 work.touch(stream, component);
+                self.trim_later(now);
                 let Some(view) = self.check.describe(pair) else { return };
                 let (local, remote) = (view.local, view.remote);
                 self.tell(Event::Valid { stream, component, pair, rtt, local, remote });
@@ -44,7 +45,7 @@ impl Session {
             CheckEvent::Failed { stream, component, pair, why } => {
                 work.touch(stream, component);
                 work.failures.insert((stream, component), why);
-                self.release_later(now);
+                self.trim_later(now);
                 self.tell(Event::PairFailed { stream, component, pair, why });
             }
             CheckEvent::ConsentLost { stream, component, why, .. } => {

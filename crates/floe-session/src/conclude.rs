@@ -32,6 +32,8 @@ pub(crate) struct Progress {
     pub(crate) loss: Option<Reason>,
     /// When sockets without a selected pair are closed.
     pub(crate) release_at: Option<Instant>,
+    /// When relays are looked at, without the sockets.
+    pub(crate) trim_at: Option<Instant>,
     /// Whether a stream was begun anew since the state was last looked at.
     pub(crate) restarted: bool,
 }
@@ -46,6 +48,7 @@ impl Default for Progress {
             failure: None,
             loss: None,
             release_at: None,
+            trim_at: None,
             restarted: false,
         }
     }
@@ -94,6 +97,7 @@ impl Session {
         self.progress.state = state;
         self.progress.reason.clone_from(&reason);
         self.progress.release_at = (state == IceState::Completed).then(|| now + RELEASE_AFTER);
+        self.progress.trim_at = None;
         if state == IceState::Completed {
             self.bind_channels(now);
         }
@@ -105,24 +109,42 @@ impl Session {
         if facts.routed { self.why_silent() } else { self.progress.loss.clone() }
     }
 
-    /// Something is not needed any more, perhaps: what a selection that was left has used, a pair that has failed, or a peer that
-    /// was let in late.
-    pub(crate) fn release_later(&mut self, now: Instant) {
+    /// Relays are looked at again in three seconds: other peers may have to be let in than were.
+    pub(crate) fn trim_later(&mut self, now: Instant) {
         if self.state() == IceState::Completed {
-            self.progress.release_at.get_or_insert(now + RELEASE_AFTER);
+            self.progress.trim_at.get_or_insert(now + RELEASE_AFTER);
         }
     }
 
+    /// Relays let in the peers that pairs in use, and those that may come to be, lead to, and in time no others.
+    pub(crate) fn trim(&mut self, now: Instant) {
+        let ways = self.ways_in_use();
+        self.relays.trim(now, &ways);
+    }
+
     /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed: those of a
-    /// stream that has failed as well, so that only a restart brings it back. A better
-    /// pair that an aggressive peer has nominated, or this side has, may still take the place of the selected one: its
-    /// socket is looked at again three seconds later. Where another pair may be nominated at any time those that are still
-    /// checked count as such, and the sockets of the warm ones stay.
+    /// stream that has failed as well, so that only a restart brings it back. A better pair that an aggressive peer has
+    /// nominated, or this side has, may still take the place of the selected one: its socket is looked at again three seconds
+    /// later. Where another pair may be nominated at any time those that are still checked count as such, and the sockets of the
+    /// warm ones stay. Once none is coming any more no socket is closed: one may be needed for a relay in place of a lost one.
     pub(crate) fn release(&mut self, now: Instant) {
-        let coming: Vec<_> = self.check.pairs().filter(is_coming).map(|pair| pair.id).collect();
-        if !coming.is_empty() {
+        if self.check.pairs().any(|pair| is_coming(&pair)) {
             self.progress.release_at = Some(now + RELEASE_AFTER);
         }
+        let ways = self.ways_in_use();
+        let used: BTreeSet<BaseId> = ways.iter().map(|(base, _)| *base).collect();
+        // What a relay in use is reached by is in use, too.
+        let hosts: BTreeSet<_> = used.iter().filter_map(|&base| self.relays.parent_of(base)).collect();
+        let all: Vec<_> = self.relays.bases().chain(self.sockets.bases()).collect();
+        for base in all.into_iter().filter(|base| !used.contains(base) && !hosts.contains(base)) {
+            self.close_base(now, base);
+        }
+        self.relays.trim(now, &ways);
+    }
+
+    /// From which bases to where pairs lead that are in use, or may come to be.
+    fn ways_in_use(&self) -> BTreeSet<(BaseId, SocketAddr)> {
+        let coming: Vec<_> = self.check.pairs().filter(is_coming).map(|pair| pair.id).collect();
         let selected =
             self.components().filter_map(|(stream, component)| self.nominator.selected(stream, component));
         let warm = self.components().flat_map(|(stream, component)| self.check.warm(stream, component));
@@ -132,15 +154,7 @@ impl Session {
             .chain(self.kept_for_peer())
             .chain(coming)
             .filter_map(|pair| self.check.route(pair).map(|route| (route.base, route.to)));
-        let ways: BTreeSet<(BaseId, SocketAddr)> = pairs.collect();
-        let used: BTreeSet<BaseId> = ways.iter().map(|(base, _)| *base).collect();
-        // What a relay in use is reached by is in use, too.
-        let hosts: BTreeSet<_> = used.iter().filter_map(|&base| self.relays.parent_of(base)).collect();
-        let all: Vec<_> = self.relays.bases().chain(self.sockets.bases()).collect();
-        for base in all.into_iter().filter(|base| !used.contains(base) && !hosts.contains(base)) {
-            self.close_base(now, base);
-        }
-        self.relays.trim(now, &ways);
+        pairs.collect()
     }
 
     /// A base is gone: the system closed its socket, or its address is no longer one of this host.

@@ -79,7 +79,7 @@ impl Session {
         if let Some((socket, to)) = self.way_out(transmit.base, transmit.to) {
             self.put(Output::Send { socket, to, data: transmit.payload.clone() });
         } else if self.relays.send(now, transmit) {
-            // The permission was refused before there was a pair.
+            // The permission was refused, perhaps before there was a pair.
             self.check.forbid(now, transmit.base, transmit.to.ip());
         }
     }
@@ -129,7 +129,7 @@ impl Session {
         if self.state() == IceState::Completed {
             self.bind_channel(now, pair);
         }
-        self.release_later(now);
+        self.trim_later(now);
         // Two lite agents nominate by what they know already.
         let why = if self.check.is_without_checks(stream) { Why::AlreadyNominated } else { why };
         let Some(view) = self.check.describe(pair) else { return };

@@ -92,6 +92,9 @@ impl Session {
         self.renew_again(now);
         self.check.handle_timeout(now);
         self.nominator.handle_timeout(now);
+        if self.progress.trim_at.take_if(|at| *at <= now).is_some() {
+            self.trim(now);
+        }
         if self.progress.release_at.is_some_and(|at| at <= now) {
             self.progress.release_at = None;
             self.release(now);

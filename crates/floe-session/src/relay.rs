@@ -303,14 +303,13 @@ impl Relays {
         }
     }
 
-    /// A datagram of ICE's own over a relay. One that the relay does not take is lost, as on any network. Whether it takes none
-    /// to this peer.
+    /// A datagram of ICE's own over a relay. One that the relay does not take is lost, as on any network. Whether the server has
+    /// refused the permission for the peer.
     pub(crate) fn send(&mut self, now: Instant, transmit: &Transmit) -> bool {
         let Some(client) = self.client(transmit.base) else { return false };
         let Err(why) = client.send(now, transmit.to, &transmit.payload) else { return false };
         tracing::debug!(base = %transmit.base, %why, "a datagram was not relayed");
-        use floe_turn::SendError::{NotPermitted, TooManyPeers, UnreachablePeer};
-        matches!(why, NotPermitted | TooManyPeers | UnreachablePeer)
+        why == floe_turn::SendError::NotPermitted
     }
 }
 

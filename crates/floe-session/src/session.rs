@@ -265,6 +265,7 @@ impl Session {
             self.check.poll_timeout(),
             self.nominator.poll_timeout(),
             self.progress.release_at,
+            self.progress.trim_at,
             slot,
             link,
             doubt,

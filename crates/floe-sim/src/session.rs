@@ -305,7 +305,11 @@ impl Node for SessionNode {
             self.sockets.insert(address, socket);
         }
         let result = result.map_err(|error| error.to_string());
-        if self.links.contains_key(&socket) {
+        let link = self.links.contains_key(&socket);
+        if result.is_err() {
+            self.links.remove(&socket);
+        }
+        if link {
             self.session.handle_connected(now, socket, result.map(drop));
         } else {
             self.session.handle_bound(now, socket, result);

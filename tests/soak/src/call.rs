@@ -17,8 +17,9 @@ const STREAM: StreamId = StreamId(0);
 
 /// How long after both sides have come to an end the call is still looked at: a better path may be found, and taken.
 const AFTERMATH: Duration = Duration::from_secs(60);
-/// Where the sides have left the best class for its loss by then, or have never gone to it, they have so long to come to it.
-const RETURN: Duration = Duration::from_secs(600);
+/// Where the sides have left the best class for its loss by then, or have never gone to it, they have so long to come to it:
+/// time for several moves, of which the later ones are 160 s apart.
+const RETURN: Duration = Duration::from_secs(1_200);
 /// And stay there for so long.
 const STAY: Duration = Duration::from_secs(60);
 /// No call takes longer, but for the way back.

@@ -3,14 +3,14 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
 use floe_core::{BaseId, ComponentId, PairId, Received, StreamId};
 use floe_turn::Handled;
 
-use super::{Phase, Relays};
+use super::{Phase, Relay, Relays};
 use crate::{Disposition, DropReason, Output, Session, Span, datagram::is_stun, sockets::Purpose};
 
 /// Why data was not sent.
@@ -25,13 +25,24 @@ pub enum SendError {
     Relay(#[from] floe_turn::SendError),
 }
 
+/// For so long after it was allocated a relay may have candidates that wait for those of a lower component.
+const NEW: Duration = Duration::from_secs(45);
+
 impl Relays {
     /// Permissions and channels of peers that no pair leads to any more are left to lapse (RFC 8656 9, 12): with each of them
-    /// a stranger at that address could reach this host.
+    /// a stranger at that address could reach this host. Those that pairs lead to are kept, also where they were left to lapse
+    /// before. A relay that is so new that its candidate may have no pair yet is left as it is.
     pub(crate) fn trim(&mut self, now: Instant, ways: &BTreeSet<(BaseId, SocketAddr)>) {
-        for (&base, relay) in self.all.iter_mut().filter(|(_, relay)| matches!(relay.phase, Phase::Open(_))) {
+        let is_new = |since: Instant| now.saturating_duration_since(since) < NEW;
+        let open = |relay: &Relay| matches!(relay.phase, Phase::Open(_)) && !relay.since.is_some_and(is_new);
+        for (&base, relay) in self.all.iter_mut().filter(|(_, relay)| open(relay)) {
             let peers: BTreeSet<_> = ways.iter().filter(|way| way.0 == base).map(|way| way.1.ip()).collect();
             relay.client.retain(now, |ip| peers.contains(&ip));
+            for peer in peers {
+                if relay.client.is_permitted(peer) {
+                    relay.permit(now, peer);
+                }
+            }
             relay.channels.retain(|&peer| {
                 let used = ways.contains(&(base, peer));
                 if !used {
@@ -99,7 +110,7 @@ impl Session {
         for relay in relays.filter(|relay| matches!(relay.phase, Phase::Open(_))) {
             relay.permit(now, peer);
         }
-        self.release_later(now);
+        self.trim_later(now);
     }
 
     /// A relay is new: what is known of the peer is let in.
