@@ -299,6 +299,26 @@ fn a_peer_is_let_in_no_longer_where_data_has_moved_away_from_it() {
     assert!(before.last().unwrap() < &(moved + seconds(60)), "{before:?} after {moved:?}");
 }
 
+#[test]
+fn a_peer_that_nothing_leads_to_is_let_in_no_longer_once_ice_has_completed() {
+    let mut world = hard(6);
+    let other = world.ends[1][0].clone();
+    world.ends[1].push(other);
+    let mut call = Relayed::new(&world, |config| config.renomination(false));
+    call.begin();
+    call.run_to(seconds(300));
+    let completed = call.completed_at(0).unwrap();
+    let mut last = BTreeMap::new();
+    for (at, message) in call.to_server(0) {
+        if kind(Class::Request, method::CREATE_PERMISSION)(&message) {
+            last.insert(peer(&message).ip(), at);
+        }
+    }
+    // The one in use has a channel, which renews its permission.
+    assert!(last.len() >= 2, "{last:?}");
+    assert!(last.values().all(|at| *at < completed + seconds(30)), "{last:?}, completed at {completed:?}");
+}
+
 // proves: 8445-7.3.1.2-a
 #[test]
 fn a_check_through_a_relay_is_answered_with_the_address_that_the_relay_saw_it_come_from() {

@@ -17,6 +17,12 @@ impl CheckSet {
         pairs.filter_map(|pair| self.valid_view(pair)).collect()
     }
 
+    /// Whether a candidate with this base was [added](Self::add_local), and the base was not closed since.
+    #[must_use]
+    pub fn has_base(&self, base: BaseId) -> bool {
+        self.locals.base(base).is_some()
+    }
+
     /// The first of the [valid pairs](Self::valid) of a component.
     #[must_use]
     pub fn best_valid(&self, stream: StreamId, component: ComponentId) -> Option<PairId> {

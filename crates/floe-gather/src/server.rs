@@ -142,7 +142,7 @@ pub enum AllocateError {
     /// There are no credentials for the server. Configure some.
     #[error("there are no credentials for it")]
     NoCredentials,
-    /// The server does not take the credentials, or asks for them in a way that is not safe. Correct them; a restart asks again.
+    /// The server does not take the credentials, or asks for them in a way that is not safe. Correct them, in a new session.
     #[error("{0}")]
     Credentials(Refusal),
     /// 441: there is an allocation that was made with other credentials. It ends within ten minutes.

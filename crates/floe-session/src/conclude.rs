@@ -119,14 +119,18 @@ impl Session {
     /// Relays let in the peers that pairs in use, and those that may come to be, lead to, and in time no others.
     pub(crate) fn trim(&mut self, now: Instant) {
         let ways = self.ways_in_use();
-        self.relays.trim(now, &ways);
+        self.trim_to(now, &ways);
+    }
+
+    fn trim_to(&mut self, now: Instant, ways: &BTreeSet<(BaseId, SocketAddr)>) {
+        self.relays.trim(now, ways, |base| self.check.has_base(base));
     }
 
     /// RFC 8445 8.3.1: three seconds after everything is selected, sockets that no pair in use needs are closed: those of a
     /// stream that has failed as well, so that only a restart brings it back. A better pair that an aggressive peer has
     /// nominated, or this side has, may still take the place of the selected one: its socket is looked at again three seconds
     /// later. Where another pair may be nominated at any time those that are still checked count as such, and the sockets of the
-    /// warm ones stay. Once none is coming any more no socket is closed: one may be needed for a relay in place of a lost one.
+    /// warm ones stay, and those that a relay is asked for from in place of a lost one. Once none is coming this look is the last.
     pub(crate) fn release(&mut self, now: Instant) {
         if self.check.pairs().any(|pair| is_coming(&pair)) {
             self.progress.release_at = Some(now + RELEASE_AFTER);
@@ -134,12 +138,13 @@ impl Session {
         let ways = self.ways_in_use();
         let used: BTreeSet<BaseId> = ways.iter().map(|(base, _)| *base).collect();
         // What a relay in use is reached by is in use, too.
-        let hosts: BTreeSet<_> = used.iter().filter_map(|&base| self.relays.parent_of(base)).collect();
+        let parents = used.iter().filter_map(|&base| self.relays.parent_of(base));
+        let hosts: BTreeSet<_> = parents.chain(self.relays.renewals.sockets()).collect();
         let all: Vec<_> = self.relays.bases().chain(self.sockets.bases()).collect();
         for base in all.into_iter().filter(|base| !used.contains(base) && !hosts.contains(base)) {
             self.close_base(now, base);
         }
-        self.relays.trim(now, &ways);
+        self.trim_to(now, &ways);
     }
 
     /// From which bases to where pairs lead that are in use, or may come to be.

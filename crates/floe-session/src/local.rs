@@ -87,6 +87,7 @@ impl Session {
             tracing::debug!(%stream, %why, "no place for a candidate");
         }
         self.renewed_by(purpose, &candidate);
+        self.trim_later(now);
         self.clock.unsettle();
     }
 
@@ -114,6 +115,7 @@ impl Session {
             debug_assert!(false, "a candidate for a component that is there, before the end: {why}");
         }
         self.renewed_by((stream, candidate.component()), &candidate);
+        self.trim_later(now);
         self.clock.unsettle();
         let ufrag = self.own_ufrag(stream)?;
         Some(Event::Candidate { stream, candidate, ufrag, base, server })

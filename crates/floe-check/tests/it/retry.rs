@@ -1,6 +1,6 @@
 //! A second try of direct paths, once the peer is heard over a relay.
 
-use floe_check::{Outcome, PairState};
+use floe_check::{CheckConfig, Outcome, PairState};
 use floe_core::Role;
 
 use crate::common::*;
@@ -124,6 +124,17 @@ fn what_was_made_again_just_now_is_not_when_another_reflexive_candidate_is_found
     bench.at(1_700);
     bench.reflexive(S0, &Cand::srflx("192.0.2.9:1001"), BASE, "10.0.0.1:1000");
     assert_eq!(to_nat(&bench), PairState::InProgress, "its next request comes soon");
+}
+
+#[test]
+fn a_check_whose_waits_are_long_from_the_beginning_is_not_made_again_after_its_first_request() {
+    let config = CheckConfig::default().ta(ms(2_000));
+    let mut bench = with_config(config, &[]);
+    bench.remote(S0, &Cand::srflx(NAT));
+    assert_eq!(bench.next().to, addr(NAT));
+    bench.at(100);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    assert_eq!(to_nat(&bench), PairState::InProgress);
 }
 
 #[test]

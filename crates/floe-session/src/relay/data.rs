@@ -3,14 +3,14 @@
 use std::{
     collections::BTreeSet,
     net::{IpAddr, SocketAddr},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::Bytes;
 use floe_core::{BaseId, ComponentId, PairId, Received, StreamId};
 use floe_turn::Handled;
 
-use super::{Phase, Relay, Relays};
+use super::{Phase, Relays};
 use crate::{Disposition, DropReason, Output, Session, Span, datagram::is_stun, sockets::Purpose};
 
 /// Why data was not sent.
@@ -25,17 +25,18 @@ pub enum SendError {
     Relay(#[from] floe_turn::SendError),
 }
 
-/// For so long after it was allocated a relay may have candidates that wait for those of a lower component.
-const NEW: Duration = Duration::from_secs(45);
-
 impl Relays {
     /// Permissions and channels of peers that no pair leads to any more are left to lapse (RFC 8656 9, 12): with each of them
-    /// a stranger at that address could reach this host. Those that pairs lead to are kept, also where they were left to lapse
-    /// before. A relay that is so new that its candidate may have no pair yet is left as it is.
-    pub(crate) fn trim(&mut self, now: Instant, ways: &BTreeSet<(BaseId, SocketAddr)>) {
-        let is_new = |since: Instant| now.saturating_duration_since(since) < NEW;
-        let open = |relay: &Relay| matches!(relay.phase, Phase::Open(_)) && !relay.since.is_some_and(is_new);
-        for (&base, relay) in self.all.iter_mut().filter(|(_, relay)| open(relay)) {
+    /// a stranger at that address could reach this host. Permissions of those that pairs lead to are kept, also where they were
+    /// left to lapse before. A relay that has no pairs because its candidate still waits is left as it is.
+    pub(crate) fn trim(
+        &mut self,
+        now: Instant,
+        ways: &BTreeSet<(BaseId, SocketAddr)>,
+        has_pairs: impl Fn(BaseId) -> bool,
+    ) {
+        for (&base, relay) in self.all.iter_mut().filter(|(base, relay)| relay.is_open() && has_pairs(**base))
+        {
             let peers: BTreeSet<_> = ways.iter().filter(|way| way.0 == base).map(|way| way.1.ip()).collect();
             relay.client.retain(now, |ip| peers.contains(&ip));
             for peer in peers {

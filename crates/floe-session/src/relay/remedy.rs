@@ -72,6 +72,11 @@ impl Renewals {
         self.open.keys().any(|lost| lost.0 == purpose)
     }
 
+    /// From which sockets they ask.
+    pub(crate) fn sockets(&self) -> impl Iterator<Item = BaseId> + '_ {
+        self.open.keys().map(|&(_, socket, _)| socket)
+    }
+
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         self.open.values().filter_map(|renewal| renewal.again_at).min()
     }
