@@ -125,8 +125,8 @@ async fn a_server_that_closes_garbles_or_cuts_a_stream_is_said_to_do_so() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_says_nothing_or_never_what_it_announced_is_given_up_in_time() {
     for (bad, transport, why) in [
-        (Bad::Silent, ServerTransport::Tcp, "the server does not answer"),
-        (Bad::Announces, ServerTransport::Tcp, "the server does not answer"),
+        (Bad::Silent, ServerTransport::Tcp, "the allocation failed: the server does not answer"),
+        (Bad::Announces, ServerTransport::Tcp, "the allocation failed: the server does not answer"),
         (Bad::Silent, ServerTransport::Tls, "the allocation failed: no connection within 10s"),
     ] {
         let said = outcome(bad, transport).await;
