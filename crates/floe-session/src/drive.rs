@@ -162,7 +162,7 @@ impl Session {
             return false;
         }
         let relays = &self.relays;
-        let is_urgent = self.check.has_urgent(&|base, to| relays.readiness(base, to));
+        let is_urgent = self.check.has_urgent(&|base, to| relays.readiness(base, to, || false));
         let next = self.next_transaction(now, is_urgent);
         // What could not be started may have ended something all the same.
         let Some((transmit, is_check)) = next else {
@@ -270,43 +270,10 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    /// What becomes of a check. Where the component has a path none is doubted: the better ones have their turn in any case, for
-    /// a nomination waits for them.
+    /// What becomes of a check.
     fn readiness(&self, base: BaseId, to: SocketAddr) -> Readiness {
         let purpose = self.relays.purpose(base).or_else(|| self.sockets.purpose(base));
         let has_path = || purpose.is_some_and(|purpose| self.paths.contains(&purpose));
-        match self.relays.readiness(base, to) {
-            Readiness::Doubtful if has_path() => Readiness::Ready,
-            readiness => readiness,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rand::{SeedableRng as _, rngs::ChaCha20Rng};
-
-    use super::*;
-    use crate::sockets::tests::jobs;
-
-    #[test]
-    fn doubt_ends_for_each_component_when_it_has_a_path() {
-        let relays = Relays::new(Vec::new(), Vec::new(), None, ChaCha20Rng::seed_from_u64(1));
-        let mut sockets = Sockets::default();
-        let [first, second] = [ComponentId::RTP, ComponentId::RTCP].map(|component| {
-            let [job, _] = jobs();
-            let socket = sockets.ask(job, (StreamId(0), component));
-            let (_, base) = sockets.open(socket, "[fe80::1%2]:5000".parse().unwrap(), None).unwrap();
-            base
-        });
-        let paths = BTreeSet::from([(StreamId(0), ComponentId::RTCP)]);
-        let view = View { paths, sockets: &sockets, relays: &relays };
-        let [link_local, other] = ["[fe80::9]:7000", "192.0.2.9:7000"].map(|to| to.parse().unwrap());
-        let readiness = |base, to| view.readiness(base, to);
-        assert_eq!(
-            (readiness(first, link_local), readiness(first, other)),
-            (Readiness::Doubtful, Readiness::Ready)
-        );
-        assert_eq!(readiness(second, link_local), Readiness::Ready);
+        self.relays.readiness(base, to, has_path)
     }
 }

@@ -170,15 +170,21 @@ impl Relays {
         self.open(base)?.client.prefix(peer)
     }
 
-    /// What becomes of a check from this base to this peer.
-    pub(crate) fn readiness(&self, base: BaseId, peer: SocketAddr) -> Readiness {
+    /// What becomes of a check from this base to this peer. That UDP seems to get nowhere is no reason any more where there is a
+    /// path: it is a better one that a nomination waits for. Nothing waits for the others that are doubtful.
+    pub(crate) fn readiness(
+        &self,
+        base: BaseId,
+        peer: SocketAddr,
+        has_path: impl FnOnce() -> bool,
+    ) -> Readiness {
         let doubtful = match self.all.get(&base) {
             Some(relay) if !relay.client.is_permitted(peer.ip()) => return Readiness::Held,
             // From the relay's network a private address leads elsewhere.
             Some(relay) => address::is_private(peer.ip()) && !relay.is_private(),
             // Most peers are on another link, and those on this one are mostly reached by other addresses as well.
             None if address::is_link_local(peer.ip()) => true,
-            None => self.is_silent(base) && !address::is_private(peer.ip()),
+            None => self.is_silent(base) && !address::is_private(peer.ip()) && !has_path(),
         };
         if doubtful { Readiness::Doubtful } else { Readiness::Ready }
     }

@@ -159,7 +159,7 @@ impl Sockets {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::time::Instant;
 
     use floe_core::{Generation, Interface, InterfaceAddress};
@@ -176,7 +176,7 @@ pub(crate) mod tests {
     const RTCP: Purpose = (StreamId(0), ComponentId::RTCP);
 
     /// Only a gatherer makes job ids.
-    pub(crate) fn jobs() -> [JobId; 2] {
+    fn jobs() -> [JobId; 2] {
         #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
         let now = Instant::now();
         let address: SocketAddr = "192.0.2.1:0".parse().unwrap();
