@@ -184,27 +184,31 @@ impl Session {
         if let Some(transmit) = self.relays.start_half_done(now) {
             return Some((transmit, false));
         }
-        let mut good_check = None;
-        let mut server = None;
-        match self.pace.turn(is_urgent) {
-            SlotFor::Checks => {
-                good_check = self.start_check(now, Readiness::Ready);
-                if good_check.is_none() {
-                    server = self.start_server(now).or_else(|| self.start_later(now));
-                }
-            }
-            SlotFor::Servers => server = self.start_server(now).or_else(|| self.start_later(now)),
-            SlotFor::Later => server = self.start_later(now).or_else(|| self.start_server(now)),
+        let turn = self.pace.turn(is_urgent);
+        let ready =
+            |session: &mut Self| session.start_check(now, Readiness::Ready).map(|check| (check, true));
+        if turn == SlotFor::Checks
+            && let Some(check) = ready(self)
+        {
+            return Some(check);
         }
+        let server = match turn {
+            SlotFor::Checks | SlotFor::Servers => self.start_server(now).or_else(|| self.start_later(now)),
+            SlotFor::Later => self.start_later(now).or_else(|| self.start_server(now)),
+        };
         if let Some(transmit) = server {
             return Some((transmit, false));
         }
-        let check = good_check.or_else(|| self.start_check(now, Readiness::Ready));
-        if check.is_none() && self.doubt_ends().is_some_and(|at| at > now) {
+        if turn != SlotFor::Checks
+            && let Some(check) = ready(self)
+        {
+            return Some(check);
+        }
+        if self.doubt_ends().is_some_and(|at| at > now) {
             self.pace.keep(now);
             return None;
         }
-        let check = check.or_else(|| self.start_check(now, Readiness::Doubtful));
+        let check = self.start_check(now, Readiness::Doubtful);
         check.or_else(|| self.check.start_next(now)).map(|transmit| (transmit, true))
     }
 

@@ -254,10 +254,10 @@ impl Session {
         }
         let slots = self.pace.next_slot().into_iter().chain(self.turn.next(self.clock.latest()));
         let slot = slots.max();
-        let later = [self.next_link(), self.doubt_ends().filter(|_| self.check.has_next())];
-        let later = later.map(|at| at.map(|at| slot.map_or(at, |slot| at.max(slot))));
+        let not_before_slot = |at: Instant| slot.map_or(at, |slot| at.max(slot));
+        let link = self.next_link().map(not_before_slot);
+        let doubt = self.doubt_ends().filter(|_| self.check.has_next()).map(not_before_slot);
         let slot = slot.filter(|_| self.clock.latest().is_some_and(|now| self.has_next(now)));
-        let [link, doubt] = later;
         let deadlines = [
             self.clock.due(),
             self.gatherer.poll_timeout(),

@@ -9,12 +9,13 @@ use std::{
 use bytes::Bytes;
 use floe_core::{Interface, InterfaceAddress, ServerTransport};
 use floe_session::{
-    CandidatePolicy, Disposition, Event, IceServer, Output, Resolution, ServerId, Session, SessionConfig,
-    SocketId,
+    CandidatePolicy, Disposition, Event, IceServer, Output, RemoteDescription, Resolution, ServerId, Session,
+    SessionConfig, SocketId,
 };
 use floe_stun::Message;
 
 use super::script::{Script, at};
+use crate::wire::STREAM;
 
 /// What becomes of an attempt to connect to a server. Without one it waits until the test says.
 #[derive(Debug, Clone, Copy)]
@@ -149,6 +150,18 @@ impl Bench {
     pub(super) fn bring(&mut self, socket: SocketId, from: SocketAddr, message: &[u8]) {
         self.answers.push_back((socket, from, message.to_vec()));
         self.settle();
+    }
+
+    /// A peer of this kind is described, and has these candidates, each without its beginning and its type: `1 1 udp 9 ::1 9`.
+    pub(super) fn meet(&mut self, peer: SessionConfig, candidates: &[&str]) {
+        let local = Session::new(peer).local(STREAM).unwrap();
+        self.drive(|session, now| {
+            session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
+            for candidate in candidates {
+                let candidate = format!("candidate:{candidate} typ host").parse().unwrap();
+                assert!(session.add_remote(now, STREAM, candidate).is_ok());
+            }
+        });
     }
 
     /// What came of a connection that waited.

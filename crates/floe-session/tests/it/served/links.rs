@@ -3,22 +3,23 @@
 use std::{net::SocketAddr, time::Duration};
 
 use floe_core::ServerTransport;
-use floe_session::{
-    Disposition, DropReason, Event, IceServer, RemoteDescription, ServerKind, Session, Target,
-};
+use floe_session::{Disposition, DropReason, Event, IceServer, ServerKind, Session, Target};
 use floe_stun::ChannelData;
 
 use super::{
     bench::{Bench, Door},
     script::{MAPPED, at, known, turn},
 };
-use crate::wire::{STREAM, controlled, ms};
+use crate::wire::{controlled, ms};
 
 const SERVER: &str = "198.51.100.1:443";
 const OTHER: &str = "198.51.100.1:3478";
 const GOOD: &str = "198.51.100.2:3478";
 const RELAYED: &str = "198.51.100.1:49152";
 const PATIENCE: Duration = ms(39_500);
+
+/// A peer on the same link, and no more is known of it.
+const LINK_LOCAL: &str = "1 1 udp 2130706431 fe80::9 7000";
 
 /// When a connection is asked for: a server that is reached by datagrams has its two requests first.
 const ASKED: Duration = ms(100);
@@ -312,7 +313,7 @@ fn a_slot_that_only_a_doubtful_check_wants_is_kept_for_a_connection_that_is_bein
         let mut bench = Bench::new([known(IceServer::turn(at(OTHER), "", "")), turn_at([tcp(SERVER)])])
             .also("fe80::1")
             .gather();
-        meet_link_local(&mut bench);
+        bench.meet(controlled(), &[LINK_LOCAL]);
         bench.run_to(ms(opens));
         let socket = bench.asked[0].socket;
         bench.connected(socket, Ok(()));
@@ -329,19 +330,9 @@ fn connections_that_hang_keep_a_doubtful_check_waiting_for_one_interval() {
     let servers = [known(IceServer::turn(at(OTHER), "", ""))];
     let hang = ["198.51.100.4:443", "198.51.100.5:443", "198.51.100.6:443"].map(|to| turn_at([tcp(to)]));
     let mut bench = Bench::new(servers.into_iter().chain(hang)).also("fe80::1").gather();
-    meet_link_local(&mut bench);
+    bench.meet(controlled(), &[LINK_LOCAL]);
     bench.run_to(ms(400));
     assert_eq!(bench.asked.iter().map(|asked| asked.at).collect::<Vec<_>>(), [50, 100, 150].map(ms));
     let checked = bench.sent.iter().find(|sent| sent.to.is_ipv6()).map(|sent| sent.at);
     assert_eq!(checked, Some(ms(100)));
-}
-
-/// A peer on the same link, and no more is known of it.
-fn meet_link_local(bench: &mut Bench) {
-    let local = Session::new(controlled()).local(STREAM).unwrap();
-    bench.drive(|session, now| {
-        session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
-        let peer = "candidate:1 1 udp 2130706431 fe80::9 7000 typ host".parse().unwrap();
-        assert!(session.add_remote(now, STREAM, peer).is_ok());
-    });
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use floe_core::{Candidate, Role, ServerTransport};
-use floe_session::{CandidatePolicy, IceServer, RemoteDescription, ServerKind, Session, Target};
+use floe_core::{Role, ServerTransport};
+use floe_session::{CandidatePolicy, IceServer, ServerKind, Session, Target};
 use floe_stun::Message;
 use floe_turn::{Data, XorPeerAddress};
 
@@ -24,18 +24,6 @@ fn secrets() -> (Vec<&'static str>, Vec<[u8; 4]>) {
     (vec!["192.0.2.1", "203.0.113.1", "61000"], ips.into_iter().chain(hidden).collect())
 }
 
-/// A peer that signals, and whose checks nobody answers.
-fn meet(bench: &mut Bench) {
-    let peer = Session::new(controlled());
-    let local = peer.local(STREAM).unwrap();
-    bench.drive(|session, now| session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap());
-    for address in ["198.51.100.77 7000", "10.0.0.7 7001", "192.0.2.77 7002"] {
-        let line = format!("candidate:1 1 udp 2130706431 {address} typ host");
-        let candidate: Candidate = line.parse().unwrap();
-        bench.drive(|session, now| assert!(session.add_remote(now, STREAM, candidate).is_ok()));
-    }
-}
-
 #[test]
 fn with_relayed_candidates_only_nothing_tells_of_the_host_or_its_nat() {
     let over_tcp = IceServer::at(ServerKind::Turn, [Target::new(at(TCP), ServerTransport::Tcp)]);
@@ -50,7 +38,10 @@ fn with_relayed_candidates_only_nothing_tells_of_the_host_or_its_nat() {
         .serve_over(ServerTransport::Tcp, TCP, turn("198.51.100.2:49152", MAPPED))
         .door(TCP, Door::Opens)
         .gather();
-    meet(&mut bench);
+    // Nobody answers its checks.
+    let peers = ["198.51.100.77 7000", "10.0.0.7 7001", "192.0.2.77 7002"];
+    let peers = peers.map(|address| format!("1 1 udp 2130706431 {address}"));
+    bench.meet(controlled(), &peers.each_ref().map(String::as_str));
     bench.run_to(Duration::from_secs(20));
     bench.drive(Session::restart);
     bench.run_to(Duration::from_secs(90));

@@ -3,10 +3,7 @@
 use std::time::Duration;
 
 use floe_core::ServerTransport;
-use floe_session::{
-    CandidatePolicy, Event, FailReason, IceServer, IceState, RemoteDescription, Session, SessionConfig,
-    StreamConfig,
-};
+use floe_session::{CandidatePolicy, Event, FailReason, IceServer, IceState, SessionConfig, StreamConfig};
 use floe_stun::{
     Class, Message,
     attribute::{AlternateDomain, AlternateServer, ErrorCode, WriteAttribute},
@@ -147,14 +144,7 @@ fn what_another_port_is_granted_is_the_relay_of_the_socket_whose_own_was_taken()
 fn pairs_fail_at_once_where_the_server_gives_no_permission_for_the_peer() {
     let script = script::refuses(method::CREATE_PERMISSION, 403, Vec::new());
     let mut bench = Bench::relay_only([at_a()]).serve(A, script).gather();
-    let local = Session::new(controlled()).local(STREAM).unwrap();
-    bench.drive(|session, now| {
-        session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
-        for port in [7000, 7001] {
-            let peer = format!("candidate:{port} 1 udp 2130706431 203.0.113.9 {port} typ host");
-            assert!(session.add_remote(now, STREAM, peer.parse().unwrap()).is_ok());
-        }
-    });
+    bench.meet(controlled(), &["1 1 udp 2130706431 203.0.113.9 7000", "1 1 udp 2130706430 203.0.113.9 7001"]);
     bench.run_to(seconds(1));
     assert_eq!(forbidden(&bench), 2);
 }
@@ -174,14 +164,8 @@ fn so_does_a_pair_that_is_formed_when_the_permission_has_been_refused() {
         config.streams(two.clone())
     };
     let mut bench = Bench::with(relays_only, [at_a()]).serve(A, script).gather();
-    let local = Session::new(controlled().streams(two.clone())).local(STREAM).unwrap();
-    bench.drive(|session, now| {
-        session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
-        for component in [1, 2] {
-            let peer = format!("candidate:1 {component} udp 2130706431 203.0.113.9 7000 typ host");
-            assert!(session.add_remote(now, STREAM, peer.parse().unwrap()).is_ok());
-        }
-    });
+    let peers = ["1 1 udp 2130706431 203.0.113.9 7000", "1 2 udp 2130706430 203.0.113.9 7000"];
+    bench.meet(controlled().streams(two.clone()), &peers);
     bench.run_to(seconds(39));
     assert_eq!((relays(&bench).len(), forbidden(&bench)), (0, 0));
     bench.run_to(seconds(45));
@@ -248,13 +232,8 @@ fn an_allocation_that_was_forgotten_is_asked_for_anew_and_one_that_never_lives_o
 #[test]
 fn when_the_last_of_several_relays_that_never_live_is_lost_the_session_fails() {
     let mut bench = Bench::relay_only([at_a()]).serve(A, forgets(2)).gather();
-    let local = Session::new(controlled()).local(STREAM).unwrap();
-    bench.drive(|session, now| {
-        session.set_remote(now, STREAM, RemoteDescription::from(&local)).unwrap();
-        let peer = "candidate:1 1 udp 2130706431 203.0.113.9 7000 typ host".parse().unwrap();
-        assert!(session.add_remote(now, STREAM, peer).is_ok());
-        session.end_of_remote(now, STREAM, None).unwrap();
-    });
+    bench.meet(controlled(), &["1 1 udp 2130706431 203.0.113.9 7000"]);
+    bench.drive(|session, now| session.end_of_remote(now, STREAM, None).unwrap());
     bench.run_to(seconds(300));
     let lost = bench.events.iter().filter(|(_, event)| matches!(event, Event::RelayLost { .. })).count();
     assert_eq!((lost, bench.session.state()), (6, IceState::Failed));
