@@ -96,6 +96,12 @@ impl Locals {
         key(stream, local).is_some_and(|key| self.by_key.contains_key(&key))
     }
 
+    /// Whether a server or the peer has told what this base looks like to it.
+    pub(crate) fn is_known_outside(&self, base: BaseId) -> bool {
+        let of_base = self.by_key.iter().filter(|((.., of), _)| *of == base);
+        of_base.filter_map(|(_, &id)| self.get(id)).any(|local| !local.is_base())
+    }
+
     pub(crate) fn insert(&mut self, stream: StreamId, local: LocalCandidate) -> LocalId {
         let id = LocalId(self.next);
         self.next += 1;

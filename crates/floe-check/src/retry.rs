@@ -109,10 +109,18 @@ impl CheckSet {
             && !address::is_link_local(to)
     }
 
+    /// Whether an answer may come back to this base through a NAT. In a network of its own where no address outside is known,
+    /// UDP may get nowhere, and what is sent from there in vain holds up others.
+    fn may_come_back(&self, base: BaseId) -> bool {
+        let address = self.locals.base(base).map(|base| base.address.ip());
+        address.is_some_and(|ip| !address::is_private(ip)) || self.locals.is_known_outside(base)
+    }
+
     fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {
         let (Some(pair), Some(heard)) = (self.pairs.get(id), self.pairs.get(heard)) else { return false };
         pair.ends.component == heard.ends.component
             && pair.counts.requests_sent == 1
+            && self.may_come_back(pair.ends.base)
             && self.kinds(&pair.ends).is_some_and(|(local, remote)| {
                 local != CandidateKind::Relayed && remote == CandidateKind::ServerReflexive
             })

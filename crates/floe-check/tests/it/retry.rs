@@ -7,15 +7,23 @@ use crate::common::*;
 
 const NAT: &str = "203.0.113.7:4000";
 const RELAY: &str = "198.51.100.7:5000";
+/// What a server sees of our socket.
+const SEEN: &str = "192.0.2.8:1000";
 
 /// The pair to the peer's NAT is in progress, by this check, and the one to its relay is next.
 fn sent() -> (Bench, Seen) {
     let mut bench = Bench::ready(Role::Controlling);
+    bench.reflexive(S0, &Cand::srflx(SEEN), BASE, "10.0.0.1:1000");
+    let first = start(&mut bench);
+    (bench, first)
+}
+
+fn start(bench: &mut Bench) -> Seen {
     bench.remote(S0, &Cand::srflx(NAT));
     bench.remote(S0, &Cand::relay(RELAY));
     let first = bench.next();
     assert_eq!(first.to, addr(NAT));
-    (bench, first)
+    first
 }
 
 fn lost() -> Bench {
@@ -58,6 +66,18 @@ fn the_answer_to_the_first_try_still_counts() {
     assert_eq!(to_nat(&bench), PairState::Waiting);
     assert_eq!(bench.answer(&first, "10.0.0.1:1000"), Outcome::Handled);
     assert_eq!(to_nat(&bench), PairState::Succeeded);
+}
+
+#[test]
+fn from_a_network_of_its_own_that_nothing_is_known_to_come_back_to_no_check_is_made_again() {
+    let mut bench = Bench::ready(Role::Controlling);
+    start(&mut bench);
+    bench.checked_from(BASE, RELAY);
+    assert_eq!(to_nat(&bench), PairState::InProgress);
+    // The one chance of the component is not spent.
+    bench.reflexive(S0, &Cand::srflx(SEEN), BASE, "10.0.0.1:1000");
+    bench.checked_from(BASE, RELAY);
+    assert_eq!(to_nat(&bench), PairState::Waiting);
 }
 
 #[test]
