@@ -3,7 +3,8 @@
 //! The first check towards a NAT that filters is lost where the peer has not sent yet, and is repeated only half a second
 //! later (RFC 8445 14.3). Behind a NAT with a mapping for each destination there is no check of the peer's that would bring it
 //! back sooner (7.3.1.4): what the peer sends goes to another port. What comes over a relay tells as much, that the peer is
-//! sending by now.
+//! sending by now. A relay of the peer's lets nobody in either before it has a permission: the same holds for a check towards
+//! the one that the peer is heard over.
 //!
 //! Where our own address outside was found late, the peer could send nothing at all until it was signalled, and what is
 //! under way has used up most of its requests; the next one may be eight or sixteen seconds away (RFC 8489 6.2.1).
@@ -24,9 +25,9 @@ const MANY: u32 = 3;
 const FAR: Duration = Duration::from_millis(1_500);
 
 impl CheckSet {
-    /// The peer was heard on this pair. Where that is relayed, direct checks towards its NAT that have left once are made
-    /// again, once for a component: before those that answer the peer's where it has answered ours, for then there is a path
-    /// already, and behind them where it has not.
+    /// The peer was heard on this pair. Where that is relayed, checks from hosts towards its NAT, and towards the relay that
+    /// it is heard over, are made again if they have left once, once for a component: before those that answer the peer's
+    /// where it has answered ours, for then there is a path already, and behind them where it has not.
     pub(crate) fn retry_direct(&mut self, heard: PairId) {
         let Some(ends) = self.pairs.get(heard).map(|pair| pair.ends.clone()) else { return };
         if !self.kinds(&ends).is_some_and(is_relayed) || self.has_direct(ends.stream, ends.component) {
@@ -122,7 +123,8 @@ impl CheckSet {
             && pair.counts.requests_sent == 1
             && self.may_come_back(pair.ends.base)
             && self.kinds(&pair.ends).is_some_and(|(local, remote)| {
-                local != CandidateKind::Relayed && remote == CandidateKind::ServerReflexive
+                local != CandidateKind::Relayed
+                    && (remote == CandidateKind::ServerReflexive || pair.ends.remote == heard.ends.remote)
             })
     }
 }

@@ -28,8 +28,8 @@ struct Turns {
     put_off: u8,
 }
 
-/// How many do: one that answers the peer's and the one that nominates then.
-const MAX_PUT_OFF: u8 = 2;
+/// How many do: a second try, one that answers the peer's and the one that nominates then.
+const MAX_PUT_OFF: u8 = 3;
 
 /// What slots are for: the first is for servers where there is nobody to check yet.
 const ROUND: [SlotFor; 8] = {
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_cannot_wait_puts_servers_off_by_two_slots() {
+    fn a_check_that_cannot_wait_puts_servers_off_by_three_slots() {
         #[allow(clippy::disallowed_methods, reason = "an epoch for virtual time")]
         let now = Instant::now();
         let mut pace = Pace::new(ms(50));
@@ -207,10 +207,10 @@ mod tests {
         };
         use SlotFor::{Checks, Later, Servers};
         assert_eq!(offered(&[false; 8]), ROUND);
-        // However many there are, servers get every third of the slots that were theirs.
-        let mut all = [Checks; 14];
-        (all[3], all[8], all[13]) = (Servers, Servers, Later);
-        assert_eq!(offered(&[true; 14]), all);
+        // However many there are, servers get every fourth of the slots that were theirs.
+        let mut all = [Checks; 17];
+        (all[4], all[10], all[16]) = (Servers, Servers, Later);
+        assert_eq!(offered(&[true; 17]), all);
         assert_eq!(offered(&[false; 5]), ROUND[..5]);
         pace.meet();
         assert_eq!((pace.turn(false), pace.turns.place), (Checks, LATE));

@@ -69,6 +69,21 @@ fn the_answer_to_the_first_try_still_counts() {
 }
 
 #[test]
+fn a_check_towards_the_relay_that_the_peer_is_heard_over_is_made_again_too() {
+    let other = "198.51.100.8:5000";
+    let mut bench = lost();
+    bench.remote(S0, &Cand::relay(other));
+    // From a relay of our own to the peer's, which had let in nobody before.
+    let ours = bench.local(S0, &Cand::relay("198.51.100.9:6000"));
+    let sent = [bench.next().to, bench.next().to];
+    assert_eq!(sent, [addr(RELAY), addr(other)]);
+    bench.checked_from(ours, RELAY);
+    let state = |at| bench.state(bench.pair("10.0.0.1:1000", at));
+    let expected = [PairState::Waiting, PairState::Waiting, PairState::InProgress];
+    assert_eq!([NAT, RELAY, other].map(state), expected);
+}
+
+#[test]
 fn from_a_network_of_its_own_that_nothing_is_known_to_come_back_to_no_check_is_made_again() {
     let mut bench = Bench::ready(Role::Controlling);
     start(&mut bench);
