@@ -104,7 +104,7 @@ impl CheckSet {
         if news {
             self.trigger_pair(id);
         }
-        self.retry_direct(id);
+        self.try_again(id);
         Some(id)
     }
 

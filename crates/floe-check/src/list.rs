@@ -73,7 +73,7 @@ pub(crate) struct Component {
     /// The shortest time that the answer to a check that was resent took, counted from its first sending: used while no
     /// round trip is measured.
     pub(crate) bound: Option<Duration>,
-    /// Whether direct checks had their second try.
+    /// Whether checks towards the peer's NAT had their second try.
     pub(crate) retried: bool,
     /// Why the latest of its pairs failed.
     pub(crate) last_failure: Option<FailReason>,

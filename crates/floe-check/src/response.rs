@@ -93,7 +93,7 @@ impl CheckSet {
             return;
         }
         self.make_valid(now, check.pair, valid);
-        self.retry_direct(check.pair);
+        self.try_again(check.pair);
         let nominated = self.update_nominated(check, valid);
         self.out.events.push_back(Event::Validated {
             stream,

@@ -1,10 +1,10 @@
-//! A second try of direct paths: what was sent before the peer had opened its NAT is lost.
+//! A second try of checks that were too early: what was sent before the peer had opened its NAT is lost.
 //!
 //! The first check towards a NAT that filters is lost where the peer has not sent yet, and is repeated only half a second
 //! later (RFC 8445 14.3). Behind a NAT with a mapping for each destination there is no check of the peer's that would bring it
 //! back sooner (7.3.1.4): what the peer sends goes to another port. What comes over a relay tells as much, that the peer is
-//! sending by now. A relay of the peer's lets nobody in either before it has a permission: the same holds for a check towards
-//! the one that the peer is heard over.
+//! sending by now. A relay of the peer's lets nobody in either before it has a permission: where there is no NAT to try, the same
+//! holds for a check towards the one that the peer is heard over.
 //!
 //! Where our own address outside was found late, the peer could send nothing at all until it was signalled, and what is
 //! under way has used up most of its requests; the next one may be eight or sixteen seconds away (RFC 8489 6.2.1).
@@ -16,7 +16,9 @@ use floe_stun::Transaction;
 
 use crate::{
     CheckSet, Event,
-    pair::{Ends, PairState},
+    list::CheckList,
+    pair::{Ends, Pair, PairState},
+    queue::Queue,
 };
 
 /// A check is made anew that has sent so many requests, and whose next one is so far away: at the shortest waits that is two
@@ -25,39 +27,54 @@ const MANY: u32 = 3;
 const FAR: Duration = Duration::from_millis(1_500);
 
 impl CheckSet {
-    /// The peer was heard on this pair. Where that is relayed, checks from hosts towards its NAT, and towards the relay that
-    /// it is heard over, are made again if they have left once, once for a component: before those that answer the peer's
-    /// where it has answered ours, for then there is a path already, and behind them where it has not.
-    pub(crate) fn retry_direct(&mut self, heard: PairId) {
-        let Some(ends) = self.pairs.get(heard).map(|pair| pair.ends.clone()) else { return };
-        if !self.kinds(&ends).is_some_and(is_relayed) || self.has_direct(ends.stream, ends.component) {
+    /// The peer was heard on this pair. Where that is relayed and nothing direct is valid, checks from sockets that have left
+    /// once are made again: those towards its NAT, once for a component, or else, where it was heard on a relay of ours, those
+    /// towards the relay that it was heard over. They go behind the checks that answer the peer's until it has answered one of
+    /// ours; then there is a path already, and they go first.
+    pub(crate) fn try_again(&mut self, heard: PairId) {
+        let Some(pair) = self.pairs.get(heard) else { return };
+        let Ends { stream, component, .. } = pair.ends.clone();
+        let has_path = pair.state() == PairState::Succeeded;
+        let is_selected = |list: &CheckList| list.components.get(&component)?.selected;
+        if !self.kinds(&pair.ends).is_some_and(is_relayed)
+            || self.has_direct(stream, component)
+            || self.lists.get(&stream).and_then(is_selected).is_some()
+        {
             return;
         }
-        let list = self.lists.get(&ends.stream);
-        let Some(component) = list.and_then(|list| list.components.get(&ends.component)) else { return };
-        if component.retried || component.selected.is_some() {
-            return;
-        }
-        let in_progress = self.pairs.in_state(ends.stream, PairState::InProgress);
+        let in_progress = self.pairs.in_state(stream, PairState::InProgress);
         let mut lost: Vec<_> = in_progress.filter(|&id| self.is_worth_a_retry(id, heard)).collect();
-        let has_path = self.pairs.get(heard).is_some_and(|pair| pair.state() == PairState::Succeeded);
-        if has_path {
-            // Of those that go to the front the last is the first.
-            lost.reverse();
+        if lost.iter().any(|&id| self.is_to_nat(id)) {
+            lost.retain(|&id| self.is_to_nat(id));
+            let list = self.lists.get_mut(&stream);
+            if let Some(component) = list.and_then(|list| list.components.get_mut(&component)) {
+                component.retried = true;
+            }
         }
-        if lost.is_empty() {
-            return;
+        if !lost.is_empty() {
+            self.out.events.push_back(Event::Changed { stream, component });
         }
-        let list = self.lists.get_mut(&ends.stream);
-        if let Some(component) = list.and_then(|list| list.components.get_mut(&ends.component)) {
-            component.retried = true;
-        }
-        let Ends { stream, component, .. } = ends;
-        self.out.events.push_back(Event::Changed { stream, component });
         for id in lost {
             self.withdraw(id);
-            let Some(list) = self.lists.get_mut(&stream) else { continue };
-            if has_path { list.triggered.push_first(id) } else { list.triggered.push(id) }
+            if let Some(list) = self.lists.get_mut(&stream) {
+                list.triggered.push(id);
+            }
+        }
+        if has_path {
+            self.hasten(stream, component);
+        }
+    }
+
+    /// What waits for its second try goes before all other triggered checks.
+    fn hasten(&mut self, stream: StreamId, component: ComponentId) {
+        let is_second = |id: &PairId| {
+            self.pairs.get(*id).is_some_and(|pair| pair.ends.component == component && is_second(pair))
+        };
+        let queue = self.lists.get(&stream).map(|list| &list.triggered);
+        let queued: Vec<_> = queue.into_iter().flat_map(Queue::iter).filter(is_second).collect();
+        let Some(list) = self.lists.get_mut(&stream) else { return };
+        for id in queued.into_iter().rev() {
+            list.triggered.push_first(id);
         }
     }
 
@@ -110,23 +127,44 @@ impl CheckSet {
             && !address::is_link_local(to)
     }
 
-    /// Whether an answer may come back to this base through a NAT. In a network of its own where no address outside is known,
-    /// UDP may get nowhere, and what is sent from there in vain holds up others.
-    fn may_come_back(&self, base: BaseId) -> bool {
-        let address = self.locals.base(base).map(|base| base.address.ip());
-        address.is_some_and(|ip| !address::is_private(ip)) || self.locals.is_known_outside(base)
-    }
-
     fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {
         let (Some(pair), Some(heard)) = (self.pairs.get(id), self.pairs.get(heard)) else { return false };
-        pair.ends.component == heard.ends.component
-            && pair.counts.requests_sent == 1
-            && self.may_come_back(pair.ends.base)
-            && self.kinds(&pair.ends).is_some_and(|(local, remote)| {
-                local != CandidateKind::Relayed
-                    && (remote == CandidateKind::ServerReflexive || pair.ends.remote == heard.ends.remote)
-            })
+        if pair.ends.component != heard.ends.component || pair.counts.requests_sent != 1 {
+            return false;
+        }
+        let list = self.lists.get(&pair.ends.stream);
+        let component = list.and_then(|list| list.components.get(&pair.ends.component));
+        let is_owed = component.is_some_and(|component| !component.retried);
+        let is_lost = match self.kinds(&pair.ends) {
+            None | Some((CandidateKind::Relayed, _)) => false,
+            Some((_, CandidateKind::ServerReflexive)) => true,
+            Some((_, CandidateKind::Relayed)) => {
+                let heard_on = self.kinds(&heard.ends).map(|(local, _)| local);
+                pair.ends.remote == heard.ends.remote && heard_on == Some(CandidateKind::Relayed)
+            }
+            Some(_) => false,
+        };
+        is_owed && is_lost && self.may_come_back(pair.ends.base)
     }
+
+    fn is_to_nat(&self, id: PairId) -> bool {
+        let kinds = self.pairs.get(id).and_then(|pair| self.kinds(&pair.ends));
+        kinds.is_some_and(|(_, remote)| remote == CandidateKind::ServerReflexive)
+    }
+
+    /// Whether anything may come back to this base from outside. In a network of its own to which the peer has not come and of
+    /// which no address outside is known, UDP may get nowhere, and what is sent from there in vain holds up others.
+    fn may_come_back(&self, base: BaseId) -> bool {
+        let address = self.locals.base(base).map(|base| base.address.ip());
+        address.is_some_and(|ip| !address::is_private(ip))
+            || self.locals.is_known_outside(base)
+            || self.pairs.iter().any(|pair| pair.rests_on(base) && pair.was_heard())
+    }
+}
+
+/// Whether the next check of the pair is its second.
+fn is_second(pair: &Pair) -> bool {
+    pair.state() == PairState::Waiting && pair.counts.requests_sent == 1
 }
 
 const fn is_relayed((local, remote): (CandidateKind, CandidateKind)) -> bool {

@@ -115,8 +115,8 @@ impl CheckSet {
             || (!self.config.lite && (self.has_warm() || self.rotation().into_iter().any(has_ordinary)))
     }
 
-    /// Whether what it has to send comes before ordinary checks: it is for consent, nominates, answers a check of the peer's
-    /// and would not be held, or data waits for it.
+    /// Whether what it has to send comes before ordinary checks: it is for consent, nominates, answers a check of the peer's or
+    /// is a second try and would not be held, or data waits for it.
     #[must_use]
     pub fn has_urgent(&self, judge: &Judge<'_>) -> bool {
         let leaves = |id: PairId| self.readiness(id, judge) != Readiness::Held;

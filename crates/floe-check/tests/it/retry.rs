@@ -1,4 +1,4 @@
-//! A second try of direct paths, once the peer is heard over a relay.
+//! A second try of checks that were too early, once the peer is heard over a relay.
 
 use floe_check::{CheckConfig, Outcome, PairState};
 use floe_core::Role;
@@ -7,23 +7,15 @@ use crate::common::*;
 
 const NAT: &str = "203.0.113.7:4000";
 const RELAY: &str = "198.51.100.7:5000";
-/// What a server sees of our socket.
-const SEEN: &str = "192.0.2.8:1000";
 
 /// The pair to the peer's NAT is in progress, by this check, and the one to its relay is next.
 fn sent() -> (Bench, Seen) {
     let mut bench = Bench::ready(Role::Controlling);
-    bench.reflexive(S0, &Cand::srflx(SEEN), BASE, "10.0.0.1:1000");
-    let first = start(&mut bench);
-    (bench, first)
-}
-
-fn start(bench: &mut Bench) -> Seen {
     bench.remote(S0, &Cand::srflx(NAT));
     bench.remote(S0, &Cand::relay(RELAY));
     let first = bench.next();
     assert_eq!(first.to, addr(NAT));
-    first
+    (bench, first)
 }
 
 fn lost() -> Bench {
@@ -68,31 +60,127 @@ fn the_answer_to_the_first_try_still_counts() {
     assert_eq!(to_nat(&bench), PairState::Succeeded);
 }
 
-#[test]
-fn a_check_towards_the_relay_that_the_peer_is_heard_over_is_made_again_too() {
-    let other = "198.51.100.8:5000";
-    let mut bench = lost();
-    bench.remote(S0, &Cand::relay(other));
-    // From a relay of our own to the peer's, which had let in nobody before.
-    let ours = bench.local(S0, &Cand::relay("198.51.100.9:6000"));
-    let sent = [bench.next().to, bench.next().to];
-    assert_eq!(sent, [addr(RELAY), addr(other)]);
-    bench.checked_from(ours, RELAY);
-    let state = |at| bench.state(bench.pair("10.0.0.1:1000", at));
-    let expected = [PairState::Waiting, PairState::Waiting, PairState::InProgress];
-    assert_eq!([NAT, RELAY, other].map(state), expected);
+/// A relay of our own.
+const OUR_RELAY: &str = "198.51.100.9:6000";
+
+fn state_to(bench: &Bench, to: &str) -> PairState {
+    bench.state(bench.pair("10.0.0.1:1000", to))
 }
 
 #[test]
-fn from_a_network_of_its_own_that_nothing_is_known_to_come_back_to_no_check_is_made_again() {
+fn from_a_network_of_its_own_to_which_nothing_has_come_no_check_is_made_again() {
+    // A private address is no reason for silence where the peer, or a server, was heard.
+    for evidence in ["none", "a check of the peer's", "an answer of its relay's", "an address outside"] {
+        let mut bench = lost();
+        match evidence {
+            "a check of the peer's" => {
+                bench.checked_from(BASE, "10.0.0.99:9");
+            }
+            "an answer of its relay's" => {
+                bench.remote(S0, &Cand::relay("198.51.100.8:5000"));
+                let sent = [bench.next(), bench.next()];
+                assert_eq!(bench.answer(&sent[1], "10.0.0.1:1000"), Outcome::Handled);
+            }
+            "an address outside" => bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000"),
+            _ => {}
+        }
+        let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
+        bench.checked_from(ours, RELAY);
+        let expected = if evidence == "none" { PairState::InProgress } else { PairState::Waiting };
+        assert_eq!(to_nat(&bench), expected, "{evidence}");
+    }
+}
+
+#[test]
+fn from_a_public_address_it_is() {
+    let public = "192.0.2.1:1000";
     let mut bench = Bench::ready(Role::Controlling);
-    start(&mut bench);
-    bench.checked_from(BASE, RELAY);
-    assert_eq!(to_nat(&bench), PairState::InProgress);
-    // The one chance of the component is not spent.
-    bench.reflexive(S0, &Cand::srflx(SEEN), BASE, "10.0.0.1:1000");
-    bench.checked_from(BASE, RELAY);
+    bench.local(S0, &Cand::host(public));
+    bench.remote(S0, &Cand::srflx(NAT));
+    let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
+    let pair = bench.pair(public, NAT);
+    while bench.state(pair) != PairState::InProgress {
+        bench.next();
+    }
+    bench.checked_from(ours, RELAY);
+    assert_eq!(bench.state(pair), PairState::Waiting);
+}
+
+#[test]
+fn a_check_towards_the_relay_that_the_peer_is_heard_over_is_made_again_where_there_is_no_nat() {
+    let other = "198.51.100.8:5000";
+    for nat in [None, Some(NAT)] {
+        let mut bench = Bench::ready(Role::Controlling);
+        bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+        let all: Vec<_> = nat.into_iter().chain([RELAY, other]).collect();
+        for &to in &all {
+            bench.remote(S0, &if Some(to) == nat { Cand::srflx(to) } else { Cand::relay(to) });
+            assert_eq!(bench.next().to, addr(to));
+        }
+        let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
+        bench.checked_from(ours, RELAY);
+        let states = |bench: &Bench| all.iter().map(|to| state_to(bench, to)).collect::<Vec<_>>();
+        let mut expected = vec![PairState::InProgress; all.len()];
+        expected[0] = PairState::Waiting;
+        assert_eq!(states(&bench), expected, "only the first, {nat:?}");
+        let sent = [bench.next(), bench.next()].map(|sent| (sent.base, sent.to));
+        let first = nat.unwrap_or(RELAY);
+        assert_eq!(sent, [(ours, addr(RELAY)), (BASE, addr(first))], "what answers the peer's comes first");
+        bench.checked_from(ours, RELAY);
+        assert_eq!(states(&bench), vec![PairState::InProgress; all.len()], "once");
+    }
+}
+
+#[test]
+fn a_second_try_that_waits_behind_an_answer_to_the_peer_goes_first_once_there_is_a_path() {
+    let mut bench = lost();
+    let check = bench.next();
+    assert_eq!(check.to, addr(RELAY));
+    let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    bench.checked_from(ours, RELAY);
+    assert_eq!(bench.answer(&check, "10.0.0.1:1000"), Outcome::Handled);
+    let sent = [bench.next(), bench.next()].map(|sent| (sent.base, sent.to));
+    assert_eq!(sent, [(BASE, addr(NAT)), (ours, addr(RELAY))]);
+}
+
+#[test]
+fn a_second_try_towards_a_relay_leaves_one_to_a_nat_that_is_known_later() {
+    let mut bench = Bench::ready(Role::Controlling);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    bench.remote(S0, &Cand::relay(RELAY));
+    bench.next();
+    let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
+    bench.checked_from(ours, RELAY);
+    assert_eq!(state_to(&bench, RELAY), PairState::Waiting);
+    bench.remote(S0, &Cand::srflx(NAT));
+    while to_nat(&bench) != PairState::InProgress {
+        bench.next();
+    }
+    bench.checked_from(ours, RELAY);
     assert_eq!(to_nat(&bench), PairState::Waiting);
+}
+
+#[test]
+fn a_resent_check_of_a_relay_brings_the_one_that_answers_it_not_back() {
+    let mut bench = Bench::ready(Role::Controlling);
+    bench.remote(S0, &Cand::relay(RELAY));
+    let check = bench.check();
+    let _ = bench.ask(BASE, RELAY, &check);
+    assert_eq!(bench.next().to, addr(RELAY));
+    let _ = bench.ask(BASE, RELAY, &check);
+    assert_eq!(state_to(&bench, RELAY), PairState::InProgress);
+}
+
+#[test]
+fn a_host_that_is_heard_over_our_relay_brings_no_check_between_hosts_back() {
+    let mut bench = Bench::ready(Role::Controlling);
+    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
+    bench.remote(S0, &Cand::host("192.0.2.50:5"));
+    assert_eq!(bench.next().to, addr("192.0.2.50:5"));
+    let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
+    bench.checked_from(ours, "192.0.2.50:5");
+    assert_eq!(state_to(&bench, "192.0.2.50:5"), PairState::InProgress);
 }
 
 #[test]
