@@ -96,7 +96,7 @@ impl Locals {
         key(stream, local).is_some_and(|key| self.by_key.contains_key(&key))
     }
 
-    /// Whether a server or the peer has told what this base looks like to it.
+    /// Whether an address of this base is known that is not its own, as a server or the peer sees it.
     pub(crate) fn is_known_outside(&self, base: BaseId) -> bool {
         let of_base = self.by_key.iter().filter(|((.., of), _)| *of == base);
         of_base.filter_map(|(_, &id)| self.get(id)).any(|local| !local.is_base())

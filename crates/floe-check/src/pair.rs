@@ -214,11 +214,6 @@ impl Pair {
         base == self.path_base()
     }
 
-    /// Whether a check or an answer of the peer's has come on it.
-    pub(crate) const fn was_heard(&self) -> bool {
-        self.heard || self.validity.is_some()
-    }
-
     /// Its place on the valid list.
     pub(crate) const fn validity(&self) -> Option<Validity> {
         self.validity

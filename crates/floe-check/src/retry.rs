@@ -16,9 +16,7 @@ use floe_stun::Transaction;
 
 use crate::{
     CheckSet, Event,
-    list::CheckList,
-    pair::{Ends, Pair, PairState},
-    queue::Queue,
+    pair::{Ends, PairState},
 };
 
 /// A check is made anew that has sent so many requests, and whose next one is so far away: at the shortest waits that is two
@@ -28,54 +26,47 @@ const FAR: Duration = Duration::from_millis(1_500);
 
 impl CheckSet {
     /// The peer was heard on this pair. Where that is relayed and nothing direct is valid, checks from sockets that have left
-    /// once are made again: those towards its NAT, once for a component, or else, where it was heard on a relay of ours, those
-    /// towards the relay that it was heard over. They go behind the checks that answer the peer's until it has answered one of
-    /// ours; then there is a path already, and they go first.
+    /// once are made again: those towards its NAT, once for a component, or, where there is none and it was heard on a relay
+    /// of ours, those towards the relay that it was heard over. They go before those that answer the peer's where it has
+    /// answered ours, for then there is a path already, and behind them where it has not.
     pub(crate) fn try_again(&mut self, heard: PairId) {
         let Some(pair) = self.pairs.get(heard) else { return };
         let Ends { stream, component, .. } = pair.ends.clone();
         let has_path = pair.state() == PairState::Succeeded;
-        let is_selected = |list: &CheckList| list.components.get(&component)?.selected;
         if !self.kinds(&pair.ends).is_some_and(is_relayed)
+            || self.may_try_again(stream, component) != Some(true)
             || self.has_direct(stream, component)
-            || self.lists.get(&stream).and_then(is_selected).is_some()
         {
             return;
         }
         let in_progress = self.pairs.in_state(stream, PairState::InProgress);
-        let mut lost: Vec<_> = in_progress.filter(|&id| self.is_worth_a_retry(id, heard)).collect();
-        if lost.iter().any(|&id| self.is_to_nat(id)) {
+        let mut lost: Vec<_> = in_progress.filter(|&id| self.is_lost(id, heard)).collect();
+        if self.has_nat_ahead(stream, component) {
             lost.retain(|&id| self.is_to_nat(id));
             let list = self.lists.get_mut(&stream);
             if let Some(component) = list.and_then(|list| list.components.get_mut(&component)) {
-                component.retried = true;
+                component.retried = !lost.is_empty();
             }
         }
-        if !lost.is_empty() {
-            self.out.events.push_back(Event::Changed { stream, component });
-        }
-        for id in lost {
-            self.withdraw(id);
-            if let Some(list) = self.lists.get_mut(&stream) {
-                list.triggered.push(id);
-            }
+        if lost.is_empty() {
+            return;
         }
         if has_path {
-            self.hasten(stream, component);
+            // Of those that go to the front the last is the first.
+            lost.reverse();
+        }
+        self.out.events.push_back(Event::Changed { stream, component });
+        for id in lost {
+            self.withdraw(id);
+            let Some(list) = self.lists.get_mut(&stream) else { continue };
+            if has_path { list.triggered.push_first(id) } else { list.triggered.push(id) }
         }
     }
 
-    /// What waits for its second try goes before all other triggered checks.
-    fn hasten(&mut self, stream: StreamId, component: ComponentId) {
-        let is_second = |id: &PairId| {
-            self.pairs.get(*id).is_some_and(|pair| pair.ends.component == component && is_second(pair))
-        };
-        let queue = self.lists.get(&stream).map(|list| &list.triggered);
-        let queued: Vec<_> = queue.into_iter().flat_map(Queue::iter).filter(is_second).collect();
-        let Some(list) = self.lists.get_mut(&stream) else { return };
-        for id in queued.into_iter().rev() {
-            list.triggered.push_first(id);
-        }
+    /// Whether a component has had no second try towards the peer's NAT, and no pair was selected for it.
+    fn may_try_again(&self, stream: StreamId, component: ComponentId) -> Option<bool> {
+        let component = self.lists.get(&stream)?.components.get(&component)?;
+        Some(!component.retried && component.selected.is_none())
     }
 
     /// A reflexive candidate of this base was found: from now on the peer can send to it. Checks under way towards where a NAT
@@ -127,15 +118,14 @@ impl CheckSet {
             && !address::is_link_local(to)
     }
 
-    fn is_worth_a_retry(&self, id: PairId, heard: PairId) -> bool {
+    /// Whether the check of this pair may have come too early for the peer that was heard on the other one.
+    fn is_lost(&self, id: PairId, heard: PairId) -> bool {
         let (Some(pair), Some(heard)) = (self.pairs.get(id), self.pairs.get(heard)) else { return false };
-        if pair.ends.component != heard.ends.component || pair.counts.requests_sent != 1 {
+        // Where the peer was heard on the pair itself, it lets us in, and the answer is on its way.
+        if pair.ends.component != heard.ends.component || pair.counts.requests_sent != 1 || pair.heard {
             return false;
         }
-        let list = self.lists.get(&pair.ends.stream);
-        let component = list.and_then(|list| list.components.get(&pair.ends.component));
-        let is_owed = component.is_some_and(|component| !component.retried);
-        let is_lost = match self.kinds(&pair.ends) {
+        let was_shut = match self.kinds(&pair.ends) {
             None | Some((CandidateKind::Relayed, _)) => false,
             Some((_, CandidateKind::ServerReflexive)) => true,
             Some((_, CandidateKind::Relayed)) => {
@@ -144,12 +134,23 @@ impl CheckSet {
             }
             Some(_) => false,
         };
-        is_owed && is_lost && self.may_come_back(pair.ends.base)
+        was_shut && self.may_come_back(pair.ends.base)
+    }
+
+    /// Whether a check from a socket to a NAT of the peer's is under way or still to be made.
+    fn has_nat_ahead(&self, stream: StreamId, component: ComponentId) -> bool {
+        let open = [PairState::Frozen, PairState::Waiting, PairState::InProgress];
+        let mut open = open.into_iter().flat_map(|state| self.pairs.in_state(stream, state));
+        open.any(|id| {
+            self.is_to_nat(id) && self.pairs.get(id).is_some_and(|pair| pair.ends.component == component)
+        })
     }
 
     fn is_to_nat(&self, id: PairId) -> bool {
         let kinds = self.pairs.get(id).and_then(|pair| self.kinds(&pair.ends));
-        kinds.is_some_and(|(_, remote)| remote == CandidateKind::ServerReflexive)
+        kinds.is_some_and(|(local, remote)| {
+            local != CandidateKind::Relayed && remote == CandidateKind::ServerReflexive
+        })
     }
 
     /// Whether anything may come back to this base from outside. In a network of its own to which the peer has not come and of
@@ -158,13 +159,8 @@ impl CheckSet {
         let address = self.locals.base(base).map(|base| base.address.ip());
         address.is_some_and(|ip| !address::is_private(ip))
             || self.locals.is_known_outside(base)
-            || self.pairs.iter().any(|pair| pair.rests_on(base) && pair.was_heard())
+            || self.pairs.iter().any(|pair| pair.rests_on(base) && pair.heard)
     }
-}
-
-/// Whether the next check of the pair is its second.
-fn is_second(pair: &Pair) -> bool {
-    pair.state() == PairState::Waiting && pair.counts.requests_sent == 1
 }
 
 const fn is_relayed((local, remote): (CandidateKind, CandidateKind)) -> bool {

@@ -28,7 +28,7 @@ struct Turns {
     put_off: u8,
 }
 
-/// How many do: a second try, one that answers the peer's and the one that nominates then.
+/// How many do: mostly a second try, one that answers the peer's, and the one that nominates then.
 const MAX_PUT_OFF: u8 = 3;
 
 /// What slots are for: the first is for servers where there is nobody to check yet.

@@ -30,7 +30,7 @@ use crate::{
     config::{ClientConfig, ConfigError},
     connects::Connects,
     event::{Event, Relay},
-    held::Held,
+    held::{Held, What},
     keepalive::{self, Keepalive},
     mobility::Mobility,
     outbox::Outbox,
@@ -152,7 +152,7 @@ impl Client {
 
     fn release_held(&mut self) -> Option<Transmit> {
         let held = self.held.pop_free()?;
-        if let Some(transaction) = held.transaction {
+        if let What::Request(transaction) | What::Message(transaction) = held.what {
             self.out.tell(Event::Departed { peer: held.peer, transaction });
         }
         Some(Transmit { base: self.config.base, to: self.config.server, payload: held.datagram })

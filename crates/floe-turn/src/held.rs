@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use floe_stun::TransactionId;
+use floe_stun::{Class, Message, TransactionId};
 
 use crate::AddressFamily;
 
@@ -14,6 +14,17 @@ use crate::AddressFamily;
 const MAX_HELD: usize = 64;
 /// The most bytes of one of them: an ICE check is shorter than any MTU.
 pub(crate) const MAX_HELD_BYTES: usize = 1500;
+
+/// What a datagram is, as far as others may take its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum What {
+    /// A STUN request: a check.
+    Request(TransactionId),
+    /// Another STUN message.
+    Message(TransactionId),
+    /// Anything else.
+    Data,
+}
 
 /// Datagrams to peers, in the order in which they came.
 #[derive(Debug, Default)]
@@ -25,8 +36,7 @@ pub(crate) struct Held {
 #[derive(Debug)]
 pub(crate) struct Waiting {
     pub(crate) peer: SocketAddr,
-    /// The transaction, where it is a STUN message.
-    pub(crate) transaction: Option<TransactionId>,
+    pub(crate) what: What,
     /// Ready to be sent.
     pub(crate) datagram: Bytes,
     /// Whether the permission is there: what waited together for it was not paced, so it waits for a slot.
@@ -44,19 +54,20 @@ impl Held {
         length <= MAX_HELD_BYTES && of_peer < max && self.len() < MAX_HELD
     }
 
-    pub(crate) fn hold(&mut self, peer: SocketAddr, transaction: Option<TransactionId>, datagram: Bytes) {
-        self.waiting.push_back(Waiting { peer, transaction, datagram, free: false });
+    pub(crate) fn hold(&mut self, peer: SocketAddr, what: What, datagram: Bytes) {
+        self.waiting.push_back(Waiting { peer, what, datagram, free: false });
     }
 
-    /// Whether a message of this transaction waits for the same peer: another one is its repetition.
-    pub(crate) fn has(&self, peer: SocketAddr, transaction: TransactionId) -> bool {
-        self.waiting.iter().any(|waiting| waiting.is(peer, transaction))
+    /// Whether something waits for this peer whose place this takes: see [`What::replaces`].
+    pub(crate) fn has_place(&self, peer: SocketAddr, what: What) -> bool {
+        self.waiting.iter().any(|waiting| waiting.peer == peer && what.replaces(waiting.what))
     }
 
-    /// A repetition takes the place of the one that is held.
-    pub(crate) fn replace(&mut self, peer: SocketAddr, transaction: TransactionId, datagram: Bytes) {
-        if let Some(waiting) = self.waiting.iter_mut().find(|waiting| waiting.is(peer, transaction)) {
-            waiting.datagram = datagram;
+    /// Takes the place of what waits for the same peer, where there [is one](Self::has_place).
+    pub(crate) fn replace(&mut self, peer: SocketAddr, what: What, datagram: Bytes) {
+        let mut waiting = self.waiting.iter_mut();
+        if let Some(waiting) = waiting.find(|waiting| waiting.peer == peer && what.replaces(waiting.what)) {
+            (waiting.what, waiting.datagram) = (what, datagram);
         }
     }
 
@@ -109,8 +120,22 @@ impl Held {
     }
 }
 
-impl Waiting {
-    fn is(&self, peer: SocketAddr, transaction: TransactionId) -> bool {
-        self.peer == peer && self.transaction == Some(transaction)
+impl What {
+    pub(crate) fn of(payload: &[u8]) -> Self {
+        match Message::parse(payload) {
+            Ok(message) if message.class() == Class::Request => Self::Request(message.transaction_id()),
+            Ok(message) => Self::Message(message.transaction_id()),
+            Err(_) => Self::Data,
+        }
+    }
+
+    /// Whether it makes the earlier one to the same address needless: it repeats it, or both are requests. An agent has one
+    /// check at a time under way on a path, and one that it has begun after another cancels that (RFC 8445 7.3.1.4).
+    fn replaces(self, earlier: Self) -> bool {
+        match (self, earlier) {
+            (Self::Request(_), Self::Request(_)) => true,
+            (Self::Message(new), Self::Message(old)) => new == old,
+            _ => false,
+        }
     }
 }

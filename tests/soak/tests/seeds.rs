@@ -48,3 +48,10 @@ fn a_direct_path_that_loses_much_at_first_is_gone_to_later() {
     let outcome = floe_soak::play(70_142_656).unwrap();
     assert!(outcome.away > Duration::from_secs(60), "{outcome:?}");
 }
+
+#[test]
+fn checks_that_wait_for_a_permission_do_not_crowd_out_the_one_that_counts() {
+    // Three of one pair were held, with two answers; the latest was dropped, and its repetition left out of its slot.
+    let outcome = floe_soak::play(500_101_746);
+    assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+}

@@ -1,7 +1,7 @@
 //! A second try of checks that were too early, once the peer is heard over a relay.
 
 use floe_check::{CheckConfig, Outcome, PairState};
-use floe_core::Role;
+use floe_core::{BaseId, Role};
 
 use crate::common::*;
 
@@ -71,39 +71,45 @@ fn state_to(bench: &Bench, to: &str) -> PairState {
 fn from_a_network_of_its_own_to_which_nothing_has_come_no_check_is_made_again() {
     // A private address is no reason for silence where the peer, or a server, was heard.
     for evidence in ["none", "a check of the peer's", "an answer of its relay's", "an address outside"] {
-        let mut bench = lost();
+        let mut bench = Bench::ready(Role::Controlling);
         match evidence {
             "a check of the peer's" => {
                 bench.checked_from(BASE, "10.0.0.99:9");
             }
             "an answer of its relay's" => {
                 bench.remote(S0, &Cand::relay("198.51.100.8:5000"));
-                let sent = [bench.next(), bench.next()];
-                assert_eq!(bench.answer(&sent[1], "10.0.0.1:1000"), Outcome::Handled);
+                let check = bench.next();
+                assert_eq!(bench.answer(&check, "10.0.0.1:1000"), Outcome::Handled);
             }
             "an address outside" => bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000"),
             _ => {}
         }
-        let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
-        bench.checked_from(ours, RELAY);
+        hear_over_relays(&mut bench);
         let expected = if evidence == "none" { PairState::InProgress } else { PairState::Waiting };
         assert_eq!(to_nat(&bench), expected, "{evidence}");
     }
 }
 
-#[test]
-fn from_a_public_address_it_is() {
-    let public = "192.0.2.1:1000";
-    let mut bench = Bench::ready(Role::Controlling);
-    bench.local(S0, &Cand::host(public));
+/// A check to the peer's NAT leaves, and then the peer is heard on a relay of ours, over one of its own.
+fn hear_over_relays(bench: &mut Bench) -> BaseId {
     bench.remote(S0, &Cand::srflx(NAT));
-    let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
-    let pair = bench.pair(public, NAT);
-    while bench.state(pair) != PairState::InProgress {
+    while to_nat(bench) != PairState::InProgress {
         bench.next();
     }
+    let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
     bench.checked_from(ours, RELAY);
-    assert_eq!(bench.state(pair), PairState::Waiting);
+    ours
+}
+
+#[test]
+fn from_a_public_address_a_check_is_made_again_whatever_is_known_of_it() {
+    let public = "192.0.2.1:1000";
+    let mut bench = Bench::new(Role::Controlling);
+    bench.local(S0, &Cand::host(public));
+    bench.describe(S0);
+    bench.drain();
+    hear_over_relays(&mut bench);
+    assert_eq!(to_nat(&bench), PairState::Waiting);
 }
 
 #[test]
@@ -132,44 +138,42 @@ fn a_check_towards_the_relay_that_the_peer_is_heard_over_is_made_again_where_the
 }
 
 #[test]
-fn a_second_try_that_waits_behind_an_answer_to_the_peer_goes_first_once_there_is_a_path() {
-    let mut bench = lost();
-    let check = bench.next();
-    assert_eq!(check.to, addr(RELAY));
-    let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
-    bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
-    bench.checked_from(ours, RELAY);
-    assert_eq!(bench.answer(&check, "10.0.0.1:1000"), Outcome::Handled);
-    let sent = [bench.next(), bench.next()].map(|sent| (sent.base, sent.to));
-    assert_eq!(sent, [(BASE, addr(NAT)), (ours, addr(RELAY))]);
-}
-
-#[test]
-fn a_second_try_towards_a_relay_leaves_one_to_a_nat_that_is_known_later() {
+fn no_second_try_towards_a_relay_goes_before_the_first_towards_a_nat_and_it_leaves_that_its_own() {
     let mut bench = Bench::ready(Role::Controlling);
     bench.reflexive(S0, &Cand::srflx(OURS), BASE, "10.0.0.1:1000");
-    bench.remote(S0, &Cand::relay(RELAY));
-    bench.next();
+    let (other, late) = ("198.51.100.8:5000", "198.51.100.10:5000");
+    for to in [RELAY, other] {
+        bench.remote(S0, &Cand::relay(to));
+        assert_eq!(bench.next().to, addr(to));
+    }
     let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
     bench.checked_from(ours, RELAY);
     assert_eq!(state_to(&bench, RELAY), PairState::Waiting);
     bench.remote(S0, &Cand::srflx(NAT));
+    bench.checked_from(ours, other);
+    assert_eq!(state_to(&bench, other), PairState::InProgress, "a NAT is still to be tried");
     while to_nat(&bench) != PairState::InProgress {
         bench.next();
     }
-    bench.checked_from(ours, RELAY);
+    bench.checked_from(ours, late);
     assert_eq!(to_nat(&bench), PairState::Waiting);
 }
 
 #[test]
-fn a_resent_check_of_a_relay_brings_the_one_that_answers_it_not_back() {
-    let mut bench = Bench::ready(Role::Controlling);
-    bench.remote(S0, &Cand::relay(RELAY));
-    let check = bench.check();
-    let _ = bench.ask(BASE, RELAY, &check);
-    assert_eq!(bench.next().to, addr(RELAY));
-    let _ = bench.ask(BASE, RELAY, &check);
-    assert_eq!(state_to(&bench, RELAY), PairState::InProgress);
+fn what_the_peer_was_heard_on_itself_is_not_made_again() {
+    for to in [RELAY, NAT] {
+        let mut bench = Bench::ready(Role::Controlling);
+        bench.remote(S0, &if to == NAT { Cand::srflx(to) } else { Cand::relay(to) });
+        let check = bench.check();
+        let _ = bench.ask(BASE, to, &check);
+        assert_eq!(bench.next().to, addr(to));
+        // It is resent, or comes over relays as well.
+        let _ = bench.ask(BASE, to, &check);
+        assert_eq!(state_to(&bench, to), PairState::InProgress);
+        let ours = bench.local(S0, &Cand::relay(OUR_RELAY));
+        bench.checked_from(ours, RELAY);
+        assert_eq!(state_to(&bench, to), PairState::InProgress);
+    }
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use std::{net::SocketAddr, time::Instant};
 
 use bytes::Bytes;
-use floe_stun::{ChannelNumber, Message, TransactionId};
+use floe_stun::{ChannelNumber, TransactionId};
 
 use super::{Client, canonical};
 use crate::{
     config::RelayTransport,
     event::{SendError, Sent},
-    held::MAX_HELD_BYTES,
+    held::{MAX_HELD_BYTES, What},
     permissions::Standing,
     prefix::{Prefix, Way},
 };
@@ -20,7 +20,8 @@ impl Client {
     ///
     /// A peer without permission gets one, as by [`permit`](Self::permit). Until it is there a few datagrams to each
     /// peer are held, so that an ICE check waits for the permission and not for its own repetition; after it they leave
-    /// through [`start_next`](Self::start_next), one in a slot. A repetition of a check that is held takes its place.
+    /// through [`start_next`](Self::start_next), one in a slot. A repetition of a check that is held takes its place, and so
+    /// does another request to the same address, which cancels that check (RFC 8445 7.3.1.4).
     ///
     /// # Errors
     /// Nothing was sent, and nothing is held.
@@ -35,7 +36,7 @@ impl Client {
             return Err(SendError::TooLong);
         }
         match self.permissions.standing(peer.ip()) {
-            Standing::Permitted if self.held_transaction(peer, payload).is_none() => {
+            Standing::Permitted if !self.takes_place_of_held(peer, payload) => {
                 self.relay_data(now, peer, payload)
             }
             Standing::Permitted | Standing::Asked => self.hold(peer, payload),
@@ -95,29 +96,27 @@ impl Client {
         Ok(Sent::Relayed)
     }
 
-    /// A repetition of what is held takes its place.
     fn hold(&mut self, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
-        if let Some(transaction) = self.held_transaction(peer, payload) {
-            let datagram = self.send_indication(peer, payload).ok_or(SendError::TooLong)?;
-            self.held.replace(peer, transaction, datagram);
-            return Ok(Sent::Held);
-        }
-        if !self.held.has_room(peer, payload.len(), self.config.max_held) {
+        let what = What::of(payload);
+        let has_place = self.takes_place_of_held(peer, payload);
+        if !has_place && !self.held.has_room(peer, payload.len(), self.config.max_held) {
             self.held.count_dropped(1);
             return Err(SendError::Waiting);
         }
         let datagram = self.send_indication(peer, payload).ok_or(SendError::TooLong)?;
-        self.held.hold(peer, transaction_of(payload), datagram);
+        if has_place {
+            self.held.replace(peer, what, datagram);
+        } else {
+            self.held.hold(peer, what, datagram);
+        }
         Ok(Sent::Held)
     }
 
-    /// The transaction of a STUN message that repeats one that is held. Sent at once, it would overtake the first, and go
-    /// in no slot.
-    fn held_transaction(&self, peer: SocketAddr, payload: &[u8]) -> Option<TransactionId> {
-        if self.held.is_empty() || payload.len() > MAX_HELD_BYTES {
-            return None;
-        }
-        transaction_of(payload).filter(|&transaction| self.held.has(peer, transaction))
+    /// Whether it takes the place of something that is held. Sent at once, it would overtake that, and go in no slot.
+    fn takes_place_of_held(&self, peer: SocketAddr, payload: &[u8]) -> bool {
+        !self.held.is_empty()
+            && payload.len() <= MAX_HELD_BYTES
+            && self.held.has_place(peer, What::of(payload))
     }
 
     /// `None` where it does not fit into a message.
@@ -140,8 +139,4 @@ impl Client {
         let padded = self.config.transport.is_reliable();
         Prefix { base: self.config.base, server: self.config.server, way, padded }
     }
-}
-
-fn transaction_of(payload: &[u8]) -> Option<TransactionId> {
-    Message::parse(payload).ok().map(|message| message.transaction_id())
 }

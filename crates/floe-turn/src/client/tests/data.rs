@@ -35,27 +35,54 @@ fn check(transaction: u8, attempt: u8) -> Vec<u8> {
     bytes
 }
 
+/// A success response, likewise.
+fn success(transaction: u8, attempt: u8) -> Vec<u8> {
+    let mut bytes = check(transaction, attempt);
+    bytes[0] = 1;
+    bytes
+}
+
 #[test]
 fn a_repetition_of_a_held_check_takes_its_place_and_overtakes_nothing() {
     let mut rig = Rig::allocated(600);
     let other_port = at("198.51.100.1:7");
     assert_eq!(rig.client.send(rig.now, peer(), &check(1, 1)), Ok(Sent::Held));
     assert_eq!(rig.client.send(rig.now, other_port, &check(1, 1)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, peer(), &success(2, 1)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, peer(), &success(3, 1)), Ok(Sent::Held));
     assert_eq!(rig.client.send(rig.now, peer(), &check(1, 2)), Ok(Sent::Held));
-    assert_eq!(rig.client.send(rig.now, peer(), &check(2, 1)), Ok(Sent::Held));
     let request = rig.slot();
     rig.succeed(&request, &[]);
     // The permission is there, and no slot was yet.
-    assert_eq!(rig.client.send(rig.now, peer(), &check(2, 2)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, peer(), &success(3, 2)), Ok(Sent::Held));
     assert!(rig.sent().is_empty());
     assert_eq!(rig.event(), Some(Event::Permitted { ip: peer().ip() }));
-    for (to, bytes) in [(peer(), check(1, 2)), (other_port, check(1, 1)), (peer(), check(2, 2))] {
+    let expected =
+        [(peer(), check(1, 2)), (other_port, check(1, 1)), (peer(), success(2, 1)), (peer(), success(3, 2))];
+    for (to, bytes) in expected {
         assert_eq!(indicated(&rig.slot()), (to, bytes.as_slice()));
         let transaction = TransactionId::new([bytes[8]; 12]);
         assert_eq!(rig.event(), Some(Event::Departed { peer: to, transaction }));
     }
     assert!(!rig.client.has_next());
-    assert_eq!(rig.client.send(rig.now, peer(), &check(2, 3)), Ok(Sent::Relayed));
+    assert_eq!(rig.client.send(rig.now, peer(), &success(3, 3)), Ok(Sent::Relayed));
+}
+
+#[test]
+fn another_check_of_the_same_path_takes_the_place_of_one_that_is_held() {
+    let mut rig = Rig::allocated(600);
+    for transaction in 1..=9 {
+        assert_eq!(rig.client.send(rig.now, peer(), &check(transaction, 1)), Ok(Sent::Held));
+    }
+    assert_eq!(rig.client.send(rig.now, peer(), &success(1, 1)), Ok(Sent::Held));
+    let request = rig.slot();
+    rig.succeed(&request, &[]);
+    assert_eq!(rig.client.send(rig.now, peer(), &check(10, 1)), Ok(Sent::Held), "there was no slot yet");
+    assert_eq!(rig.event(), Some(Event::Permitted { ip: peer().ip() }));
+    assert_eq!(indicated(&rig.slot()), (peer(), check(10, 1).as_slice()));
+    assert_eq!(indicated(&rig.slot()), (peer(), success(1, 1).as_slice()));
+    assert!(!rig.client.has_next());
+    assert_eq!(rig.client.held_dropped(), 0);
 }
 
 #[test]
