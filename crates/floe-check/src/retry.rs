@@ -26,8 +26,8 @@ const FAR: Duration = Duration::from_millis(1_500);
 
 impl CheckSet {
     /// The peer was heard on this pair. Where that is relayed and nothing direct is valid, checks from sockets that have left
-    /// once are made again: those towards its NAT, once for a component, or, where there is none and it was heard on a relay
-    /// of ours, those towards the relay that it was heard over. They go before those that answer the peer's where it has
+    /// once are made again: those towards its NAT, once for a component, or, where none of these is under way or to come and it
+    /// was heard on a relay of ours, those towards the relay that it was heard over. They go before those that answer the peer's where it has
     /// answered ours, for then there is a path already, and behind them where it has not.
     pub(crate) fn try_again(&mut self, heard: PairId) {
         let Some(pair) = self.pairs.get(heard) else { return };
@@ -121,7 +121,7 @@ impl CheckSet {
     /// Whether the check of this pair may have come too early for the peer that was heard on the other one.
     fn is_lost(&self, id: PairId, heard: PairId) -> bool {
         let (Some(pair), Some(heard)) = (self.pairs.get(id), self.pairs.get(heard)) else { return false };
-        // Where the peer was heard on the pair itself, it lets us in, and the answer is on its way.
+        // Where the peer was heard on the pair itself, it lets us in: what is lost there is resent as any other check is.
         if pair.ends.component != heard.ends.component || pair.counts.requests_sent != 1 || pair.heard {
             return false;
         }
@@ -137,12 +137,13 @@ impl CheckSet {
         was_shut && self.may_come_back(pair.ends.base)
     }
 
-    /// Whether a check from a socket to a NAT of the peer's is under way or still to be made.
+    /// Whether a check from a socket to a NAT of the peer's, to which something may come back, is under way or to come.
     fn has_nat_ahead(&self, stream: StreamId, component: ComponentId) -> bool {
         let open = [PairState::Frozen, PairState::Waiting, PairState::InProgress];
         let mut open = open.into_iter().flat_map(|state| self.pairs.in_state(stream, state));
         open.any(|id| {
-            self.is_to_nat(id) && self.pairs.get(id).is_some_and(|pair| pair.ends.component == component)
+            let pair = self.pairs.get(id).filter(|pair| pair.ends.component == component);
+            self.is_to_nat(id) && pair.is_some_and(|pair| self.may_come_back(pair.ends.base))
         })
     }
 

@@ -269,7 +269,8 @@ impl Client {
         self.out.dropped()
     }
 
-    /// How many datagrams of ours were given up or refused while their peer had no permission.
+    /// How many datagrams of ours were given up or refused while their peer had no permission; those that a later one made
+    /// needless do not count.
     #[must_use]
     pub const fn held_dropped(&self) -> u64 {
         self.held.dropped()

@@ -43,7 +43,8 @@ pub enum Event {
         /// Why.
         why: RequestError,
     },
-    /// A STUN message that was held for its permission leaves now: a round trip counts from here.
+    /// A STUN message that was held for its permission leaves now: a round trip counts from here. Of several requests to one
+    /// address only the latest leaves.
     Departed {
         /// The peer.
         peer: SocketAddr,
@@ -224,7 +225,7 @@ impl fmt::Debug for Handled<'_> {
 pub enum Sent {
     /// It is on its way to the server, with [`poll_transmit`](crate::Client::poll_transmit).
     Relayed,
-    /// It waits for the peer's permission.
+    /// It waits for the peer's permission, or for its slot after that: see [`Event::Departed`].
     Held,
 }
 

@@ -49,13 +49,18 @@ impl Held {
     }
 
     /// Whether another one to this peer may be held.
-    pub(crate) fn has_room(&self, peer: SocketAddr, length: usize, max: usize) -> bool {
+    pub(crate) fn has_room(&self, peer: SocketAddr, max: usize) -> bool {
         let of_peer = self.waiting.iter().filter(|waiting| waiting.peer == peer).count();
-        length <= MAX_HELD_BYTES && of_peer < max && self.len() < MAX_HELD
+        of_peer < max && self.len() < MAX_HELD
     }
 
     pub(crate) fn hold(&mut self, peer: SocketAddr, what: What, datagram: Bytes) {
         self.waiting.push_back(Waiting { peer, what, datagram, free: false });
+    }
+
+    /// Whether the very message waits for this peer.
+    pub(crate) fn has(&self, peer: SocketAddr, what: What) -> bool {
+        what != What::Data && self.waiting.iter().any(|waiting| waiting.peer == peer && waiting.what == what)
     }
 
     /// Whether something waits for this peer whose place this takes: see [`What::replaces`].
@@ -69,6 +74,11 @@ impl Held {
         if let Some(waiting) = waiting.find(|waiting| waiting.peer == peer && what.replaces(waiting.what)) {
             (waiting.what, waiting.datagram) = (what, datagram);
         }
+    }
+
+    /// This leaves now, and what waits for the same peer and is made needless by it does not.
+    pub(crate) fn supersede(&mut self, peer: SocketAddr, what: What) {
+        self.waiting.retain(|waiting| waiting.peer != peer || !what.replaces(waiting.what));
     }
 
     /// Those to this address may go, one in each slot.
@@ -129,8 +139,8 @@ impl What {
         }
     }
 
-    /// Whether it makes the earlier one to the same address needless: it repeats it, or both are requests. An agent has one
-    /// check at a time under way on a path, and one that it has begun after another cancels that (RFC 8445 7.3.1.4).
+    /// Whether it makes the earlier one to the same address needless: it repeats it, or both are requests. What is held for a
+    /// permission are the first checks of a path, and of these a later one cancels the one before (RFC 8445 7.3.1.4).
     fn replaces(self, earlier: Self) -> bool {
         match (self, earlier) {
             (Self::Request(_), Self::Request(_)) => true,

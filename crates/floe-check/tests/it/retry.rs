@@ -69,7 +69,7 @@ fn state_to(bench: &Bench, to: &str) -> PairState {
 
 #[test]
 fn from_a_network_of_its_own_to_which_nothing_has_come_no_check_is_made_again() {
-    // A private address is no reason for silence where the peer, or a server, was heard.
+    // A private address is no reason for silence where the peer was heard, or a server has seen another one.
     for evidence in ["none", "a check of the peer's", "an answer of its relay's", "an address outside"] {
         let mut bench = Bench::ready(Role::Controlling);
         match evidence {

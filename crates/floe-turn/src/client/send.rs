@@ -36,9 +36,7 @@ impl Client {
             return Err(SendError::TooLong);
         }
         match self.permissions.standing(peer.ip()) {
-            Standing::Permitted if !self.takes_place_of_held(peer, payload) => {
-                self.relay_data(now, peer, payload)
-            }
+            Standing::Permitted if !self.repeats_held(peer, payload) => self.relay_data(now, peer, payload),
             Standing::Permitted | Standing::Asked => self.hold(peer, payload),
             Standing::Unknown => {
                 self.want_permission(peer.ip())?;
@@ -98,8 +96,9 @@ impl Client {
 
     fn hold(&mut self, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
         let what = What::of(payload);
-        let has_place = self.takes_place_of_held(peer, payload);
-        if !has_place && !self.held.has_room(peer, payload.len(), self.config.max_held) {
+        let may_be_held = payload.len() <= MAX_HELD_BYTES;
+        let has_place = may_be_held && self.held.has_place(peer, what);
+        if !has_place && !(may_be_held && self.held.has_room(peer, self.config.max_held)) {
             self.held.count_dropped(1);
             return Err(SendError::Waiting);
         }
@@ -112,11 +111,18 @@ impl Client {
         Ok(Sent::Held)
     }
 
-    /// Whether it takes the place of something that is held. Sent at once, it would overtake that, and go in no slot.
-    fn takes_place_of_held(&self, peer: SocketAddr, payload: &[u8]) -> bool {
-        !self.held.is_empty()
-            && payload.len() <= MAX_HELD_BYTES
-            && self.held.has_place(peer, What::of(payload))
+    /// Whether it is the repetition of a message that is held. Sent at once, it would overtake that, and go in no slot. A new
+    /// request has a slot of its own: what it finds held is given up.
+    fn repeats_held(&mut self, peer: SocketAddr, payload: &[u8]) -> bool {
+        if self.held.is_empty() || payload.len() > MAX_HELD_BYTES {
+            return false;
+        }
+        let what = What::of(payload);
+        let repeats = self.held.has(peer, what);
+        if !repeats {
+            self.held.supersede(peer, what);
+        }
+        repeats
     }
 
     /// `None` where it does not fit into a message.

@@ -77,12 +77,27 @@ fn another_check_of_the_same_path_takes_the_place_of_one_that_is_held() {
     assert_eq!(rig.client.send(rig.now, peer(), &success(1, 1)), Ok(Sent::Held));
     let request = rig.slot();
     rig.succeed(&request, &[]);
-    assert_eq!(rig.client.send(rig.now, peer(), &check(10, 1)), Ok(Sent::Held), "there was no slot yet");
     assert_eq!(rig.event(), Some(Event::Permitted { ip: peer().ip() }));
-    assert_eq!(indicated(&rig.slot()), (peer(), check(10, 1).as_slice()));
+    assert_eq!(indicated(&rig.slot()), (peer(), check(9, 1).as_slice()));
     assert_eq!(indicated(&rig.slot()), (peer(), success(1, 1).as_slice()));
     assert!(!rig.client.has_next());
     assert_eq!(rig.client.held_dropped(), 0);
+}
+
+#[test]
+fn one_that_comes_with_the_permission_leaves_in_its_own_slot_and_the_one_that_is_held_does_not() {
+    let mut rig = Rig::allocated(600);
+    let other_port = at("198.51.100.1:7");
+    assert_eq!(rig.client.send(rig.now, peer(), &check(1, 1)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, peer(), &success(2, 1)), Ok(Sent::Held));
+    assert_eq!(rig.client.send(rig.now, other_port, &check(3, 1)), Ok(Sent::Held));
+    let request = rig.slot();
+    rig.succeed(&request, &[]);
+    assert_eq!(rig.client.send(rig.now, peer(), &check(4, 1)), Ok(Sent::Relayed));
+    assert_eq!(indicated(&rig.sent()[0]), (peer(), check(4, 1).as_slice()));
+    assert_eq!(indicated(&rig.slot()), (peer(), success(2, 1).as_slice()));
+    assert_eq!(indicated(&rig.slot()), (other_port, check(3, 1).as_slice()));
+    assert!(!rig.client.has_next());
 }
 
 #[test]
