@@ -96,9 +96,9 @@ impl Client {
 
     fn hold(&mut self, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
         let what = What::of(payload);
-        let may_be_held = payload.len() <= MAX_HELD_BYTES;
-        let has_place = may_be_held && self.held.has_place(peer, what);
-        if !has_place && !(may_be_held && self.held.has_room(peer, self.config.max_held)) {
+        let has_place = self.held.has_place(peer, what);
+        let has_room = has_place || self.held.has_room(peer, self.config.max_held);
+        if payload.len() > MAX_HELD_BYTES || !has_room {
             self.held.count_dropped(1);
             return Err(SendError::Waiting);
         }
