@@ -26,9 +26,9 @@ const FAR: Duration = Duration::from_millis(1_500);
 
 impl CheckSet {
     /// The peer was heard on this pair. Where that is relayed and nothing direct is valid, checks from sockets that have left
-    /// once are made again: those towards its NAT, once for a component, or, where none of these is under way or to come and it
-    /// was heard on a relay of ours, those towards the relay that it was heard over. They go before those that answer the peer's where it has
-    /// answered ours, for then there is a path already, and behind them where it has not.
+    /// once are made again: those towards its NAT, once for a component, or, where none of these is under way or to come and
+    /// it was heard on a relay of ours, those towards the relay that it was heard over. They go before those that answer the
+    /// peer's where it has answered ours, for then there is a path already, and behind them where it has not.
     pub(crate) fn try_again(&mut self, heard: PairId) {
         let Some(pair) = self.pairs.get(heard) else { return };
         let Ends { stream, component, .. } = pair.ends.clone();

@@ -43,8 +43,8 @@ pub enum Event {
         /// Why.
         why: RequestError,
     },
-    /// A STUN message that was held for its permission leaves now: a round trip counts from here. Of several requests to one
-    /// address only the latest leaves.
+    /// A STUN message that was held for its permission leaves now, or a request that cancels one: a round trip counts from
+    /// here. Of several requests to one address only the latest leaves.
     Departed {
         /// The peer.
         peer: SocketAddr,

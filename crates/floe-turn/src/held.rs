@@ -76,8 +76,8 @@ impl Held {
         }
     }
 
-    /// This leaves now, and what waits for the same peer and is made needless by it does not.
-    pub(crate) fn supersede(&mut self, peer: SocketAddr, what: What) {
+    /// What this would take the place of leaves no more.
+    pub(crate) fn give_up_replaced(&mut self, peer: SocketAddr, what: What) {
         self.waiting.retain(|waiting| waiting.peer != peer || !what.replaces(waiting.what));
     }
 
@@ -139,8 +139,8 @@ impl What {
         }
     }
 
-    /// Whether it makes the earlier one to the same address needless: it repeats it, or both are requests. What is held for a
-    /// permission are the first checks of a path, and of these a later one cancels the one before (RFC 8445 7.3.1.4).
+    /// Whether it makes the earlier one to the same address needless: it repeats it, or both are requests. An agent has one
+    /// check under way on a path that it has no permission for, and a later one cancels the one before (RFC 8445 7.3.1.4).
     fn replaces(self, earlier: Self) -> bool {
         match (self, earlier) {
             (Self::Request(_), Self::Request(_)) => true,

@@ -8,7 +8,7 @@ use floe_stun::{ChannelNumber, TransactionId};
 use super::{Client, canonical};
 use crate::{
     config::RelayTransport,
-    event::{SendError, Sent},
+    event::{Event, SendError, Sent},
     held::{MAX_HELD_BYTES, What},
     permissions::Standing,
     prefix::{Prefix, Way},
@@ -21,7 +21,8 @@ impl Client {
     /// A peer without permission gets one, as by [`permit`](Self::permit). Until it is there a few datagrams to each
     /// peer are held, so that an ICE check waits for the permission and not for its own repetition; after it they leave
     /// through [`start_next`](Self::start_next), one in a slot. A repetition of a check that is held takes its place, and so
-    /// does another request to the same address, which cancels that check (RFC 8445 7.3.1.4).
+    /// does another request to the same address, which cancels that check (RFC 8445 7.3.1.4). A new request is to be sent in
+    /// a slot of its own: where the permission is there it leaves at once, and what it cancels does not leave any more.
     ///
     /// # Errors
     /// Nothing was sent, and nothing is held.
@@ -36,7 +37,11 @@ impl Client {
             return Err(SendError::TooLong);
         }
         match self.permissions.standing(peer.ip()) {
-            Standing::Permitted if !self.repeats_held(peer, payload) => self.relay_data(now, peer, payload),
+            Standing::Permitted if !self.repeats_held(peer, payload) => {
+                let sent = self.relay_data(now, peer, payload)?;
+                self.give_up_cancelled(peer, payload);
+                Ok(sent)
+            }
             Standing::Permitted | Standing::Asked => self.hold(peer, payload),
             Standing::Unknown => {
                 self.want_permission(peer.ip())?;
@@ -111,18 +116,23 @@ impl Client {
         Ok(Sent::Held)
     }
 
-    /// Whether it is the repetition of a message that is held. Sent at once, it would overtake that, and go in no slot. A new
-    /// request has a slot of its own: what it finds held is given up.
-    fn repeats_held(&mut self, peer: SocketAddr, payload: &[u8]) -> bool {
+    /// Whether it is the repetition of a message that is held. Sent at once, it would overtake that, and go in no slot.
+    fn repeats_held(&self, peer: SocketAddr, payload: &[u8]) -> bool {
+        let may_be_held = !self.held.is_empty() && payload.len() <= MAX_HELD_BYTES;
+        may_be_held && self.held.has(peer, What::of(payload))
+    }
+
+    /// Where this request has left before one that it cancels, that one stays, and this is the one that departed.
+    fn give_up_cancelled(&mut self, peer: SocketAddr, payload: &[u8]) {
         if self.held.is_empty() || payload.len() > MAX_HELD_BYTES {
-            return false;
+            return;
         }
-        let what = What::of(payload);
-        let repeats = self.held.has(peer, what);
-        if !repeats {
-            self.held.supersede(peer, what);
+        if let what @ What::Request(transaction) = What::of(payload)
+            && self.held.has_place(peer, what)
+        {
+            self.held.give_up_replaced(peer, what);
+            self.out.tell(Event::Departed { peer, transaction });
         }
-        repeats
     }
 
     /// `None` where it does not fit into a message.

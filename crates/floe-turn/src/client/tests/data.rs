@@ -93,7 +93,14 @@ fn one_that_comes_with_the_permission_leaves_in_its_own_slot_and_the_one_that_is
     assert_eq!(rig.client.send(rig.now, other_port, &check(3, 1)), Ok(Sent::Held));
     let request = rig.slot();
     rig.succeed(&request, &[]);
+    assert_eq!(rig.event(), Some(Event::Permitted { ip: peer().ip() }));
+    // Where there is no room for it, nothing is given up.
+    while rig.client.send(rig.now, peer(), b"data") == Ok(Sent::Relayed) {}
+    assert_eq!(rig.client.send(rig.now, peer(), &check(4, 1)), Err(SendError::Full));
+    assert_eq!((rig.sent().len(), rig.event()), (256, None));
     assert_eq!(rig.client.send(rig.now, peer(), &check(4, 1)), Ok(Sent::Relayed));
+    let transaction = TransactionId::new([4; 12]);
+    assert_eq!(rig.event(), Some(Event::Departed { peer: peer(), transaction }));
     assert_eq!(indicated(&rig.sent()[0]), (peer(), check(4, 1).as_slice()));
     assert_eq!(indicated(&rig.slot()), (peer(), success(2, 1).as_slice()));
     assert_eq!(indicated(&rig.slot()), (other_port, check(3, 1).as_slice()));
