@@ -41,15 +41,18 @@ impl CheckSet {
         }
         let in_progress = self.pairs.in_state(stream, PairState::InProgress);
         let mut lost: Vec<_> = in_progress.filter(|&id| self.is_lost(id, heard)).collect();
-        if self.has_nat_ahead(stream, component) {
-            lost.retain(|&id| self.is_to_nat(id));
-            let list = self.lists.get_mut(&stream);
-            if let Some(component) = list.and_then(|list| list.components.get_mut(&component)) {
-                component.retried = !lost.is_empty();
-            }
-        }
         if lost.is_empty() {
             return;
+        }
+        if self.has_nat_ahead(stream, component) {
+            lost.retain(|&id| self.is_to_nat(id));
+            if lost.is_empty() {
+                return;
+            }
+            let list = self.lists.get_mut(&stream);
+            if let Some(component) = list.and_then(|list| list.components.get_mut(&component)) {
+                component.retried = true;
+            }
         }
         if has_path {
             // Of those that go to the front the last is the first.

@@ -76,9 +76,11 @@ impl Held {
         }
     }
 
-    /// What this would take the place of leaves no more.
-    pub(crate) fn give_up_replaced(&mut self, peer: SocketAddr, what: What) {
+    /// What this would take the place of leaves no more. Whether there was any.
+    pub(crate) fn give_up_replaced(&mut self, peer: SocketAddr, what: What) -> bool {
+        let before = self.len();
         self.waiting.retain(|waiting| waiting.peer != peer || !what.replaces(waiting.what));
+        self.len() < before
     }
 
     /// Those to this address may go, one in each slot.

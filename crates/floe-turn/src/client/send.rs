@@ -37,12 +37,9 @@ impl Client {
             return Err(SendError::TooLong);
         }
         match self.permissions.standing(peer.ip()) {
-            Standing::Permitted if !self.repeats_held(peer, payload) => {
-                let sent = self.relay_data(now, peer, payload)?;
-                self.give_up_cancelled(peer, payload);
-                Ok(sent)
-            }
-            Standing::Permitted | Standing::Asked => self.hold(peer, payload),
+            Standing::Permitted if self.held.is_empty() => self.relay_data(now, peer, payload),
+            Standing::Permitted => self.relay_past_held(now, peer, payload),
+            Standing::Asked => self.hold(peer, payload),
             Standing::Unknown => {
                 self.want_permission(peer.ip())?;
                 self.settle(now);
@@ -116,23 +113,20 @@ impl Client {
         Ok(Sent::Held)
     }
 
-    /// Whether it is the repetition of a message that is held. Sent at once, it would overtake that, and go in no slot.
-    fn repeats_held(&self, peer: SocketAddr, payload: &[u8]) -> bool {
-        let may_be_held = !self.held.is_empty() && payload.len() <= MAX_HELD_BYTES;
-        may_be_held && self.held.has(peer, What::of(payload))
-    }
-
-    /// Where this request has left before one that it cancels, that one stays, and this is the one that departed.
-    fn give_up_cancelled(&mut self, peer: SocketAddr, payload: &[u8]) {
-        if self.held.is_empty() || payload.len() > MAX_HELD_BYTES {
-            return;
+    /// Sends where something waits for its slot. The repetition of that would overtake it, and go in no slot. A request that
+    /// cancels it is the one that departs.
+    fn relay_past_held(&mut self, now: Instant, peer: SocketAddr, payload: &[u8]) -> Result<Sent, SendError> {
+        let what = if payload.len() > MAX_HELD_BYTES { What::Data } else { What::of(payload) };
+        if self.held.has(peer, what) {
+            return self.hold(peer, payload);
         }
-        if let what @ What::Request(transaction) = What::of(payload)
-            && self.held.has_place(peer, what)
+        let sent = self.relay_data(now, peer, payload)?;
+        if let What::Request(transaction) = what
+            && self.held.give_up_replaced(peer, what)
         {
-            self.held.give_up_replaced(peer, what);
             self.out.tell(Event::Departed { peer, transaction });
         }
+        Ok(sent)
     }
 
     /// `None` where it does not fit into a message.
